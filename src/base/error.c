@@ -1,0 +1,48 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local char message[2048];
+static _Thread_local enum status status;
+
+int fail(enum status code, const char *format, ...)
+{
+    char text[sizeof message]; /* the arguments may point into message */
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    memcpy(message, text, sizeof message);
+    status = code;
+    return -1;
+}
+
+int fail_while(const char *format, ...)
+{
+    char what[512], inner[sizeof message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    memcpy(inner, message, sizeof inner);
+    snprintf(message, sizeof message, "%s: %.*s", what, (int)(sizeof message - sizeof what), inner);
+    return -1;
+}
+
+const char *error_message(void)
+{
+    return message;
+}
+
+enum status error_status(void)
+{
+    return status;
+}
+
+void error_clear(void)
+{
+    message[0] = '\0';
+    status = STATUS_OK;
+}

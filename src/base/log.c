@@ -1,0 +1,80 @@
+#define _POSIX_C_SOURCE 200809L
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static enum log_level current = LOG_NORMAL;
+static bool line_open; /* a live line stands on the terminal */
+
+void log_set_level(enum log_level level)
+{
+    current = level;
+}
+
+enum log_level log_get_level(void)
+{
+    return current;
+}
+
+bool log_is_live(void)
+{
+    return current != LOG_QUIET && isatty(STDERR_FILENO);
+}
+
+void log_live_end(void)
+{
+    if (line_open)
+        fputs("\r\033[K", stderr);
+    line_open = false;
+}
+
+void log_live(const char *format, ...)
+{
+    if (!log_is_live())
+        return;
+    log_live_end();
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fflush(stderr);
+    line_open = true;
+}
+
+static void print_line(const char *prefix, const char *format, va_list args)
+{
+    log_live_end();
+    fputs(prefix, stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+void log_info(const char *format, ...)
+{
+    if (current < LOG_NORMAL)
+        return;
+    va_list args;
+    va_start(args, format);
+    print_line("", format, args);
+    va_end(args);
+}
+
+void log_detail(const char *format, ...)
+{
+    if (current < LOG_VERBOSE)
+        return;
+    va_list args;
+    va_start(args, format);
+    print_line("", format, args);
+    va_end(args);
+}
+
+void log_warning(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_line("unblend: warning: ", format, args);
+    va_end(args);
+}
