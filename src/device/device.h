@@ -1,0 +1,82 @@
+/*
+ * OpenCL devices: which there are, choosing one, its limits, and what is owned with it (context,
+ * in-order queue, built programs).
+ *
+ *     device *d;
+ *     if (device_open(&d, NULL, "nvidia", KERNELS_AUTO)) ...
+ *     device_close(d);
+ */
+#ifndef DEVICE_DEVICE_H
+#define DEVICE_DEVICE_H
+
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Which of two variants of a compute-heavy kernel suits the device. */
+enum kernel_family {
+    KERNELS_AUTO,   /* vector on CPU devices, tiled elsewhere */
+    KERNELS_VECTOR, /* work-groups of one item, long vectors, register tiles */
+    KERNELS_TILED   /* work-groups share tiles in local memory */
+};
+
+typedef struct device_info {
+    int platform_index; /* as `unblend devices` prints them and --platform/--device take them */
+    int device_index;
+    char platform[128], name[128], vendor[128], driver[128], version[128];
+    cl_platform_id platform_id;
+    cl_device_id id;
+    cl_device_type type;
+    bool unified_memory;                                  /* an integrated GPU, or a CPU */
+    cl_ulong global_memory, max_allocation, local_memory; /* bytes */
+    cl_uint compute_units;
+    size_t max_work_group;
+} device_info;
+
+typedef struct device {
+    device_info info;
+    cl_context context;
+    cl_command_queue queue;
+    enum kernel_family kernels; /* never KERNELS_AUTO */
+    const char *layer;          /* whose kernels run now; named in errors, may be NULL */
+    struct program *programs;   /* built so far, with their kernels */
+    size_t allocated;           /* bytes in buffers of this device */
+} device;
+
+/* Every device of every platform; empty platforms are skipped. *list is released with free().
+ * Without any device: STATUS_DEVICE and what to install. */
+int devices_list(device_info **list, size_t *count);
+
+/* "discrete GPU", "integrated GPU", "accelerator" or "CPU" */
+const char *device_kind(const device_info *info);
+
+/*
+ * Opens the device that platform and name select: an index as `unblend devices` prints it, or part
+ * of a name in any case; NULL or "" leaves the choice open. Of several the first in the order
+ * discrete GPU, integrated GPU, accelerator, CPU. An index is the device's within its platform.
+ */
+int device_open(device **out, const char *platform, const char *name, enum kernel_family kernels);
+void device_close(device *d);
+
+/* Waits until everything enqueued has run. */
+int device_finish(device *d);
+
+/* Buffers. what names the buffer in errors. Reads and writes block. */
+int buffer_new(device *d, size_t bytes, const char *what, cl_mem *out);
+void buffer_free(device *d, cl_mem *buffer); /* NULL is allowed; sets it to NULL */
+int buffer_write(device *d, cl_mem buffer, size_t offset, const void *bytes, size_t length);
+int buffer_read(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length);
+int buffer_fill(device *d, cl_mem buffer, float value, size_t offset, size_t length);
+int buffer_copy(device *d, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,
+                size_t length);
+
+/* 0 if code is CL_SUCCESS; else -1 with file, line, call, error name and number, and the layer.
+ * Memory errors are STATUS_MEMORY, all others STATUS_DEVICE. */
+int cl_check(const device *d, cl_int code, const char *call, const char *file, int line);
+#define CL_CALL(d, call) cl_check((d), (call), #call, __FILE__, __LINE__)
+
+/* "CL_INVALID_VALUE" for -30, and so on. */
+const char *cl_error_name(cl_int code);
+
+#endif
