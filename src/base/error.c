@@ -27,7 +27,8 @@ int fail_while(const char *format, ...)
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     memcpy(inner, message, sizeof inner);
-    snprintf(message, sizeof message, "%s: %.*s", what, (int)(sizeof message - sizeof what - 4), inner);
+    snprintf(message, sizeof message, "%s: %.*s", what, (int)(sizeof message - sizeof what - 4),
+             inner);
     return -1;
 }
 

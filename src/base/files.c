@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,72 +14,39 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* gzread passes plain files through unchanged, so one loop serves both readers. */
-static int read_stream(gzFile in, const char *path, size_t limit, int code, unsigned char **bytes,
-                       size_t *length)
+static int too_large(const char *path, size_t limit, enum status code)
 {
-    size_t capacity = 0, filled = 0;
-    void *data = NULL;
-    for (;;) {
-        if (grow(&data, &capacity, filled + 65536 + 1, 1))
-            goto failed;
-        int got = gzread(in, (unsigned char *)data + filled, 65536);
-        if (got < 0) {
-            int zerror;
-            const char *why = gzerror(in, &zerror);
-            fail(code, "%s: cannot be read at byte %zu: %s", path, filled,
-                 zerror == Z_ERRNO ? strerror(errno) : why);
-            goto failed;
-        }
-        filled += (size_t)got;
-        if (filled > limit) {
-            fail(code, "%s: larger than the %zu bytes allowed for such a file", path, limit);
-            goto failed;
-        }
-        if (got < 65536)
-            break;
-    }
-    ((unsigned char *)data)[filled] = 0;
-    *bytes = data;
-    *length = filled;
-    return 0;
-failed:
-    free(data);
-    return -1;
+    return fail(code, "%s: larger than the %zu bytes allowed for such a file", path, limit);
 }
 
-static int read_file(const char *path, size_t limit, int code, bool unpack, unsigned char **bytes,
-                     size_t *length)
+/* A pipe or a directory is refused before it is opened, where it might block or fail oddly. */
+static int check_regular(const char *path, enum status code, struct stat *info)
+{
+    if (stat(path, info))
+        return fail(code, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(info->st_mode))
+        return fail(code, "%s: not a regular file", path);
+    return 0;
+}
+
+int file_read(const char *path, size_t limit, enum status code, unsigned char **bytes,
+              size_t *length)
 {
     struct stat info;
-    if (stat(path, &info))
-        return fail(code, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return fail(code, "%s: not a regular file", path);
-    if (!unpack && (size_t)info.st_size > limit)
-        return fail(code, "%s: larger than the %zu bytes allowed for such a file", path, limit);
-    if (unpack) {
-        gzFile in = gzopen(path, "rb");
-        if (!in)
-            return fail(code, "%s: %s", path, strerror(errno));
-        int result = read_stream(in, path, limit, code, bytes, length);
-        int closed = gzclose_r(in);
-        if (!result && closed == Z_BUF_ERROR) {
-            free(*bytes);
-            return fail(code, "%s: the gzip data ends early, after %zu bytes", path, *length);
-        }
-        return result;
-    }
+    if (check_regular(path, code, &info))
+        return -1;
+    if ((uintmax_t)info.st_size > limit)
+        return too_large(path, limit, code);
     FILE *in = fopen(path, "rb");
     if (!in)
         return fail(code, "%s: %s", path, strerror(errno));
-    unsigned char *data = allocate((size_t)info.st_size + 1, 1);
-    size_t got = data ? fread(data, 1, (size_t)info.st_size, in) : 0;
-    bool broken = ferror(in) || got != (size_t)info.st_size;
+    size_t expected = (size_t)info.st_size;
+    unsigned char *data = allocate(expected + 1, 1);
+    size_t got = data ? fread(data, 1, expected, in) : 0;
     fclose(in);
     if (!data)
         return -1;
-    if (broken) {
+    if (got != expected) {
         free(data);
         return fail(code, "%s: cannot be read past byte %zu", path, got);
     }
@@ -87,14 +55,59 @@ static int read_file(const char *path, size_t limit, int code, bool unpack, unsi
     return 0;
 }
 
-int file_read(const char *path, size_t limit, int code, unsigned char **bytes, size_t *length)
+/* zlib's messages start with the path, ours as well. */
+static const char *unpacking_error(gzFile in, const char *path)
 {
-    return read_file(path, limit, code, false, bytes, length);
+    int number;
+    const char *why = gzerror(in, &number);
+    size_t length = strlen(path);
+    if (number == Z_ERRNO)
+        return strerror(errno);
+    return !strncmp(why, path, length) && !strncmp(why + length, ": ", 2) ? why + length + 2 : why;
 }
 
-int file_read_gzip(const char *path, size_t limit, int code, unsigned char **bytes, size_t *length)
+/* Everything that in gives, a plain file as it is; *data belongs to the caller in any case. */
+static int unpack(gzFile in, const char *path, size_t limit, enum status code, void **data,
+                  size_t *length)
 {
-    return read_file(path, limit, code, true, bytes, length);
+    enum { PART = 65536 };
+    size_t capacity = 0;
+    int got;
+    *length = 0;
+    do {
+        if (grow(data, &capacity, *length + PART + 1, 1))
+            return -1;
+        got = gzread(in, (unsigned char *)*data + *length, PART);
+        if (got < 0)
+            return fail(code, "%s: damaged gzip data after %zu unpacked bytes: %s", path, *length,
+                        unpacking_error(in, path));
+        *length += (size_t)got;
+        if (*length > limit)
+            return too_large(path, limit, code);
+    } while (got == PART);
+    ((unsigned char *)*data)[*length] = 0;
+    return 0;
+}
+
+int file_read_gzip(const char *path, size_t limit, enum status code, unsigned char **bytes,
+                   size_t *length)
+{
+    struct stat info;
+    void *data = NULL;
+    if (check_regular(path, code, &info))
+        return -1;
+    gzFile in = gzopen(path, "rb");
+    if (!in)
+        return fail(code, "%s: %s", path, strerror(errno));
+    int result = unpack(in, path, limit, code, &data, length);
+    if (gzclose_r(in) == Z_BUF_ERROR && !result)
+        result =
+            fail(code, "%s: the gzip data ends early, after %zu unpacked bytes", path, *length);
+    if (result)
+        free(data);
+    else
+        *bytes = data;
+    return result;
 }
 
 static int write_all(int fd, const unsigned char *bytes, size_t length)
@@ -129,35 +142,36 @@ static void sync_directory_of(const char *path)
     free(copy);
 }
 
+/* 0 or the errno of what went wrong. */
+static int write_new_file(const char *path, const void *bytes, size_t length)
+{
+    unlink(path); /* left by a killed process that had our number */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (fd < 0)
+        return errno;
+    int why = write_all(fd, bytes, length) || fsync(fd) ? errno : 0;
+    if (close(fd) && !why)
+        why = errno;
+    return why;
+}
+
 int file_write_atomic(const char *path, const void *bytes, size_t length)
 {
+    struct stat info;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* renaming over /dev/null would be a feat */
+        return fail(STATUS_RUNTIME, "%s: cannot be written: not a regular file", path);
     char *temporary = format_text("%s.tmp-%ld", path, (long)getpid());
     if (!temporary)
         return -1;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (fd < 0) {
-        fail(STATUS_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
-        free(temporary);
-        return -1;
-    }
-    int broken = write_all(fd, bytes, length) || fsync(fd);
-    int why = errno;
-    if (close(fd) && !broken) {
-        broken = 1;
+    int why = write_new_file(temporary, bytes, length);
+    if (!why && rename(temporary, path))
         why = errno;
-    }
-    if (!broken && rename(temporary, path)) {
-        broken = 1;
-        why = errno;
-    }
-    if (broken) {
+    if (why)
         unlink(temporary);
-        fail(STATUS_RUNTIME, "%s: cannot be written: %s", path, strerror(why));
-    } else {
+    else
         sync_directory_of(path);
-    }
     free(temporary);
-    return broken ? -1 : 0;
+    return why ? fail(STATUS_RUNTIME, "%s: cannot be written: %s", path, strerror(why)) : 0;
 }
 
 bool file_exists(const char *path)

@@ -3,6 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static enum log_level current = LOG_NORMAL;
@@ -20,7 +23,8 @@ enum log_level log_get_level(void)
 
 bool log_is_live(void)
 {
-    return current != LOG_QUIET && isatty(STDERR_FILENO);
+    const char *terminal = getenv("TERM");
+    return current != LOG_QUIET && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb");
 }
 
 void log_live_end(void)
@@ -30,15 +34,28 @@ void log_live_end(void)
     line_open = false;
 }
 
+/* What fits on one line: a line that wraps could not be rewritten in place. */
+static int terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || size.ws_col < 2)
+        return 79;
+    return size.ws_col - 1;
+}
+
 void log_live(const char *format, ...)
 {
     if (!log_is_live())
         return;
-    log_live_end();
+    char text[512];
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    /* One write that overwrites, then clears the rest: erasing first would flicker. */
+    char line[sizeof text + 8];
+    snprintf(line, sizeof line, "\r%.*s\033[K", terminal_width(), text);
+    fputs(line, stderr);
     fflush(stderr);
     line_open = true;
 }

@@ -4,7 +4,12 @@
  *
  * Strict: an unknown section or key, a duplicate, a wrong type, a value out of range is
  * STATUS_USAGE with file, line, key, what is allowed and, for a near miss, "did you mean".
- * Precedence: --set > environment > INI > default.
+ * Precedence: --set > environment > INI > default; of several --set of one key the last counts.
+ *
+ *     settings *s;
+ *     if (settings_load(&s, "configs/unet.ini", NULL, 0)) ...
+ *     long filters = settings_int(s, "model.filters");
+ *     settings_free(s);
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H

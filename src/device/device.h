@@ -42,6 +42,7 @@ typedef struct device {
     const char *layer;          /* whose kernels run now; named in errors, may be NULL */
     struct program *programs;   /* built so far, with their kernels */
     size_t allocated;           /* bytes in buffers of this device */
+    bool compiling_announced;   /* the user was told once that a cold compile takes long */
 } device;
 
 /* Every device of every platform; empty platforms are skipped. *list is released with free().
@@ -54,7 +55,11 @@ const char *device_kind(const device_info *info);
 /*
  * Opens the device that platform and name select: an index as `unblend devices` prints it, or part
  * of a name in any case; NULL or "" leaves the choice open. Of several the first in the order
- * discrete GPU, integrated GPU, accelerator, CPU. An index is the device's within its platform.
+ * discrete GPU, integrated GPU, accelerator, CPU.
+ *
+ * One or two digits are an index. A device's index counts within its platform, so without a
+ * platform it is accepted only while a single platform has devices. What does not exist, or is not
+ * clear, is STATUS_USAGE with the list of what there is.
  */
 int device_open(device **out, const char *platform, const char *name, enum kernel_family kernels);
 void device_close(device *d);
@@ -62,7 +67,8 @@ void device_close(device *d);
 /* Waits until everything enqueued has run. */
 int device_finish(device *d);
 
-/* Buffers. what names the buffer in errors. Reads and writes block. */
+/* Buffers. what names the buffer in errors; offsets and lengths are bytes (of whole floats for
+ * buffer_fill), and a length of 0 does nothing. Reads and writes block. */
 int buffer_new(device *d, size_t bytes, const char *what, cl_mem *out);
 void buffer_free(device *d, cl_mem *buffer); /* NULL is allowed; sets it to NULL */
 int buffer_write(device *d, cl_mem buffer, size_t offset, const void *bytes, size_t length);

@@ -18,9 +18,10 @@ typedef struct kernel kernel;
  * message then holds the compiler's log. #include "x" in a .cl is expanded from cl/, once a file.
  *
  * cl/ is looked for in $UNBLEND_CL_DIR, beside the executable, above it, then under the install
- * prefix. Binaries are kept in $XDG_CACHE_HOME/unblend (default ~/.cache/unblend), keyed by a
- * SHA-256 of the expanded source, options, device, driver version and cache format; any trouble
- * with the cache means building from source.
+ * prefix. Besides options, -DVECTOR_DEVICE=1 or -DTILED_DEVICE=1 tells the device's kernel family.
+ * Binaries are kept in $XDG_CACHE_HOME/unblend (default ~/.cache/unblend), keyed by a SHA-256 of
+ * the expanded source, options, device, driver version and cache format; any trouble with the
+ * cache means building from source.
  */
 kernel *kernel_get(device *d, const char *file, const char *options, const char *name);
 
@@ -36,6 +37,9 @@ typedef struct range {
 } range;
 range range_items(size_t x, size_t y, size_t z); /* local left open */
 range range_groups(size_t x, size_t y, size_t z, size_t local_x, size_t local_y, size_t local_z);
+/* n items, in groups of 64 on any device; a multiple of the group is run. One local size for all n
+ * means one compiled variant of the kernel (PoCL makes one per local size). */
+range range_flat(size_t n);
 /* x * y * z work-groups of a single item each */
 range range_single(size_t x, size_t y, size_t z);
 

@@ -1,0 +1,100 @@
+# unblend: `make demo` and `make test` are all that a newcomer needs; both install what is missing.
+#
+#   make            build/unblend and build/libunblend.a
+#   make demo       train a small U-Net in front of you, separate images, draw build/demo/panel.png
+#   make test       every test              make data     MNIST and Fashion-MNIST, whole
+#   make bench      beside PyTorch          make asan     the tests under ASan and UBSan
+#   make check      style and static checks make valgrind host code under valgrind
+#   make install    under PREFIX            make clean    removes what was built, keeps build/data
+
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
+PREFIX   ?= /usr/local
+BUILD    ?= build
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror
+CPPFLAGS += -D_POSIX_C_SOURCE=200809L -DPREFIX='"$(PREFIX)"' -Isrc -Iinclude -MMD -MP
+ALL_CFLAGS = -std=c11 $(WARNINGS) $(CFLAGS)
+LDLIBS   += -lOpenCL -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm
+
+OBJECTS  := $(BUILD)/obj
+SOURCES  := $(sort $(wildcard src/*/*.c))
+LIBRARY_SOURCES := $(filter-out src/cli/main.c,$(SOURCES))
+LIBRARY  := $(BUILD)/libunblend.a
+PROGRAM  := $(BUILD)/unblend
+TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
+C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch]))
+
+.PHONY: all setup demo test data bench asan valgrind check format install clean distclean
+.DELETE_ON_ERROR:
+
+all: $(PROGRAM)
+
+$(PROGRAM): $(OBJECTS)/src/cli/main.o $(LIBRARY)
+	@echo "  link $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(LIBRARY_SOURCES:%.c=$(OBJECTS)/%.o)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(OBJECTS)/%.o: %.c | setup
+	@mkdir -p $(@D)
+	@echo "  cc   $<"
+	@$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%: $(OBJECTS)/tests/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+.SECONDARY: $(TESTS:$(BUILD)/%=$(OBJECTS)/%.o)
+-include $(SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d)
+
+# Installs what is missing (and nothing if nothing is).
+setup:
+	@tools/setup
+
+data: setup
+	tools/get-data $(BUILD)/data
+
+demo: all
+	tools/demo $(BUILD)/demo
+
+test: all $(TESTS)
+	tools/run-tests $(BUILD) $(TESTS)
+
+bench: all
+	tools/setup bench
+	tools/bench
+
+# Their own build folders, so that the flags do not mix.
+asan:
+	$(MAKE) test BUILD=$(BUILD)/asan CFLAGS="-O1 -g -DUNBLEND_DEBUG -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined"
+
+valgrind: all $(TESTS)
+	tools/run-valgrind $(BUILD)
+
+check: setup
+	tools/setup check
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
+	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
+	shellcheck tools/setup tools/demo tools/run-tests tools/run-valgrind tools/get-data tools/make-sample tests/*.sh .ci/run
+
+format:
+	clang-format -i $(C_FILES)
+
+install: all
+	install -D $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/unblend
+	install -D -m 644 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libunblend.a
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include include/unblend.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/unblend/cl cl/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/unblend/configs configs/*.ini
+
+clean:
+	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name data -exec rm -rf {} + 2>/dev/null || true
+
+distclean:
+	rm -rf $(BUILD)

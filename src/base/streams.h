@@ -1,0 +1,16 @@
+/* Which random stream is used for what; every seed has all of them, independent of each other. */
+#ifndef BASE_STREAMS_H
+#define BASE_STREAMS_H
+
+enum stream {
+    STREAM_SPLIT_A = 1, /* shuffles source A's images before the validation split */
+    STREAM_SPLIT_B = 2,
+    STREAM_TRAIN = 3,       /* pairs of training batches */
+    STREAM_VALIDATION = 4,  /* pairs of validation batches */
+    STREAM_EVALUATE = 5,    /* pairs of `evaluate`; run i uses STREAM_EVALUATE with seed + i */
+    STREAM_MIX = 6,         /* pairs of `mix` */
+    STREAM_CHECK = 7,       /* inputs of selftest and tests */
+    STREAM_WEIGHTS = 0x1000 /* initial values: param i draws from STREAM_WEIGHTS + i */
+};
+
+#endif

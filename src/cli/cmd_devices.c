@@ -1,0 +1,91 @@
+/* unblend devices: what OpenCL offers here, with the indices that --platform and --device take. */
+#include "base/error.h"
+#include "cli/cli.h"
+#include "device/device.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double gibibytes(cl_ulong bytes)
+{
+    return (double)bytes / (1024.0 * 1024.0 * 1024.0);
+}
+
+static int wider(int width, const char *text)
+{
+    int length = (int)strlen(text);
+    return length > width ? length : width;
+}
+
+static void print_table(const device_info *list, size_t count)
+{
+    int kind = (int)strlen("kind"), name = (int)strlen("name"), driver = (int)strlen("driver");
+    for (size_t i = 0; i < count; i++) {
+        kind = wider(kind, device_kind(&list[i]));
+        name = wider(name, list[i].name);
+        driver = wider(driver, list[i].driver);
+    }
+    int platform = -1;
+    for (size_t i = 0; i < count; i++) {
+        const device_info *d = &list[i];
+        if (d->platform_index != platform) {
+            printf("%sPlatform %d: %s\n", i ? "\n" : "", d->platform_index, d->platform);
+            printf("  device  %-*s  %-*s  %-*s      memory  max buffer  units\n", kind, "kind",
+                   name, "name", driver, "driver");
+        }
+        platform = d->platform_index;
+        printf("  %6d  %-*s  %-*s  %-*s  %6.1f GiB  %6.1f GiB  %5u\n", d->device_index, kind,
+               device_kind(d), name, d->name, driver, d->driver, gibibytes(d->global_memory),
+               gibibytes(d->max_allocation), (unsigned)d->compute_units);
+    }
+}
+
+/* Drivers report names in whatever encoding; JSON takes UTF-8 only. */
+static json_t *json_name(const char *text)
+{
+    json_t *value = json_string(text);
+    return value ? value : json_string("(not UTF-8)");
+}
+
+static json_t *describe(const device_info *d)
+{
+    return json_pack(
+        "{s:i, s:i, s:o, s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:i, s:I, s:b}", "platform_index",
+        d->platform_index, "device_index", d->device_index, "platform", json_name(d->platform),
+        "name", json_name(d->name), "vendor", json_name(d->vendor), "kind", device_kind(d),
+        "driver", json_name(d->driver), "version", json_name(d->version), "global_memory",
+        (json_int_t)d->global_memory, "max_allocation", (json_int_t)d->max_allocation,
+        "local_memory", (json_int_t)d->local_memory, "compute_units", (int)d->compute_units,
+        "max_work_group", (json_int_t)d->max_work_group, "unified_memory", (int)d->unified_memory);
+}
+
+static int print_json(const device_info *list, size_t count)
+{
+    json_t *devices = json_array();
+    int broken = 0;
+    for (size_t i = 0; i < count; i++)
+        broken |= json_array_append_new(devices, describe(&list[i]));
+    json_t *document = json_pack("{s:o}", "devices", devices);
+    char *text = document && !broken ? json_dumps(document, JSON_INDENT(2)) : NULL;
+    json_decref(document);
+    if (!text)
+        return fail(STATUS_MEMORY, "out of memory: the list of devices as JSON");
+    puts(text);
+    free(text);
+    return 0;
+}
+
+int command_devices(const options *given)
+{
+    device_info *list;
+    size_t count;
+    if (devices_list(&list, &count))
+        return -1;
+    int result = 0;
+    if (given->json)
+        result = print_json(list, count);
+    else
+        print_table(list, count);
+    free(list);
+    return result;
+}

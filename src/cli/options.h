@@ -1,0 +1,65 @@
+/*
+ * Options: one table (options.c) holds every option of every command. A command says with flags
+ * which it accepts; parsing, checks of values, and help follow from the table.
+ *
+ *     options given;
+ *     if (options_parse(&given, command, argc, argv)) ...
+ *     options_free(&given);
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "config/settings.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* What a command can accept beside --help, --quiet and --verbose. */
+enum option_flag {
+    OPTION_PLATFORM = 1 << 0,
+    OPTION_DEVICE = 1 << 1,
+    OPTION_RUN = 1 << 2,
+    OPTION_SET = 1 << 3,
+    OPTION_SEED = 1 << 4,
+    OPTION_FORCE = 1 << 5,
+    OPTION_STRICT = 1 << 6,
+    OPTION_BATCH = 1 << 7,
+    OPTION_RUNS = 1 << 8,
+    OPTION_SAMPLES = 1 << 9,
+    OPTION_COUNT = 1 << 10,
+    OPTION_DATA = 1 << 11,
+    OPTION_JSON = 1 << 12,
+    OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
+};
+
+/* Texts and arguments point into argv. */
+typedef struct options {
+    bool help, quiet, verbose;
+    bool force, strict, json;
+    const char *platform, *device, *run, *data; /* NULL: not given */
+    long seed;                                  /* -1: not given */
+    long batch, runs, samples, count;           /* the default where not given */
+    const char **sets;                          /* the "section.key=value" of each --set */
+    size_t set_count;
+    char **arguments; /* the positional ones */
+    int argument_count;
+} options;
+
+struct command;
+
+/*
+ * argv[0] is the command's own name. Options may stand before, between and after the arguments,
+ * which argv is reordered for; "--" ends them. With --help nothing after it is looked at, and the
+ * number of arguments does not matter. On failure there is nothing to release.
+ */
+int options_parse(options *out, const struct command *c, int argc, char **argv);
+void options_free(options *given);
+
+/* The settings of path (NULL: none) under what was given: --set, and --platform, --device, --data
+ * and --seed as device.platform, device.device, data.directory and train.seed. */
+int options_settings(const options *given, const char *path, settings **out);
+
+/* The help lines of the common options and of those that `accepted` has. */
+void options_print(unsigned accepted, FILE *out);
+
+#endif

@@ -1,0 +1,225 @@
+#include "config/settings.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "config/ini.h"
+#include "config/keys.h"
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct settings {
+    key_value *values; /* one per row of the key table, in its order */
+};
+
+enum { FILE_LIMIT = 1 << 20 };
+
+/* ---- Building, from the weakest source to the strongest ---- */
+
+static int set(settings *s, const key *k, const char *text, const char *where)
+{
+    key_value value;
+    if (key_parse(k, text, where, &value))
+        return -1;
+    key_value *slot = &s->values[k - keys];
+    free(slot->text);
+    *slot = value;
+    return 0;
+}
+
+static int apply_defaults(settings *s)
+{
+    for (size_t i = 0; i < key_count; i++)
+        if (set(s, &keys[i], keys[i].initial, "default"))
+            return -1;
+    return 0;
+}
+
+static int apply_ini(settings *s, const char *text, size_t length, const char *origin)
+{
+    ini *file;
+    if (ini_read(&file, text, length, origin))
+        return -1;
+    int result = 0;
+    for (size_t i = 0; i < key_count && !result; i++) {
+        if (!ini_line(file, i))
+            continue;
+        char where[512];
+        snprintf(where, sizeof where, "%.400s:%d", origin, ini_line(file, i));
+        result = set(s, &keys[i], ini_value(file, i), where);
+    }
+    ini_free(file);
+    return result;
+}
+
+/* A variable that is empty counts as not set. */
+static int apply_environment(settings *s)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        const char *variable = keys[i].environment;
+        const char *text = variable ? getenv(variable) : NULL;
+        if (!text || !*text)
+            continue;
+        char where[96];
+        snprintf(where, sizeof where, "environment %s", variable);
+        if (set(s, &keys[i], text, where))
+            return -1;
+    }
+    return 0;
+}
+
+static int apply_override(settings *s, const char *override)
+{
+    const char *equals = strchr(override, '=');
+    if (!equals || equals == override)
+        return fail(STATUS_USAGE, "--set %.80s: expected section.key=value", override);
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)(equals - override), override);
+    const key *k = key_find(name);
+    return k ? set(s, k, equals + 1, "--set") : key_unknown(name, "--set");
+}
+
+static int check_together(const settings *s, const char *origin)
+{
+    const char *name = settings_text(s, "data.name_a");
+    if (!strcmp(name, settings_text(s, "data.name_b")))
+        return fail(STATUS_USAGE,
+                    "%s: data.name_a and data.name_b are both %s; give the two outputs different "
+                    "names",
+                    origin, name);
+    return 0;
+}
+
+static int apply_all(settings *s, const char *text, size_t length, const char *origin,
+                     const char *const *overrides, size_t count)
+{
+    if (apply_defaults(s) || (length && apply_ini(s, text, length, origin)) || apply_environment(s))
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (apply_override(s, overrides[i]))
+            return -1;
+    return check_together(s, origin);
+}
+
+/* Numbers are written with a point, also where a program that uses the library runs under a locale
+ * that wants a comma. Returns what to go back to. */
+static locale_t enter_plain_locale(void)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    return plain ? uselocale(plain) : (locale_t)0;
+}
+
+static void leave_plain_locale(locale_t before)
+{
+    if (before)
+        freelocale(uselocale(before));
+}
+
+static int build(settings **out, const char *text, size_t length, const char *origin,
+                 const char *const *overrides, size_t count)
+{
+    settings *s = allocate(1, sizeof *s);
+    if (!s)
+        return -1;
+    s->values = allocate(key_count, sizeof *s->values);
+    locale_t before = enter_plain_locale();
+    int result = s->values ? apply_all(s, text, length, origin, overrides, count) : -1;
+    leave_plain_locale(before);
+    if (result) {
+        settings_free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+int settings_parse(settings **out, const char *text, const char *origin,
+                   const char *const *overrides, size_t count)
+{
+    return build(out, text, strlen(text), origin, overrides, count);
+}
+
+int settings_load(settings **out, const char *path, const char *const *overrides, size_t count)
+{
+    if (!path)
+        return build(out, "", 0, "settings", overrides, count);
+    unsigned char *bytes;
+    size_t length;
+    if (file_read(path, FILE_LIMIT, STATUS_USAGE, &bytes, &length))
+        return -1;
+    int result = build(out, (const char *)bytes, length, path, overrides, count);
+    free(bytes);
+    return result;
+}
+
+void settings_free(settings *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; s->values && i < key_count; i++)
+        free(s->values[i].text);
+    free(s->values);
+    free(s);
+}
+
+/* ---- Reading ---- */
+
+/* types: bits 1 << enum key_type of those that the caller can take. */
+static const key_value *get(const settings *s, const char *name, unsigned types)
+{
+    const key *k = key_find(name);
+    if (!k || !(types & 1u << k->type)) {
+        fprintf(stderr, "unblend: bug: setting %s is %s\n", name,
+                k ? "of another type" : "not declared");
+        abort();
+    }
+    return &s->values[k - keys];
+}
+
+long settings_int(const settings *s, const char *key)
+{
+    return get(s, key, 1u << KEY_INT)->whole;
+}
+
+double settings_real(const settings *s, const char *key)
+{
+    return get(s, key, 1u << KEY_REAL)->real;
+}
+
+bool settings_flag(const settings *s, const char *key)
+{
+    return get(s, key, 1u << KEY_FLAG)->flag;
+}
+
+const char *settings_text(const settings *s, const char *key)
+{
+    return get(s, key, 1u << KEY_TEXT | 1u << KEY_CHOICE | 1u << KEY_NAME)->text;
+}
+
+/* ---- Writing ---- */
+
+char *settings_ini(const settings *s)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    if (!out) {
+        fail(STATUS_MEMORY, "out of memory: the settings as text");
+        return NULL;
+    }
+    locale_t before = enter_plain_locale();
+    for (size_t i = 0; i < key_count; i++) {
+        key_write_section(i, out);
+        key_write(&keys[i], &s->values[i], out);
+    }
+    leave_plain_locale(before);
+    bool broken = ferror(out);
+    if (fclose(out) || broken) {
+        free(text);
+        fail(STATUS_MEMORY, "out of memory: the settings as text");
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,30 @@
+/*
+ * IDX image files, the format MNIST and its relatives come in: a big-endian header (magic number
+ * 0x00000803, count, height, width), then one byte per pixel, row by row. Plain or gzip.
+ *
+ *     struct image_set set;
+ *     if (idx_read_images("train-images-idx3-ubyte.gz", &set)) ...
+ *     image_set_release(&set);
+ */
+#ifndef DATA_IDX_H
+#define DATA_IDX_H
+
+#include <stddef.h>
+
+/* Gray images of one size; the set owns its pixels. */
+struct image_set {
+    size_t count;
+    int height, width;
+    unsigned char *pixels; /* (count, height, width) */
+};
+
+/* Reads at least one image. The file's length must be exactly what its header promises; if not,
+ * STATUS_DATA with the byte offset. *set is empty on failure. */
+int idx_read_images(const char *path, struct image_set *set);
+
+/* Writes atomically, as gzip if path ends in ".gz"; the same set gives the same bytes. */
+int idx_write_images(const char *path, const struct image_set *set);
+
+void image_set_release(struct image_set *set); /* leaves an empty set */
+
+#endif

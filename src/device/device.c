@@ -1,0 +1,68 @@
+#include "device/device.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "device/choose.h"
+#include "device/program.h"
+#include <stdlib.h>
+
+/* A simulator may call itself CPU and GPU at once: only a plain CPU gets the vector kernels. */
+static enum kernel_family family_for(const device_info *info)
+{
+    bool cpu = info->type & CL_DEVICE_TYPE_CPU, gpu = info->type & CL_DEVICE_TYPE_GPU;
+    return cpu && !gpu ? KERNELS_VECTOR : KERNELS_TILED;
+}
+
+static int open_chosen(device *d)
+{
+    cl_int code;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)d->info.platform_id, 0};
+    d->context = clCreateContext(properties, 1, &d->info.id, NULL, NULL, &code);
+    if (cl_check(d, code, "clCreateContext", __FILE__, __LINE__))
+        return -1;
+    d->queue = clCreateCommandQueue(d->context, d->info.id, 0, &code);
+    return cl_check(d, code, "clCreateCommandQueue", __FILE__, __LINE__);
+}
+
+int device_open(device **out, const char *platform, const char *name, enum kernel_family kernels)
+{
+    device_info *list = NULL;
+    size_t count = 0;
+    device *d = NULL;
+    if (devices_list(&list, &count))
+        return -1;
+    const device_info *chosen = device_choose(list, count, platform, name);
+    if (!chosen || !(d = allocate(1, sizeof *d)))
+        goto failed;
+    d->info = *chosen;
+    d->kernels = kernels == KERNELS_AUTO ? family_for(&d->info) : kernels;
+    if (open_chosen(d))
+        goto failed;
+    free(list);
+    *out = d;
+    return 0;
+failed:
+    free(list);
+    device_close(d);
+    return -1;
+}
+
+void device_close(device *d)
+{
+    if (!d)
+        return;
+    if (d->queue)
+        clFinish(d->queue);
+    programs_free(d->programs);
+    if (d->queue)
+        clReleaseCommandQueue(d->queue);
+    if (d->context)
+        clReleaseContext(d->context);
+    free(d);
+}
+
+int device_finish(device *d)
+{
+    return CL_CALL(d, clFinish(d->queue));
+}

@@ -1,0 +1,26 @@
+/* What program.c builds and launch.c runs; nobody else looks inside. */
+#ifndef DEVICE_PROGRAM_H
+#define DEVICE_PROGRAM_H
+
+#include "device/kernel.h"
+
+struct kernel {
+    cl_kernel id;
+    char *name;
+    cl_uint argument_count;
+    size_t max_work_group;
+    struct kernel *next; /* of the same program */
+};
+
+/* One cl/<file>.cl built with one set of options. */
+typedef struct program {
+    char *file, *options;
+    cl_program id;
+    struct kernel *kernels;
+    struct program *next; /* of the same device */
+} program;
+
+/* Releases the whole list and every kernel in it. */
+void programs_free(program *first);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * Keras BatchNormalization (Ioffe and Szegedy 2015) on channels, with an activation behind it.
+ * Training uses the batch's mean and biased variance and moves the moving ones; inference uses the
+ * moving ones. The backward is that of training.
+ */
+#include "device/kernel.h"
+#include "layers/layers.h"
+#include "layers/pixels.h"
+#include <stdio.h>
+
+static const float momentum = 0.99f, epsilon = 1e-3f;
+
+struct state {
+    kernel *span_moments, *batch_moments, *moving_moments, *normalise;
+    kernel *span_sums, *sums, *backward;
+};
+
+enum { GAMMA, BETA, MOVING_MEAN, MOVING_VARIANCE };
+enum { MOMENTS }; /* (4, channels): mean, inverse deviation, scale, shift */
+
+static int shape_batch_norm(layer *l)
+{
+    shape x = l->inputs[0]->shape;
+    int dims[] = {x.c};
+    if (layer_output_shape(l, x.n, x.h, x.w, x.c) ||
+        layer_param(l, "gamma", dims, 1, INIT_ONES, true) ||
+        layer_param(l, "beta", dims, 1, INIT_ZEROS, true) ||
+        layer_param(l, "moving_mean", dims, 1, INIT_ZEROS, false) ||
+        layer_param(l, "moving_variance", dims, 1, INIT_ONES, false))
+        return -1;
+    l->saved[MOMENTS].bytes = 4 * (size_t)x.c * sizeof(float);
+    l->workspace_bytes =
+        (size_t)spans_reduction(l->store->device, x).count * 2 * (size_t)x.c * sizeof(float);
+    return 0;
+}
+
+static int prepare(layer *l, device *d)
+{
+    struct state *s = l->state;
+    char defines[32];
+    snprintf(defines, sizeof defines, "-DACTIVATION=%d",
+             ((struct activation_options *)l->options)->kind);
+    const struct {
+        kernel **k;
+        const char *name;
+    } wanted[] = {
+        {&s->span_moments, "moments_of_spans"},    {&s->batch_moments, "moments_of_batch"},
+        {&s->moving_moments, "moments_of_moving"}, {&s->normalise, "normalise"},
+        {&s->span_sums, "gradient_sums_of_spans"}, {&s->sums, "gradient_sums"},
+        {&s->backward, "normalise_backward"},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!(*wanted[i].k = kernel_get(d, "batch_norm", defines, wanted[i].name)))
+            return -1;
+    return 0;
+}
+
+static int batch_moments(layer *l, run *r)
+{
+    struct state *s = l->state;
+    spans over = spans_reduction(r->device, l->output->shape);
+    if (LAUNCH(r->device, s->span_moments, spans_range(r->device, &over), ARG(l->inputs[0]->data),
+               ARG(r->workspace), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
+        return -1;
+    return LAUNCH(r->device, s->batch_moments, range_flat((size_t)over.channels), ARG(r->workspace),
+                  ARG(l->params[GAMMA]->data), ARG(l->params[BETA]->data),
+                  ARG(l->params[MOVING_MEAN]->data), ARG(l->params[MOVING_VARIANCE]->data),
+                  ARG(l->saved[MOMENTS].buffer), ARG(over.pixels), ARG(over.channels),
+                  ARG(over.span), ARG(momentum), ARG(epsilon));
+}
+
+static int moving_moments(layer *l, run *r)
+{
+    struct state *s = l->state;
+    int channels = l->output->shape.c;
+    return LAUNCH(r->device, s->moving_moments, range_flat((size_t)channels),
+                  ARG(l->params[GAMMA]->data), ARG(l->params[BETA]->data),
+                  ARG(l->params[MOVING_MEAN]->data), ARG(l->params[MOVING_VARIANCE]->data),
+                  ARG(l->saved[MOMENTS].buffer), ARG(channels), ARG(epsilon));
+}
+
+static int forward(layer *l, run *r)
+{
+    struct state *s = l->state;
+    if (r->training ? batch_moments(l, r) : moving_moments(l, r))
+        return -1;
+    spans over = spans_elementwise(r->device, l->output->shape);
+    return LAUNCH(r->device, s->normalise, spans_range(r->device, &over), ARG(l->inputs[0]->data),
+                  ARG(l->saved[MOMENTS].buffer), ARG(l->output->data), ARG(over.pixels),
+                  ARG(over.channels), ARG(over.span));
+}
+
+static int backward(layer *l, run *r)
+{
+    struct state *s = l->state;
+    cl_mem x = l->inputs[0]->data, g = l->output->gradient, moments = l->saved[MOMENTS].buffer;
+    cl_mem dgamma = l->params[GAMMA]->gradient, dbeta = l->params[BETA]->gradient;
+    spans over = spans_reduction(r->device, l->output->shape);
+    if (LAUNCH(r->device, s->span_sums, spans_range(r->device, &over), ARG(x), ARG(g), ARG(moments),
+               ARG(r->workspace), ARG(over.pixels), ARG(over.channels), ARG(over.span)) ||
+        LAUNCH(r->device, s->sums, range_flat((size_t)over.channels), ARG(r->workspace),
+               ARG(dgamma), ARG(dbeta), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
+        return -1;
+    if (!l->inputs[0]->gradient)
+        return 0;
+    over = spans_elementwise(r->device, l->output->shape);
+    return LAUNCH(r->device, s->backward, spans_range(r->device, &over), ARG(x), ARG(g),
+                  ARG(moments), ARG(dgamma), ARG(dbeta), ARG(l->inputs[0]->gradient),
+                  ARG(over.pixels), ARG(over.channels), ARG(over.span), ARG(l->beta[0]));
+}
+
+const layer_type batch_norm_layer = {
+    .name = "batch_norm",
+    .options_size = sizeof(struct activation_options),
+    .state_size = sizeof(struct state),
+    .flags = BACKWARD_NEEDS_X,
+    .shape = shape_batch_norm,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+};
+
+tensor *batch_norm(graph *g, const char *name, tensor *x, enum activation a)
+{
+    struct activation_options o = {a};
+    return graph_add(g, &batch_norm_layer, name, &o, &x, 1);
+}

@@ -1,0 +1,88 @@
+/* Keras Conv2D, padding 'same', with bias. The arithmetic is convolution.h's. */
+#include "layers/convolution.h"
+#include "layers/layers.h"
+
+struct state {
+    convolution convolution;
+    unsigned long packed_version; /* of the params that the packed weights were made from */
+};
+
+enum { KERNEL, BIAS }; /* l->params */
+enum { PACKED };       /* l->saved: weights for forward, kept while the params stay */
+
+static int shape_conv2d(layer *l)
+{
+    const struct conv2d_options *o = l->options;
+    convolution *c = &((struct state *)l->state)->convolution;
+    shape x = l->inputs[0]->shape;
+    if (convolution_shape(c, x, o->filters, o->kernel, o->stride) ||
+        layer_output_shape(l, c->y.n, c->y.h, c->y.w, c->y.c) ||
+        layer_param(l, "kernel", (int[]){o->kernel, o->kernel, x.c, o->filters}, 4,
+                    INIT_GLOROT_UNIFORM, true) ||
+        layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, true))
+        return -1;
+    l->saved[PACKED].bytes = convolution_packed_floats(c, &c->forward) * sizeof(float);
+    l->saved[PACKED].persistent = true;
+    size_t packed = convolution_packed_floats(c, &c->adjoint);
+    size_t partial = convolution_partial_floats(c, l->store->device);
+    l->workspace_bytes = (packed > partial ? packed : partial) * sizeof(float);
+    return 0;
+}
+
+static int prepare(layer *l, device *d)
+{
+    return convolution_prepare(&((struct state *)l->state)->convolution, d);
+}
+
+static int forward(layer *l, run *r)
+{
+    struct state *s = l->state;
+    const convolution *c = &s->convolution;
+    cl_mem weights = l->params[KERNEL]->data, packed = l->saved[PACKED].buffer;
+    if (s->packed_version != r->params_version) {
+        if (convolution_pack(&c->forward, r->device, weights, packed))
+            return -1;
+        s->packed_version = r->params_version;
+    }
+    return convolution_run(&c->forward, r->device, l->inputs[0]->data, weights, packed,
+                           l->params[BIAS]->data, l->output->data, false);
+}
+
+static int backward(layer *l, run *r)
+{
+    const convolution *c = &((struct state *)l->state)->convolution;
+    cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
+    if (convolution_weight_gradient(c, r->device, l->inputs[0]->data, g,
+                                    l->params[KERNEL]->gradient, l->params[BIAS]->gradient,
+                                    r->workspace))
+        return -1;
+    if (!l->inputs[0]->gradient)
+        return 0;
+    if (convolution_pack(&c->adjoint, r->device, weights, r->workspace))
+        return -1;
+    return convolution_run(&c->adjoint, r->device, g, weights, r->workspace, NULL,
+                           l->inputs[0]->gradient, l->beta[0]);
+}
+
+static void release(layer *l)
+{
+    convolution_release(&((struct state *)l->state)->convolution);
+}
+
+const layer_type conv2d_layer = {
+    .name = "conv2d",
+    .options_size = sizeof(struct conv2d_options),
+    .state_size = sizeof(struct state),
+    .flags = BACKWARD_NEEDS_X,
+    .shape = shape_conv2d,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+};
+
+tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, int stride)
+{
+    struct conv2d_options o = {filters, kernel, stride};
+    return graph_add(g, &conv2d_layer, name, &o, &x, 1);
+}

@@ -1,0 +1,73 @@
+/*
+ * Convolution: the arithmetic that conv2d and conv2d_transpose share.
+ *
+ * A convolution maps a big side x (N, H, W, cin) to a small side y (N, OH, OW, cout) with weights
+ * (K, K, cin, cout), stride s and Keras' 'same' padding: OH = ceil(H / s), and of the padding that
+ * takes, half (rounded down) stands before. conv2d runs it forward and its adjoint backward;
+ * conv2d_transpose, being the gradient of a strided convolution, the other way round.
+ *
+ * Each direction is one or more phases. A phase computes the outputs at q * out_stride + phase_y
+ * (likewise x) from the inputs at q * in_stride + dy[t], over its taps t. Forward is one phase with
+ * all K * K taps; the adjoint with stride s has s * s phases, which share the taps out.
+ */
+#ifndef LAYERS_CONVOLUTION_H
+#define LAYERS_CONVOLUTION_H
+
+#include "device/kernel.h"
+#include "nn/layer.h"
+
+#define PHASES_MAX 4
+
+typedef struct phase {
+    cl_mem taps; /* (tap_count, 3) ints: dy - dy_min, dx - dx_min, index ky * K + kx */
+    int tap_count;
+    int phase_y, phase_x;
+    int qh, qw; /* outputs of this phase */
+    int dy_min, dx_min, dy_span, dx_span;
+    size_t packed_offset; /* of its weights, in floats */
+} phase;
+
+typedef struct direction {
+    bool adjoint;
+    shape in, out;
+    int in_stride, out_stride;
+    phase phases[PHASES_MAX];
+    int phase_count;
+    bool tiled;              /* kernels of the tiled family; else vector */
+    kernel *convolve, *pack; /* pack: vector family only */
+} direction;
+
+typedef struct convolution {
+    shape x, y;
+    int kernel, stride, pad_y, pad_x;
+    direction forward, adjoint;
+    int chunks; /* partial sums of the weight gradient */
+    kernel *weight_gradient, *reduce;
+} convolution;
+
+/* Sizes; y follows from x. stride 1 or 2, kernel odd and at most 15. Nothing is
+ * allocated. */
+int convolution_shape(convolution *c, shape x, int cout, int kernel, int stride);
+
+/* Kernels and taps, for training also those of the backward directions. */
+int convolution_prepare(convolution *c, device *d);
+void convolution_release(convolution *c);
+
+/* Floats that packed weights take for a direction, and partial sums for the weight gradient. */
+size_t convolution_packed_floats(const convolution *c, const direction *dir);
+size_t convolution_partial_floats(const convolution *c, const device *d);
+
+/* Rearranges weights (K, K, cin, cout) into packed, as convolution_run() wants them. Does nothing
+ * for the tiled kernels, which read weights as they are. */
+int convolution_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed);
+
+/* out = (accumulate ? out : 0) + bias + dir(in). bias may be NULL. */
+int convolution_run(const direction *dir, device *d, cl_mem in, cl_mem weights, cl_mem packed,
+                    cl_mem bias, cl_mem out, bool accumulate);
+
+/* dweights (K, K, cin, cout) from x and g, the gradient of y; dbias (cout) = sums of g, or NULL.
+ * partial is scratch. The sums are taken in a fixed order. */
+int convolution_weight_gradient(const convolution *c, device *d, cl_mem x, cl_mem g,
+                                cl_mem dweights, cl_mem dbias, cl_mem partial);
+
+#endif

@@ -1,0 +1,66 @@
+/* Keras MaxPooling2D, 2x2, stride 2, 'valid'. Where each maximum stood is kept for the backward, a
+ * byte a value, so that the input need not be. */
+#include "device/kernel.h"
+#include "layers/layers.h"
+#include "layers/pixels.h"
+
+struct state {
+    kernel *forward, *backward;
+};
+
+enum { PLACES };
+
+static int shape_max_pool(layer *l)
+{
+    shape x = l->inputs[0]->shape;
+    if (layer_output_shape(l, x.n, x.h / 2, x.w / 2, x.c))
+        return -1;
+    l->saved[PLACES].bytes = shape_count(l->output->shape);
+    return 0;
+}
+
+static int prepare(layer *l, device *d)
+{
+    struct state *s = l->state;
+    s->forward = kernel_get(d, "max_pool", "", "max_pool_forward");
+    s->backward = kernel_get(d, "max_pool", "", "max_pool_backward");
+    return s->forward && s->backward ? 0 : -1;
+}
+
+static int forward(layer *l, run *r)
+{
+    struct state *s = l->state;
+    shape x = l->inputs[0]->shape;
+    spans over = spans_elementwise(r->device, l->output->shape);
+    return LAUNCH(r->device, s->forward, spans_range(r->device, &over), ARG(l->inputs[0]->data),
+                  ARG(l->output->data), ARG(l->saved[PLACES].buffer), ARG(over.pixels),
+                  ARG(over.channels), ARG(x.h), ARG(x.w), ARG(over.span));
+}
+
+static int backward(layer *l, run *r)
+{
+    struct state *s = l->state;
+    shape x = l->inputs[0]->shape;
+    cl_mem dx = l->inputs[0]->gradient;
+    spans over = spans_elementwise(r->device, l->output->shape);
+    if (!l->beta[0] && (x.h % 2 || x.w % 2) &&
+        buffer_fill(r->device, dx, 0, 0, shape_count(x) * sizeof(float)))
+        return -1;
+    return LAUNCH(r->device, s->backward, spans_range(r->device, &over),
+                  ARG(l->saved[PLACES].buffer), ARG(l->output->gradient), ARG(dx), ARG(over.pixels),
+                  ARG(over.channels), ARG(x.h), ARG(x.w), ARG(over.span), ARG(l->beta[0]));
+}
+
+const layer_type max_pool_layer = {
+    .name = "max_pool",
+    .state_size = sizeof(struct state),
+    .shape = shape_max_pool,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+};
+
+tensor *max_pool(graph *g, const char *name, tensor *x)
+{
+    return graph_add(g, &max_pool_layer, name, NULL, &x, 1);
+}

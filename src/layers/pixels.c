@@ -1,0 +1,35 @@
+#include "layers/pixels.h"
+
+#include <limits.h>
+
+static spans of_length(shape s, int span)
+{
+    int pixels = s.n * s.h * s.w;
+    return (spans){pixels, s.c, span, (pixels + span - 1) / span};
+}
+
+static bool is_vector(const device *d)
+{
+    return !d || d->kernels == KERNELS_VECTOR;
+}
+
+spans spans_elementwise(const device *d, shape s)
+{
+    return of_length(s, is_vector(d) ? 64 : 1);
+}
+
+/* GPUs want many short sums; a CPU few, as long as its cores all have some. */
+spans spans_reduction(const device *d, shape s)
+{
+    int pixels = s.n * s.h * s.w, most = 1024, span = is_vector(d) ? 256 : 64;
+    while (pixels / span > most)
+        span *= 2;
+    return of_length(s, span);
+}
+
+range spans_range(const device *d, const spans *s)
+{
+    if (is_vector(d))
+        return range_single(1, (size_t)s->count, 1);
+    return range_items((size_t)s->channels, (size_t)s->count, 1);
+}

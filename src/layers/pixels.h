@@ -1,0 +1,23 @@
+/*
+ * How kernels that walk rows of channels (cl/lanes.h) are spread over a device: dimension 1 walks
+ * spans of pixels, dimension 0 lanes of channels.
+ */
+#ifndef LAYERS_PIXELS_H
+#define LAYERS_PIXELS_H
+
+#include "device/kernel.h"
+#include "nn/tensor.h"
+
+typedef struct spans {
+    int pixels, channels;
+    int span;  /* pixels an item walks */
+    int count; /* of spans */
+} spans;
+
+/* For kernels that treat each pixel alone, and for those that sum over a span. d may be NULL where
+ * only an upper bound for count is wanted. */
+spans spans_elementwise(const device *d, shape s);
+spans spans_reduction(const device *d, shape s);
+range spans_range(const device *d, const spans *s);
+
+#endif

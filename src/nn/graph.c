@@ -1,0 +1,139 @@
+#include "nn/graph.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int graph_new(graph **out, params *p)
+{
+    graph *g = allocate(1, sizeof *g);
+    if (!g)
+        return -1;
+    g->params = p;
+    *out = g;
+    return 0;
+}
+
+static void layer_free(layer *l)
+{
+    if (!l)
+        return;
+    if (l->type->release)
+        l->type->release(l);
+    free(l->options);
+    free(l->state);
+    free(l);
+}
+
+void graph_free(graph *g)
+{
+    if (!g)
+        return;
+    for (size_t i = 0; i < g->layer_count; i++)
+        layer_free(g->layers[i]);
+    for (size_t i = 0; i < g->tensor_count; i++)
+        free(g->tensors[i]);
+    free(g->layers);
+    free(g->tensors);
+    free(g);
+}
+
+static tensor *new_tensor(graph *g, const char *name)
+{
+    tensor *t;
+    if (grow((void **)&g->tensors, &g->tensor_capacity, g->tensor_count + 1, sizeof *g->tensors) ||
+        !(t = allocate(1, sizeof *t)))
+        return NULL;
+    snprintf(t->name, sizeof t->name, "%s", name);
+    t->data_buffer = t->gradient_buffer = -1;
+    g->tensors[g->tensor_count++] = t;
+    return t;
+}
+
+tensor *graph_input(graph *g, const char *name, shape s)
+{
+    tensor *t = new_tensor(g, name);
+    if (t)
+        t->shape = s;
+    else
+        g->failed = true;
+    return t;
+}
+
+static layer *new_layer(graph *g, const layer_type *type, const char *name, const void *options)
+{
+    layer *l = allocate(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->type = type;
+    l->store = g->params;
+    snprintf(l->name, sizeof l->name, "%s", name);
+    l->options = allocate(1, type->options_size);
+    l->state = allocate(1, type->state_size);
+    if (!l->options || !l->state ||
+        grow((void **)&g->layers, &g->layer_capacity, g->layer_count + 1, sizeof *g->layers)) {
+        layer_free(l);
+        return NULL;
+    }
+    if (type->options_size)
+        memcpy(l->options, options, type->options_size);
+    for (int i = 0; i < LAYER_SAVED_MAX; i++)
+        l->saved[i].number = -1;
+    g->layers[g->layer_count++] = l;
+    return l;
+}
+
+tensor *graph_add(graph *g, const layer_type *type, const char *name, const void *options,
+                  tensor *const *inputs, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!inputs[i])
+            return NULL;
+    layer *l = new_layer(g, type, name, options);
+    if (!l)
+        goto failed;
+    l->input_count = count;
+    memcpy(l->inputs, inputs, (size_t)count * sizeof *inputs);
+    l->output = new_tensor(g, name);
+    if (!l->output)
+        goto failed;
+    l->output->producer = l;
+    if (type->shape(l)) {
+        fail_while("layer %s (%s)", name, type->name);
+        goto failed;
+    }
+    return l->output;
+failed:
+    g->failed = true;
+    return NULL;
+}
+
+tensor *graph_find(const graph *g, const char *tensor_name)
+{
+    for (size_t i = 0; i < g->tensor_count; i++)
+        if (!strcmp(g->tensors[i]->name, tensor_name))
+            return g->tensors[i];
+    return NULL;
+}
+
+int layer_param(layer *l, const char *name, const int *dims, int rank, enum initializer initializer,
+                bool trainable)
+{
+    char full[sizeof((param *)0)->name];
+    snprintf(full, sizeof full, "%s/%s", l->name, name);
+    param *p = params_declare(l->store, full, dims, rank, initializer, trainable);
+    if (!p)
+        return -1;
+    l->params[l->param_count++] = p;
+    return 0;
+}
+
+int layer_output_shape(layer *l, int n, int h, int w, int c)
+{
+    if (n < 1 || h < 1 || w < 1 || c < 1)
+        return fail(STATUS_RUNTIME, "an output of %d x %d x %d x %d is not possible", n, h, w, c);
+    l->output->shape = (shape){n, h, w, c};
+    return 0;
+}

@@ -1,0 +1,81 @@
+/*
+ * What a layer is. One kind of layer is one x.c in src/layers with one layer_type, beside cl/x.cl,
+ * and a line in layers/table.c.
+ *
+ * A graph calls shape() when the layer is added, a plan calls prepare() once its buffers are known,
+ * then forward() and backward() any number of times. All return 0, or -1 after fail().
+ */
+#ifndef NN_LAYER_H
+#define NN_LAYER_H
+
+#include "nn/params.h"
+#include "nn/tensor.h"
+
+#define LAYER_INPUTS_MAX 3
+#define LAYER_PARAMS_MAX 6
+#define LAYER_SAVED_MAX 3
+
+typedef struct layer layer;
+
+/* What a run hands to every layer. */
+typedef struct run {
+    device *device;
+    bool training;    /* batch statistics rather than moving ones */
+    cl_mem workspace; /* scratch of at least the layer's workspace_bytes, nobody's between layers */
+    unsigned long params_version;
+} run;
+
+enum layer_flags {
+    BACKWARD_NEEDS_X = 1, /* backward reads the inputs' data, */
+    BACKWARD_NEEDS_Y = 2, /* the output's data */
+    CAN_RUN_IN_PLACE = 4, /* output may share the input's buffer, and so may the gradients */
+    IS_LOSS = 8           /* the output is a loss: its gradient is 1 and has no tensor */
+};
+
+typedef struct layer_type {
+    const char
+        *name; /* as in the layer table; also cl/<name>.cl unless the layer shares another's */
+    size_t options_size; /* bytes of layer->options */
+    size_t state_size;   /* bytes of layer->state, zeroed before shape() */
+    unsigned flags;      /* of enum layer_flags */
+    /* From inputs and options: output shape, params, saved bytes, workspace bytes. */
+    int (*shape)(layer *l);
+    int (*prepare)(layer *l, device *d); /* kernels and constants for these shapes */
+    int (*forward)(layer *l, run *r);
+    /* Where an input's gradient is wanted: gradient = g + beta * gradient, with beta[i] 0 or 1 from
+     * the plan. Parameter gradients are overwritten. NULL for layers without gradients. */
+    int (*backward)(layer *l, run *r);
+    void (*release)(layer *l); /* what prepare() made; may be NULL */
+} layer_type;
+
+/* Device memory that a layer keeps for itself. */
+typedef struct saved {
+    size_t bytes;    /* set by shape(); 0 for none */
+    bool persistent; /* keeps its contents between runs; else lives from forward to backward */
+    cl_mem buffer;   /* set by the plan */
+    int number;      /* of the plan's buffer, -1 for its own */
+} saved;
+
+struct layer {
+    const layer_type *type;
+    char name[64];
+    params *store; /* where shape() declares params */
+    void *options, *state;
+    tensor *inputs[LAYER_INPUTS_MAX];
+    int input_count;
+    tensor *output;
+    param *params[LAYER_PARAMS_MAX];
+    int param_count;
+    saved saved[LAYER_SAVED_MAX];
+    size_t workspace_bytes;
+    int beta[LAYER_INPUTS_MAX];
+};
+
+/* In shape(): declares the param "<layer>/<name>" as the next of l->params. */
+int layer_param(layer *l, const char *name, const int *dims, int rank, enum initializer initializer,
+                bool trainable);
+
+/* l->output->shape from n, h, w, c; refuses sizes below 1. */
+int layer_output_shape(layer *l, int n, int h, int w, int c);
+
+#endif

@@ -1,0 +1,246 @@
+#include "nn/params.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/streams.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int params_new(params **out, device *d)
+{
+    params *p = allocate(1, sizeof *p);
+    if (!p)
+        return -1;
+    p->device = d;
+    *out = p;
+    return 0;
+}
+
+void params_free(params *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->count; i++) {
+        param *item = p->items[i];
+        if (item->data)
+            clReleaseMemObject(item->data);
+        if (item->gradient)
+            clReleaseMemObject(item->gradient);
+        free(item);
+    }
+    buffer_free(p->device, &p->values);
+    buffer_free(p->device, &p->gradients);
+    free(p->items);
+    free(p);
+}
+
+static param *find(const params *p, const char *name)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (!strcmp(p->items[i]->name, name))
+            return p->items[i];
+    return NULL;
+}
+
+param *params_declare(params *p, const char *name, const int *dims, int rank,
+                      enum initializer initializer, bool trainable)
+{
+    param *item = find(p, name);
+    if (item) {
+        if (item->rank == rank && !memcmp(item->dims, dims, (size_t)rank * sizeof *dims))
+            return item;
+        fail(STATUS_RUNTIME, "parameter %s is declared twice with different shapes", name);
+        return NULL;
+    }
+    if (p->values) {
+        fail(STATUS_RUNTIME, "parameter %s is declared after the parameters were allocated", name);
+        return NULL;
+    }
+    if (grow((void **)&p->items, &p->capacity, p->count + 1, sizeof *p->items) ||
+        !(item = allocate(1, sizeof *item)))
+        return NULL;
+    snprintf(item->name, sizeof item->name, "%s", name);
+    item->rank = rank;
+    item->count = 1;
+    for (int i = 0; i < rank; i++) {
+        item->dims[i] = dims[i];
+        item->count *= (size_t)dims[i];
+    }
+    item->initializer = initializer;
+    item->trainable = trainable;
+    p->items[p->count++] = item;
+    return item;
+}
+
+/* Offsets in floats: a sub-buffer must start at a multiple of the device's alignment. */
+static int lay_out(params *p)
+{
+    cl_uint bits;
+    if (CL_CALL(p->device, clGetDeviceInfo(p->device->info.id, CL_DEVICE_MEM_BASE_ADDR_ALIGN,
+                                           sizeof bits, &bits, NULL)))
+        return -1;
+    size_t align = bits / 8 / sizeof(float);
+    if (align < 32)
+        align = 32;
+    for (int trainable = 1; trainable >= 0; trainable--) {
+        for (size_t i = 0; i < p->count; i++) {
+            param *item = p->items[i];
+            if (item->trainable != trainable)
+                continue;
+            item->offset = p->value_floats;
+            p->value_floats += (item->count + align - 1) / align * align;
+        }
+        if (trainable)
+            p->trainable_floats = p->value_floats;
+    }
+    return 0;
+}
+
+static int part_of(params *p, cl_mem whole, const param *item, cl_mem *out)
+{
+    cl_buffer_region region = {item->offset * sizeof(float), item->count * sizeof(float)};
+    cl_int code;
+    *out =
+        clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    return CL_CALL(p->device, code) ? fail_while("parameter %s", item->name) : 0;
+}
+
+int params_allocate(params *p, bool with_gradients)
+{
+    if (lay_out(p))
+        return -1;
+    if (!p->count)
+        return 0;
+    size_t bytes = p->value_floats * sizeof(float);
+    size_t gradient_bytes = p->trainable_floats * sizeof(float);
+    if (buffer_new(p->device, bytes, "parameters", &p->values) ||
+        buffer_fill(p->device, p->values, 0, 0, bytes))
+        return -1;
+    if (with_gradients &&
+        (buffer_new(p->device, gradient_bytes, "parameter gradients", &p->gradients) ||
+         buffer_fill(p->device, p->gradients, 0, 0, gradient_bytes)))
+        return -1;
+    for (size_t i = 0; i < p->count; i++) {
+        param *item = p->items[i];
+        if (part_of(p, p->values, item, &item->data))
+            return -1;
+        if (with_gradients && item->trainable && part_of(p, p->gradients, item, &item->gradient))
+            return -1;
+    }
+    return 0;
+}
+
+static void draw(const param *item, rng *random, float *values)
+{
+    double limit = 0;
+    if (item->initializer == INIT_GLOROT_UNIFORM) {
+        double receptive = 1;
+        for (int i = 0; i < item->rank - 2; i++)
+            receptive *= item->dims[i];
+        double fans = receptive * (item->dims[item->rank - 2] + item->dims[item->rank - 1]);
+        limit = sqrt(6 / fans);
+    }
+    for (size_t i = 0; i < item->count; i++) {
+        switch (item->initializer) {
+        case INIT_ZEROS:
+            values[i] = 0;
+            break;
+        case INIT_ONES:
+            values[i] = 1;
+            break;
+        case INIT_GLOROT_UNIFORM:
+            values[i] = (float)(limit * (2 * rng_uniform(random) - 1));
+            break;
+        }
+    }
+}
+
+int params_initialize(params *p, unsigned long seed)
+{
+    float *values = allocate(p->value_floats, sizeof *values);
+    if (!values)
+        return -1;
+    for (size_t i = 0; i < p->count; i++) {
+        rng random = rng_start(seed, STREAM_WEIGHTS + i);
+        draw(p->items[i], &random, values + p->items[i]->offset);
+    }
+    int result = buffer_write(p->device, p->values, 0, values, p->value_floats * sizeof *values);
+    free(values);
+    p->version++;
+    return result;
+}
+
+static size_t sum_counts(const params *p, bool all)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < p->count; i++)
+        if (all || p->items[i]->trainable)
+            total += p->items[i]->count;
+    return total;
+}
+
+size_t params_total(const params *p)
+{
+    return sum_counts(p, true);
+}
+
+size_t params_trainable(const params *p)
+{
+    return sum_counts(p, false);
+}
+
+static int check_stored(const param *item, const safetensors *file, const char *path)
+{
+    const struct stored_tensor *stored = safetensors_find(file, item->name);
+    if (!stored)
+        return fail(STATUS_DATA, "%s: tensor %s is missing", path, item->name);
+    bool fits = stored->type == STORED_F32 && stored->dimensions == item->rank;
+    for (int i = 0; fits && i < item->rank; i++)
+        fits = stored->shape[i] == (size_t)item->dims[i];
+    return fits ? 0
+                : fail(STATUS_DATA, "%s: tensor %s has another type or shape than the model needs",
+                       path, item->name);
+}
+
+int params_load(params *p, const safetensors *file, const char *path)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (check_stored(p->items[i], file, path))
+            return -1;
+    for (size_t i = 0; i < p->count; i++) {
+        const param *item = p->items[i];
+        const struct stored_tensor *stored = safetensors_find(file, item->name);
+        if (buffer_write(p->device, p->values, item->offset * sizeof(float), stored->data,
+                         item->count * sizeof(float)))
+            return -1;
+    }
+    p->version++;
+    return 0;
+}
+
+int params_export(params *p, struct stored_tensor **tensors, float **values)
+{
+    size_t bytes = p->value_floats * sizeof(float);
+    struct stored_tensor *list = allocate(p->count, sizeof *list);
+    float *copy = allocate(p->value_floats, sizeof *copy);
+    if (!list || !copy || buffer_read(p->device, p->values, 0, copy, bytes)) {
+        free(list);
+        free(copy);
+        return -1;
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        const param *item = p->items[i];
+        list[i].name = item->name;
+        list[i].type = STORED_F32;
+        list[i].dimensions = item->rank;
+        for (int k = 0; k < item->rank; k++)
+            list[i].shape[k] = (size_t)item->dims[k];
+        list[i].data = copy + item->offset;
+    }
+    *tensors = list;
+    *values = copy;
+    return 0;
+}

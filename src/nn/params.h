@@ -1,0 +1,66 @@
+/*
+ * Parameters: every value that training changes (trainable) or tracks (moving statistics).
+ *
+ * Layers declare them while a graph is built; a second graph over the same params (inference beside
+ * training, say) finds them again by name. All values live in one buffer, the trainable ones first,
+ * and so do all gradients: the optimizer runs over them in one launch and a checkpoint is one read.
+ * A param's own data and gradient are sub-buffers of those.
+ */
+#ifndef NN_PARAMS_H
+#define NN_PARAMS_H
+
+#include "device/device.h"
+#include "formats/safetensors.h"
+
+enum initializer { INIT_ZEROS, INIT_ONES, INIT_GLOROT_UNIFORM };
+
+typedef struct param {
+    char name[96];
+    int dims[4]; /* as Keras stores it, e.g. (kernel, kernel, in, out) */
+    int rank;
+    size_t count;
+    bool trainable;
+    enum initializer initializer;
+    size_t offset;   /* in the buffer of all values, in floats */
+    cl_mem data;     /* count floats */
+    cl_mem gradient; /* count floats; NULL if not trainable or no gradients are kept */
+} param;
+
+typedef struct params {
+    device *device;
+    param **items;
+    size_t count, capacity;
+    cl_mem values;           /* all params, trainable first, each aligned; gaps are zero */
+    cl_mem gradients;        /* the trainable ones, at the same offsets; NULL without gradients */
+    size_t value_floats;     /* size of values, gaps included */
+    size_t trainable_floats; /* size of gradients */
+    unsigned long version; /* grows when values change, so that what is derived can be refreshed */
+} params;
+
+int params_new(params **out, device *d);
+void params_free(params *p);
+
+/* The param of that name, declared if new. NULL on failure, also if it exists with other dims, or
+ * is new after params_allocate(). */
+param *params_declare(params *p, const char *name, const int *dims, int rank,
+                      enum initializer initializer, bool trainable);
+
+/* Makes the buffers, filled with zeros. */
+int params_allocate(params *p, bool with_gradients);
+
+/* Initial values, drawn from the seed: Glorot uniform after Glorot & Bengio 2010, as Keras does:
+ * U(-l, l), l = sqrt(6 / (receptive field * (dims[-2] + dims[-1]))). */
+int params_initialize(params *p, unsigned long seed);
+
+/* Number of values, as Keras' summary() counts. */
+size_t params_total(const params *p);
+size_t params_trainable(const params *p);
+
+/* Every param from / into tensors of the same names and dims. Loading checks names, dims and type
+ * before any value changes. */
+int params_load(params *p, const safetensors *file, const char *path);
+/* Host copies of all params, in declaration order, as count tensors whose data lies in *values;
+ * release both with free(). */
+int params_export(params *p, struct stored_tensor **tensors, float **values);
+
+#endif

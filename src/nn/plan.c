@@ -1,0 +1,387 @@
+#include "nn/plan.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFFER_UNIT = 64 }; /* buffers are whole multiples of so many bytes */
+
+/* Something that needs a buffer from one time to another, both included. */
+typedef struct tenant {
+    size_t bytes;
+    int from, to;
+    int *number; /* where its buffer's number goes */
+} tenant;
+
+typedef struct tenants {
+    tenant *items;
+    size_t count, capacity;
+} tenants;
+
+static int time_backward(const plan *p, size_t layer_index)
+{
+    return (int)(2 * p->graph->layer_count - 1 - layer_index);
+}
+
+static int last_time(const plan *p)
+{
+    return (int)(p->options.training ? 2 * p->graph->layer_count : p->graph->layer_count) - 1;
+}
+
+static bool has_trainable(const layer *l)
+{
+    for (int i = 0; i < l->param_count; i++)
+        if (l->params[i]->trainable)
+            return true;
+    return false;
+}
+
+/* A gradient is needed where something trainable stands before and a loss after. */
+static int mark_gradients(plan *p)
+{
+    graph *g = p->graph;
+    bool *reaches_loss = allocate(g->layer_count, sizeof *reaches_loss);
+    if (!reaches_loss)
+        return -1;
+    for (size_t i = 0; i < g->tensor_count; i++)
+        g->tensors[i]->needs_gradient =
+            p->options.training && p->options.all_gradients && !g->tensors[i]->producer;
+    for (size_t i = 0; p->options.training && i < g->layer_count; i++) {
+        layer *l = g->layers[i];
+        bool needed = has_trainable(l);
+        for (int k = 0; k < l->input_count; k++)
+            needed |= l->inputs[k]->needs_gradient;
+        l->output->needs_gradient = needed && l->type->backward;
+    }
+    for (size_t i = g->layer_count; i-- > 0;) {
+        layer *l = g->layers[i];
+        reaches_loss[i] =
+            l->type->flags & IS_LOSS || (l->output->is_output && p->options.all_gradients);
+        for (size_t k = i + 1; k < g->layer_count; k++)
+            for (int j = 0; j < g->layers[k]->input_count; j++)
+                reaches_loss[i] |= reaches_loss[k] && g->layers[k]->inputs[j] == l->output;
+        if (!reaches_loss[i])
+            l->output->needs_gradient = false;
+    }
+    free(reaches_loss);
+    return 0;
+}
+
+/* Does this layer's backward run? A loss starts it; the others need their output's gradient. */
+static bool runs_backward(const plan *p, const layer *l)
+{
+    return p->options.training && l->type->backward &&
+           (l->type->flags & IS_LOSS ? l->inputs[0]->needs_gradient : l->output->needs_gradient);
+}
+
+/* Running backward, the last consumer writes a gradient first (beta 0), the others add. */
+static void mark_first_writers(plan *p)
+{
+    graph *g = p->graph;
+    for (size_t i = 0; i < g->layer_count; i++) {
+        layer *l = g->layers[i];
+        for (int k = 0; k < l->input_count; k++) {
+            l->beta[k] = 0;
+            for (size_t later = i; later < g->layer_count; later++)
+                for (int j = later == i ? k + 1 : 0; j < g->layers[later]->input_count; j++)
+                    if (g->layers[later]->inputs[j] == l->inputs[k] &&
+                        runs_backward(p, g->layers[later]))
+                        l->beta[k] = later > i;
+        }
+    }
+}
+
+static int add_tenant(tenants *list, size_t bytes, int from, int to, int *number)
+{
+    if (grow((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items))
+        return -1;
+    size_t whole = (bytes + BUFFER_UNIT - 1) / BUFFER_UNIT * BUFFER_UNIT;
+    list->items[list->count++] = (tenant){whole, from, to, number};
+    return 0;
+}
+
+/* The time up to which t's data is read. */
+static int data_end(const plan *p, const tensor *t, int from)
+{
+    const graph *g = p->graph;
+    int end = t->is_output || !t->producer ? last_time(p) : from;
+    for (size_t i = 0; i < g->layer_count; i++) {
+        const layer *l = g->layers[i];
+        bool backward = runs_backward(p, l);
+        for (int k = 0; k < l->input_count; k++) {
+            if (l->inputs[k] != t)
+                continue;
+            int read = backward && l->type->flags & BACKWARD_NEEDS_X ? time_backward(p, i) : (int)i;
+            end = read > end ? read : end;
+        }
+        if (l->output == t && backward && l->type->flags & BACKWARD_NEEDS_Y)
+            end = time_backward(p, i) > end ? time_backward(p, i) : end;
+    }
+    return end;
+}
+
+/* The time of the first write of t's gradient: the backward of its last consumer. */
+static int gradient_start(const plan *p, const tensor *t, int otherwise)
+{
+    const graph *g = p->graph;
+    for (size_t i = g->layer_count; i-- > 0;)
+        for (int k = 0; k < g->layers[i]->input_count; k++)
+            if (g->layers[i]->inputs[k] == t && runs_backward(p, g->layers[i]))
+                return time_backward(p, i);
+    return otherwise;
+}
+
+static int index_of_layer(const graph *g, const layer *l)
+{
+    int i = 0;
+    while (g->layers[i] != l)
+        i++;
+    return i;
+}
+
+/* The input whose buffer the producer of y may overwrite with y, or NULL: nobody else may want that
+ * input, nor the producer's and the input's own producer's backward. Gradients then share too. */
+static tensor *in_place_source(const plan *p, const tensor *y)
+{
+    const layer *l = y->producer;
+    if (p->options.separate || !l || !(l->type->flags & CAN_RUN_IN_PLACE))
+        return NULL;
+    tensor *x = l->inputs[0];
+    int at = index_of_layer(p->graph, l);
+    if (!x->producer || x->is_output || data_end(p, x, at) != at)
+        return NULL;
+    for (size_t i = 0; i < p->graph->layer_count; i++)
+        for (int k = 0; k < p->graph->layers[i]->input_count; k++)
+            if (p->graph->layers[i] != l && p->graph->layers[i]->inputs[k] == x)
+                return NULL;
+    return x;
+}
+
+static tensor *in_place_user(const plan *p, const tensor *x)
+{
+    const graph *g = p->graph;
+    for (size_t i = 0; i < g->layer_count; i++)
+        if (in_place_source(p, g->layers[i]->output) == x)
+            return g->layers[i]->output;
+    return NULL;
+}
+
+/* A tensor that is overwritten in place lives on, as data, until its last successor ends; as a
+ * gradient, the last successor's stands for it until its own producer has run backward. */
+static int list_tensor(plan *p, tenants *list, tensor *t)
+{
+    size_t bytes = shape_count(t->shape) * sizeof(float);
+    int born = t->producer ? index_of_layer(p->graph, t->producer) : 0;
+    if (!in_place_source(p, t)) {
+        int end = data_end(p, t, born);
+        for (tensor *next = t; (next = in_place_user(p, next));)
+            end = data_end(p, next, end) > end ? data_end(p, next, end) : end;
+        if (add_tenant(list, bytes, born, end, &t->data_buffer))
+            return -1;
+    }
+    if (!t->needs_gradient || in_place_user(p, t))
+        return 0;
+    const tensor *first = t;
+    for (const tensor *source; (source = in_place_source(p, first)) && source->needs_gradient;)
+        first = source;
+    int end = first->producer ? time_backward(p, (size_t)index_of_layer(p->graph, first->producer))
+                              : last_time(p);
+    int start = t->is_output ? 0 : gradient_start(p, t, end);
+    return add_tenant(list, bytes, start, end, &t->gradient_buffer);
+}
+
+/* After the buffers are assigned: who shares in place gets its partner's number. */
+static void share_in_place(plan *p)
+{
+    graph *g = p->graph;
+    for (size_t i = 0; i < g->tensor_count; i++) {
+        tensor *source = in_place_source(p, g->tensors[i]);
+        if (source)
+            g->tensors[i]->data_buffer = source->data_buffer;
+    }
+    for (size_t i = g->tensor_count; i-- > 0;) {
+        tensor *user = in_place_user(p, g->tensors[i]);
+        if (user)
+            g->tensors[i]->gradient_buffer = user->gradient_buffer;
+    }
+}
+
+static int list_tenants(plan *p, tenants *list)
+{
+    graph *g = p->graph;
+    for (size_t i = 0; i < g->tensor_count; i++)
+        if (list_tensor(p, list, g->tensors[i]))
+            return -1;
+    for (size_t i = 0; i < g->layer_count; i++) {
+        layer *l = g->layers[i];
+        for (int k = 0; k < LAYER_SAVED_MAX; k++) {
+            saved *s = &l->saved[k];
+            int from = s->persistent ? 0 : (int)i;
+            int to = s->persistent         ? last_time(p)
+                     : p->options.training ? time_backward(p, i)
+                                           : (int)i;
+            if (s->bytes && add_tenant(list, s->bytes, from, to, &s->number))
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const tenant *left = a, *right = b;
+    if (left->bytes != right->bytes)
+        return left->bytes < right->bytes ? 1 : -1;
+    return left->from != right->from ? left->from - right->from : left->to - right->to;
+}
+
+static bool overlaps_any(const tenants *list, size_t before, int number, const tenant *candidate)
+{
+    for (size_t i = 0; i < before; i++)
+        if (*list->items[i].number == number && list->items[i].from <= candidate->to &&
+            candidate->from <= list->items[i].to)
+            return true;
+    return false;
+}
+
+/* Largest first, each into the first buffer that is free for its whole life. */
+static int assign_buffers(plan *p, tenants *list)
+{
+    qsort(list->items, list->count, sizeof *list->items, larger_first);
+    p->buffer_bytes = allocate(list->count + 1, sizeof *p->buffer_bytes);
+    if (!p->buffer_bytes)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        const tenant *t = &list->items[i];
+        int number = p->options.separate ? (int)p->buffer_count : 0;
+        while (number < (int)p->buffer_count && overlaps_any(list, i, number, t))
+            number++;
+        if (number == (int)p->buffer_count)
+            p->buffer_bytes[p->buffer_count++] = t->bytes;
+        *t->number = number;
+        p->separate_bytes += t->bytes;
+    }
+    return 0;
+}
+
+int plan_new(plan **out, graph *g, struct plan_options options)
+{
+    tenants list = {0};
+    plan *p = allocate(1, sizeof *p);
+    if (!p)
+        return -1;
+    p->graph = g;
+    p->options = options;
+    if (mark_gradients(p))
+        goto failed;
+    mark_first_writers(p);
+    if (list_tenants(p, &list) || assign_buffers(p, &list))
+        goto failed;
+    share_in_place(p);
+    size_t workspace = 0;
+    for (size_t i = 0; i < g->layer_count; i++)
+        if (g->layers[i]->workspace_bytes > workspace)
+            workspace = g->layers[i]->workspace_bytes;
+    p->buffer_bytes[p->buffer_count++] = workspace ? workspace : sizeof(float);
+    p->separate_bytes += workspace;
+    for (size_t i = 0; i < p->buffer_count; i++)
+        p->planned_bytes += p->buffer_bytes[i];
+    free(list.items);
+    *out = p;
+    return 0;
+failed:
+    free(list.items);
+    plan_free(p);
+    return -1;
+}
+
+static int allocate_buffers(plan *p)
+{
+    size_t available = p->device->info.global_memory - p->device->allocated;
+    if (p->planned_bytes > available)
+        return fail(STATUS_MEMORY,
+                    "the plan needs %.1f MiB of device memory and %s has %.1f MiB left; "
+                    "a smaller train.batch (or --batch) needs less",
+                    p->planned_bytes / 1048576.0, p->device->info.name, available / 1048576.0);
+    p->buffers = allocate(p->buffer_count, sizeof *p->buffers);
+    if (!p->buffers)
+        return -1;
+    for (size_t i = 0; i < p->buffer_count; i++) {
+        if (buffer_new(p->device, p->buffer_bytes[i], "activations", &p->buffers[i]))
+            return -1;
+        if (p->options.separate &&
+            buffer_fill(p->device, p->buffers[i], NAN, 0, p->buffer_bytes[i]))
+            return -1;
+    }
+    return 0;
+}
+
+static cl_mem buffer_at(const plan *p, int number)
+{
+    return number < 0 ? NULL : p->buffers[number];
+}
+
+int plan_prepare(plan *p, device *d)
+{
+    graph *g = p->graph;
+    p->device = d;
+    if (allocate_buffers(p))
+        return -1;
+    for (size_t i = 0; i < g->tensor_count; i++) {
+        tensor *t = g->tensors[i];
+        t->data = buffer_at(p, t->data_buffer);
+        t->gradient = t->needs_gradient ? buffer_at(p, t->gradient_buffer) : NULL;
+    }
+    p->run = (run){d, p->options.training, p->buffers[p->buffer_count - 1], 0};
+    for (size_t i = 0; i < g->layer_count; i++) {
+        layer *l = g->layers[i];
+        for (int k = 0; k < LAYER_SAVED_MAX; k++)
+            l->saved[k].buffer = buffer_at(p, l->saved[k].number);
+        d->layer = l->name;
+        if (l->type->prepare(l, d))
+            return fail_while("layer %s", l->name);
+    }
+    d->layer = NULL;
+    return 0;
+}
+
+void plan_free(plan *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; p->buffers && i < p->buffer_count; i++)
+        buffer_free(p->device, &p->buffers[i]);
+    free(p->buffers);
+    free(p->buffer_bytes);
+    free(p);
+}
+
+int plan_forward(plan *p)
+{
+    graph *g = p->graph;
+    p->run.params_version = g->params->version;
+    for (size_t i = 0; i < g->layer_count; i++) {
+        p->device->layer = g->layers[i]->name;
+        if (g->layers[i]->type->forward(g->layers[i], &p->run))
+            return -1;
+    }
+    p->device->layer = NULL;
+    return 0;
+}
+
+int plan_backward(plan *p)
+{
+    graph *g = p->graph;
+    for (size_t i = g->layer_count; i-- > 0;) {
+        if (!runs_backward(p, g->layers[i]))
+            continue;
+        p->device->layer = g->layers[i]->name;
+        if (g->layers[i]->type->backward(g->layers[i], &p->run))
+            return -1;
+    }
+    p->device->layer = NULL;
+    return 0;
+}

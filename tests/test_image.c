@@ -1,0 +1,424 @@
+/* Pictures in every shape PNG, JPEG and PGM come in, broken ones, folders of them, panels. */
+#include "data/image.h"
+
+#include "base/files.h"
+#include "data/folder.h"
+#include "formats/panel.h"
+#include "scratch.h"
+#include <png.h>
+
+#include <jpeglib.h>
+
+static void assert_pixels(const char *path, int width, int height, const unsigned char *gray)
+{
+    struct image picture;
+    if (image_read(path, &picture))
+        fail_msg("%s", error_message());
+    assert_int_equal(picture.width, width);
+    assert_int_equal(picture.height, height);
+    assert_memory_equal(picture.gray, gray, (size_t)width * (size_t)height);
+    image_release(&picture);
+    assert_null(picture.gray);
+}
+
+static void assert_refused(const char *path, const char *why)
+{
+    struct image picture = {1, 1, NULL};
+    assert_int_equal(image_read(path, &picture), -1);
+    assert_error(STATUS_DATA, path, why);
+    assert_int_equal(picture.width, 0);
+    assert_null(picture.gray);
+}
+
+static void load(const char *path, unsigned char **bytes, size_t *length)
+{
+    assert_int_equal(file_read(path, 1 << 24, STATUS_DATA, bytes, length), 0);
+}
+
+/* PNG */
+
+/* A PNG of two rows of row_bytes each. */
+static const char *png_file(int width, int colour, int depth, int interlace,
+                            const unsigned char *rows, size_t row_bytes)
+{
+    const char *path = scratch_path("made.png");
+    FILE *out = fopen(path, "wb");
+    assert_non_null(out);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    png_bytep pointers[] = {(png_bytep)rows, (png_bytep)rows + row_bytes};
+    const png_color palette[] = {{0, 0, 0}, {255, 255, 255}, {255, 0, 0}, {9, 9, 9}};
+    const png_byte alphas[] = {255, 255, 255, 0};
+    png_init_io(png, out);
+    png_set_IHDR(png, info, (png_uint_32)width, 2, depth, colour, interlace, 0, 0);
+    if (colour == PNG_COLOR_TYPE_PALETTE) {
+        png_set_PLTE(png, info, palette, 4);
+        png_set_tRNS(png, info, alphas, 4, NULL);
+    }
+    png_set_rows(png, info, pointers);
+    png_write_png(png, info, PNG_TRANSFORM_IDENTITY, NULL);
+    png_destroy_write_struct(&png, &info);
+    fclose(out);
+    return path;
+}
+
+static void reads_gray_png_of_any_depth(void **state)
+{
+    (void)state;
+    const unsigned char bits[] = {0xa0, 0x40}, bit_gray[] = {255, 0, 255, 0, 255, 0};
+    const unsigned char bytes[] = {0, 1, 127, 128, 254, 255};
+    const unsigned char words[] = {0, 0, 1, 1, 127, 127, 128, 128, 254, 254, 255, 255};
+    assert_pixels(png_file(3, PNG_COLOR_TYPE_GRAY, 1, 0, bits, 1), 3, 2, bit_gray);
+    assert_pixels(png_file(3, PNG_COLOR_TYPE_GRAY, 8, 0, bytes, 3), 3, 2, bytes);
+    assert_pixels(png_file(3, PNG_COLOR_TYPE_GRAY, 8, 1, bytes, 3), 3, 2, bytes);
+    assert_pixels(png_file(3, PNG_COLOR_TYPE_GRAY, 16, 0, words, 6), 3, 2, bytes);
+}
+
+static void turns_colour_into_gray(void **state)
+{
+    (void)state;
+    const unsigned char colours[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 7, 7, 7};
+    const unsigned char gray[] = {76, 150, 29, 7};
+    const unsigned char indices[] = {0, 1, 2, 3}, index_gray[] = {0, 255, 76, 0};
+    assert_pixels(png_file(2, PNG_COLOR_TYPE_RGB, 8, 0, colours, 6), 2, 2, gray);
+    assert_pixels(png_file(2, PNG_COLOR_TYPE_PALETTE, 8, 0, indices, 2), 2, 2, index_gray);
+}
+
+static void shows_black_behind_transparency(void **state)
+{
+    (void)state;
+    const unsigned char gray_alpha[] = {200, 255, 200, 0, 200, 128, 0, 255};
+    const unsigned char colour_alpha[] = {255, 255, 255, 51,  255, 255, 255, 0,
+                                          255, 0,   0,   255, 0,   0,   0,   9};
+    const unsigned char gray[] = {200, 0, 100, 0}, other[] = {51, 0, 76, 0};
+    assert_pixels(png_file(2, PNG_COLOR_TYPE_GRAY_ALPHA, 8, 0, gray_alpha, 4), 2, 2, gray);
+    assert_pixels(png_file(2, PNG_COLOR_TYPE_RGB_ALPHA, 8, 0, colour_alpha, 8), 2, 2, other);
+}
+
+static void writes_png(void **state)
+{
+    (void)state;
+    const unsigned char gray[] = {0, 1, 127, 128, 254, 255}, colours[] = {255, 0, 0, 0, 0, 255};
+    const unsigned char luma[] = {76, 29};
+    unsigned char *first, *second;
+    size_t first_length, second_length;
+    const char *path = scratch_path("out.png");
+    assert_int_equal(image_write_png(path, 3, 2, 1, gray), 0);
+    assert_pixels(path, 3, 2, gray);
+    load(path, &first, &first_length);
+    assert_int_equal(image_write_png(path, 3, 2, 1, gray), 0);
+    load(path, &second, &second_length);
+    assert_int_equal(first_length, second_length);
+    assert_memory_equal(first, second, first_length);
+    free(first);
+    free(second);
+    assert_int_equal(image_write_png(path, 2, 1, 3, colours), 0);
+    assert_pixels(path, 2, 1, luma);
+    assert_int_equal(image_write_png(path, 0, 1, 1, gray), -1);
+    assert_error(STATUS_RUNTIME, path, "0 x 1 pixels");
+    assert_int_equal(image_write_png(scratch_path("no/where.png"), 1, 1, 1, gray), -1);
+    assert_error(STATUS_RUNTIME, "no/where.png", "cannot be written");
+    assert_pixels(path, 2, 1, luma);
+}
+
+static void refuses_broken_png(void **state)
+{
+    (void)state;
+    static unsigned char gray[64 * 64];
+    unsigned char *bytes;
+    size_t length;
+    for (size_t i = 0; i < sizeof gray; i++)
+        gray[i] = (unsigned char)(i * i >> 3);
+    assert_int_equal(image_write_png(scratch_path("whole.png"), 64, 64, 1, gray), 0);
+    load(scratch_path("whole.png"), &bytes, &length);
+    for (size_t cut = 8; cut < length; cut += 41)
+        assert_refused(scratch_file("cut.png", bytes, cut), "the file ends early");
+    assert_refused(scratch_file("cut.png", bytes, length - 1), "the file ends early");
+    bytes[length / 2] ^= 0xff;
+    assert_refused(scratch_file("bent.png", bytes, length), "damaged PNG near byte");
+    bytes[length / 2] ^= 0xff;
+    memcpy(bytes + 16, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8); /* without a new checksum */
+    assert_refused(scratch_file("big.png", bytes, length), "damaged PNG");
+    free(bytes);
+}
+
+static void refuses_a_png_larger_than_allowed(void **state)
+{
+    (void)state;
+    /* Headers with right checksums and no pixels: refused before memory is taken. */
+    static const unsigned char wide[] = /* 16385 x 1 */
+        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\x01\0\0\0\x01\x08\0\0\0\0\xec\x36\x82\xba"
+        "\0\0\0\0IDAT\x35\xaf\x06\x1e";
+    static const unsigned char many[] = /* 16384 x 16384 */
+        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\0\0\0\x40\0\x08\0\0\0\0\x8c\xa3\x4f\x58"
+        "\0\0\0\0IDAT\x35\xaf\x06\x1e";
+    assert_refused(scratch_file("wide.png", wide, sizeof wide - 1), "16385 x 1 pixels; at most");
+    assert_refused(scratch_file("many.png", many, sizeof many - 1), "16384 x 16384 pixels");
+}
+
+/* JPEG */
+
+static const char *jpeg_file(const char *name, int side, int channels, J_COLOR_SPACE space,
+                             bool progressive, unsigned char value)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    unsigned char *bytes = NULL, row[256 * 4];
+    unsigned long length = 0;
+    JSAMPROW rows[] = {row};
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &bytes, &length);
+    jpeg.image_width = jpeg.image_height = (JDIMENSION)side;
+    jpeg.input_components = channels;
+    jpeg.in_color_space = space;
+    jpeg_set_defaults(&jpeg);
+    if (progressive)
+        jpeg_simple_progression(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < side; y++) {
+        for (int x = 0; x < side * channels; x++)
+            rows[0][x] = (unsigned char)(value + (x * y) % 7);
+        jpeg_write_scanlines(&jpeg, rows, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    const char *path = scratch_file(name, bytes, length);
+    free(bytes);
+    return path;
+}
+
+static void assert_all_near(const char *path, int side, int value)
+{
+    struct image picture;
+    if (image_read(path, &picture))
+        fail_msg("%s", error_message());
+    assert_int_equal(picture.width, side);
+    assert_int_equal(picture.height, side);
+    for (int i = 0; i < side * side; i++)
+        assert_in_range(picture.gray[i], value - 12, value + 12);
+    image_release(&picture);
+}
+
+static void reads_jpeg(void **state)
+{
+    (void)state;
+    assert_all_near(jpeg_file("gray.jpg", 33, 1, JCS_GRAYSCALE, false, 100), 33, 103);
+    assert_all_near(jpeg_file("colour.jpg", 33, 3, JCS_RGB, false, 50), 33, 53);
+    assert_all_near(jpeg_file("steps.jpg", 33, 3, JCS_RGB, true, 200), 33, 203);
+    assert_all_near(jpeg_file("misnamed.png", 8, 1, JCS_GRAYSCALE, false, 100), 8, 103);
+}
+
+static void refuses_broken_jpeg(void **state)
+{
+    (void)state;
+    unsigned char *bytes;
+    size_t length;
+    load(jpeg_file("whole.jpg", 200, 3, JCS_RGB, false, 90), &bytes, &length);
+    for (size_t cut = 3; cut + 2 < length; cut += length / 23)
+        assert_refused(scratch_file("cut.jpg", bytes, cut), "damaged JPEG: ");
+    memset(bytes + length / 2, 0xff, 40);
+    assert_refused(scratch_file("bent.jpg", bytes, length), "damaged JPEG: ");
+    free(bytes);
+    assert_refused(jpeg_file("cmyk.jpg", 8, 4, JCS_CMYK, false, 9), "CMYK JPEG");
+}
+
+static void refuses_an_endless_jpeg(void **state)
+{
+    (void)state;
+    unsigned char *bytes;
+    size_t length, scan;
+    load(jpeg_file("once.jpg", 16, 1, JCS_GRAYSCALE, true, 90), &bytes, &length);
+    for (scan = length - 4; memcmp(bytes + scan, "\xff\xda", 2); scan--)
+        ;
+    size_t scan_bytes = length - 2 - scan, total = scan;
+    unsigned char *endless = malloc(scan + 600 * scan_bytes);
+    assert_non_null(endless);
+    memcpy(endless, bytes, scan);
+    for (int i = 0; i < 600; i++, total += scan_bytes)
+        memcpy(endless + total, bytes + scan, scan_bytes);
+    struct image picture;
+    assert_int_equal(image_read(scratch_file("endless.jpg", endless, total), &picture), -1);
+    assert_error(STATUS_DATA, "endless.jpg", "damaged JPEG");
+    free(endless);
+    free(bytes);
+}
+
+/* PGM */
+
+static const char *text_file(const char *name, const char *text)
+{
+    return scratch_file(name, text, strlen(text));
+}
+
+static void reads_pgm(void **state)
+{
+    (void)state;
+    const unsigned char gray[] = {0, 255, 128, 51}, deep[] = {0, 255, 128, 1};
+    const char wide[] = "P5 2 2 65535\n\0\0\xff\xff\x80\x80\1\1";
+    assert_pixels(text_file("a.pgm", "P2\n# by hand\n2 2\n5 # five\n0 5\n#\n 2 1"), 2, 2,
+                  (const unsigned char[]){0, 255, 102, 51});
+    assert_pixels(scratch_file("b.pgm", "P5\n2 2\n255\n\0\xff\x80\x33", 15), 2, 2, gray);
+    assert_pixels(scratch_file("c.pgm", wide, sizeof wide - 1), 2, 2, deep);
+}
+
+static void refuses_broken_pgm(void **state)
+{
+    (void)state;
+    assert_refused(text_file("a.pgm", "P2"), "a number is missing at byte 2");
+    assert_refused(text_file("a.pgm", "P2 2 2"), "a number is missing at byte 6");
+    assert_refused(text_file("a.pgm", "P2 2 2 255 1 2 3"), "a number is missing at byte 16");
+    assert_refused(text_file("a.pgm", "P2 2 x 255 1 2 3 4"), "no number at byte 5");
+    assert_refused(text_file("a.pgm", "P2 1 1 255 -1"), "no number at byte 11");
+    assert_refused(text_file("a.pgm", "P2 1 1 255 256"), "the number at byte 11 is above 255");
+    assert_refused(text_file("a.pgm", "P2 1 1 65536 1"), "the number at byte 7 is above 65535");
+    assert_refused(text_file("a.pgm", "P2 1 1 0 0"), "its maximum is 0");
+    assert_refused(text_file("a.pgm", "P2 0 1 255"), "the picture is empty (0 x 1)");
+    assert_refused(text_file("a.pgm", "P5 99999999999999999999 1 255 "), "above 4294967295");
+    assert_refused(text_file("a.pgm", "P5 16384 16384 255 "), "too large");
+    assert_refused(text_file("a.pgm", "P5 2 2 255"), "ends at byte 10");
+    assert_refused(text_file("a.pgm", "P5 2 2 255 abc"),
+                   "pixels to byte 15, but it ends at byte 14");
+    assert_refused(text_file("a.pgm", "P5 2 2 255x1234"), "no blank at byte 10");
+    assert_refused(text_file("a.pgm", "P5 1 1 300 zz"), "at byte 11 is 31354, above 300");
+}
+
+static void refuses_what_is_no_picture(void **state)
+{
+    (void)state;
+    assert_refused(scratch_path("missing.png"), "No such file");
+    assert_refused(text_file("empty.png", ""), "the file is empty");
+    assert_refused(text_file("text.png", "hello"), "not a picture");
+    assert_refused(text_file("half.png", "\x89PN"), "not a picture");
+    assert_refused(scratch, "not a regular file");
+}
+
+/* Folders */
+
+static void lists_a_folder(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {"B.PGM", "a.png", "b.jpeg", "c.Jpg", "\xc3\xa4.png"};
+    static const char *const others[] = {"d.txt", "png", ".png", ".hidden.png", "e.png.gz"};
+    char name[100], **names;
+    size_t count;
+    assert_int_equal(directory_make(scratch_path("folder/inner.png")), 0);
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof name, "folder/%s", wanted[4 - i]);
+        text_file(name, "");
+        snprintf(name, sizeof name, "folder/%s", others[i]);
+        text_file(name, "");
+    }
+    assert_int_equal(folder_list(scratch_path("folder"), &names, &count), 0);
+    assert_int_equal(count, 5);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(names[i], wanted[i]);
+    folder_list_free(names, count);
+    folder_list_free(NULL, 0);
+}
+
+static void refuses_folders_without_pictures(void **state)
+{
+    (void)state;
+    char **names;
+    size_t count;
+    const char *bare = scratch_path("bare"), *missing = scratch_path("no-folder");
+    assert_int_equal(directory_make(bare), 0);
+    assert_int_equal(folder_list(bare, &names, &count), -1);
+    assert_error(STATUS_DATA, bare, "holds no picture");
+    assert_int_equal(folder_list(missing, &names, &count), -1);
+    assert_error(STATUS_DATA, missing, "No such file");
+    const char *file = text_file("file", "");
+    assert_int_equal(folder_list(file, &names, &count), -1);
+    assert_error(STATUS_DATA, file, "Not a directory");
+}
+
+/* Panels */
+
+static void writes_panels(void **state)
+{
+    (void)state;
+    const unsigned char left[] = {10, 20, 30, 40, 50, 60}, right[] = {1, 2, 3, 4, 5, 6};
+    const unsigned char *const cells[] = {left, right, NULL, left};
+    const char *path = scratch_path("panel.png");
+    struct image panel;
+    assert_int_equal(panel_write(path, 2, 2, 3, 2, cells, NULL, 2), 0);
+    assert_int_equal(image_read(path, &panel), 0);
+    /* margin 8, cells of 6 x 4, gap 2 */
+    assert_int_equal(panel.width, 8 + 6 + 2 + 6 + 8);
+    assert_int_equal(panel.height, 8 + 4 + 2 + 4 + 8);
+    assert_int_equal(panel.gray[0], 255);
+    assert_int_equal(panel.gray[8 * panel.width + 8], 10);
+    assert_int_equal(panel.gray[9 * panel.width + 9], 10);
+    assert_int_equal(panel.gray[11 * panel.width + 13], 60);
+    assert_int_equal(panel.gray[8 * panel.width + 14], 255);
+    assert_int_equal(panel.gray[8 * panel.width + 16], 1);
+    assert_int_equal(panel.gray[14 * panel.width + 8], 255); /* the blank cell */
+    assert_int_equal(panel.gray[17 * panel.width + 21], 60);
+    image_release(&panel);
+}
+
+/* Titles make room for themselves on the left and leave the cells as they were. */
+static void writes_titles(void **state)
+{
+    (void)state;
+    static const unsigned char black[28 * 28] = {0};
+    const unsigned char *const cells[] = {black, black};
+    const char *const titles[] = {"i", "truth: \xff g"};
+    struct image panel;
+    const int room = (10 * 6 - 1) * 2 + 12; /* ten letters at twice their size, and the space */
+    assert_int_equal(panel_write(scratch_path("titles.png"), 2, 1, 28, 28, cells, titles, 3), 0);
+    assert_int_equal(image_read(scratch_path("titles.png"), &panel), 0);
+    assert_int_equal(panel.width, 12 + room + 84 + 12);
+    int inked = 0;
+    for (int y = 0; y < panel.height; y++)
+        for (int x = 0; x < 12 + room; x++)
+            inked += panel.gray[y * panel.width + x] < 255;
+    assert_true(inked > 200);
+    assert_int_equal(panel.gray[12 * panel.width + 12 + room], 0);
+    assert_int_equal(panel.gray[12 * panel.width + 11 + room], 255);
+    image_release(&panel);
+    /* Taller than its row: clipped at the picture's edge. */
+    assert_int_equal(panel_write(scratch_path("low.png"), 2, 1, 28, 1, cells, titles, 1), 0);
+}
+
+static void refuses_impossible_panels(void **state)
+{
+    (void)state;
+    const unsigned char *const cells[] = {NULL};
+    const char *path = scratch_path("refused.png");
+    const int huge = 0x7fffffff;
+    assert_int_equal(panel_write(path, 0, 1, 3, 2, cells, NULL, 1), -1);
+    assert_error(STATUS_RUNTIME, path, "not written");
+    assert_int_equal(panel_write(path, 1, 1, 3, 2, cells, NULL, 17), -1);
+    assert_error(STATUS_RUNTIME, path, "scale 17");
+    assert_int_equal(panel_write(path, huge, huge, huge, huge, cells, NULL, 16), -1);
+    assert_error(STATUS_RUNTIME, path, "not written");
+    assert_int_equal(panel_write(path, 16384, 16384, 16384, 16384, cells, NULL, 16), -1);
+    assert_error(STATUS_RUNTIME, path, "not written");
+    assert_false(file_exists(path));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_gray_png_of_any_depth),
+        cmocka_unit_test(turns_colour_into_gray),
+        cmocka_unit_test(shows_black_behind_transparency),
+        cmocka_unit_test(writes_png),
+        cmocka_unit_test(refuses_broken_png),
+        cmocka_unit_test(refuses_a_png_larger_than_allowed),
+        cmocka_unit_test(reads_jpeg),
+        cmocka_unit_test(refuses_broken_jpeg),
+        cmocka_unit_test(refuses_an_endless_jpeg),
+        cmocka_unit_test(reads_pgm),
+        cmocka_unit_test(refuses_broken_pgm),
+        cmocka_unit_test(refuses_what_is_no_picture),
+        cmocka_unit_test(lists_a_folder),
+        cmocka_unit_test(refuses_folders_without_pictures),
+        cmocka_unit_test(writes_panels),
+        cmocka_unit_test(writes_titles),
+        cmocka_unit_test(refuses_impossible_panels),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}

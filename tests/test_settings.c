@@ -1,0 +1,399 @@
+/* Settings: values and their limits, refusals with file and line, precedence, round trips. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "config/keys.h"
+#include "config/settings.h"
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h> /* last: its macro fail() would hide ours */
+
+static settings *parsed(const char *text)
+{
+    settings *s = NULL;
+    if (settings_parse(&s, text, "x.ini", NULL, 0))
+        fail_msg("refused: %s", error_message());
+    return s;
+}
+
+static settings *overridden(const char *text, const char *override)
+{
+    settings *s = NULL;
+    if (settings_parse(&s, text, "x.ini", &override, 1))
+        fail_msg("refused: %s", error_message());
+    return s;
+}
+
+/* The text is refused as a usage error, with exactly this message. */
+static void refused(const char *text, const char *message)
+{
+    settings *s = NULL;
+    error_clear();
+    assert_int_equal(settings_parse(&s, text, "x.ini", NULL, 0), -1);
+    assert_string_equal(error_message(), message);
+    assert_int_equal(error_status(), STATUS_USAGE);
+    assert_null(s);
+}
+
+static void override_refused(const char *override, const char *message)
+{
+    settings *s = NULL;
+    error_clear();
+    assert_int_equal(settings_parse(&s, "", "x.ini", &override, 1), -1);
+    assert_string_equal(error_message(), message);
+    assert_int_equal(error_status(), STATUS_USAGE);
+}
+
+/* ---- Values ---- */
+
+static void defaults_hold_without_a_file(void **state)
+{
+    (void)state;
+    settings *s = NULL;
+    assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
+    assert_string_equal(settings_text(s, "model.architecture"), "unet");
+    assert_int_equal(settings_int(s, "model.filters"), 64);
+    assert_int_equal(settings_int(s, "train.steps_per_epoch"), 1500);
+    assert_true(settings_real(s, "train.learning_rate") == 1e-3);
+    assert_true(settings_real(s, "data.validation") == 0.2);
+    assert_string_equal(settings_text(s, "data.name_b"), "fashion");
+    assert_string_equal(settings_text(s, "device.platform"), "");
+    settings_free(s);
+    settings_free(NULL);
+}
+
+static void the_usual_ways_to_write_an_ini_file_work(void **state)
+{
+    (void)state;
+    settings *s = parsed("\xef\xbb\xbf# first\r\n"
+                         "[ Model ]\r\n"
+                         "FILTERS=32 ; half\r\n"
+                         "\tmodules =\t2 # deep\r\n"
+                         "\r\n"
+                         "[data]\r\n"
+                         "directory = \"a; b # c \" ; a comment with \"quotes\" = and more\n"
+                         "source_a = 'one' # comment\n"
+                         "source_b =\n"
+                         "name_a = digits\n"
+                         "[device]\n"
+                         "platform = \"\" ; none\n"
+                         "device = ; none\n"
+                         "[model]\n"
+                         "convolutions = 1");
+    assert_int_equal(settings_int(s, "model.filters"), 32);
+    assert_int_equal(settings_int(s, "model.modules"), 2);
+    assert_int_equal(settings_int(s, "model.convolutions"), 1);
+    assert_string_equal(settings_text(s, "data.directory"), "a; b # c ");
+    assert_string_equal(settings_text(s, "data.source_a"), "one");
+    assert_string_equal(settings_text(s, "data.source_b"), "");
+    assert_string_equal(settings_text(s, "data.name_a"), "digits");
+    assert_string_equal(settings_text(s, "device.platform"), "");
+    assert_string_equal(settings_text(s, "device.device"), "");
+    settings_free(s);
+}
+
+static void override_beats_environment_beats_file_beats_default(void **state)
+{
+    (void)state;
+    const char *file = "[data]\ndirectory = file\n";
+    settings *s = parsed("");
+    assert_string_equal(settings_text(s, "data.directory"), "build/data");
+    settings_free(s);
+
+    s = parsed(file);
+    assert_string_equal(settings_text(s, "data.directory"), "file");
+    settings_free(s);
+
+    setenv("UNBLEND_DATA", "environment", 1);
+    s = parsed(file);
+    assert_string_equal(settings_text(s, "data.directory"), "environment");
+    settings_free(s);
+
+    s = overridden(file, "data.directory=flag");
+    assert_string_equal(settings_text(s, "data.directory"), "flag");
+    settings_free(s);
+
+    setenv("UNBLEND_DATA", "", 1);
+    s = parsed(file);
+    assert_string_equal(settings_text(s, "data.directory"), "file");
+    settings_free(s);
+    unsetenv("UNBLEND_DATA");
+}
+
+static void the_last_override_counts(void **state)
+{
+    (void)state;
+    const char *overrides[] = {"train.seed=5", "TRAIN.SEED=6", "data.directory=a=b"};
+    settings *s = NULL;
+    assert_int_equal(settings_parse(&s, "", "x.ini", overrides, 3), 0);
+    assert_int_equal(settings_int(s, "train.seed"), 6);
+    assert_string_equal(settings_text(s, "data.directory"), "a=b");
+    settings_free(s);
+}
+
+static void numbers_keep_their_limits(void **state)
+{
+    (void)state;
+    settings *s = overridden("[data]\nvalidation = .9\n[train]\nlearning_rate = 10\n",
+                             "train.seed=2147483647");
+    assert_true(settings_real(s, "data.validation") == 0.9);
+    assert_true(settings_real(s, "train.learning_rate") == 10);
+    assert_int_equal(settings_int(s, "train.seed"), 2147483647);
+    settings_free(s);
+}
+
+static void flags_are_true_or_false(void **state)
+{
+    (void)state;
+    const key flag = {.name = "a.b", .type = KEY_FLAG, .initial = "true"};
+    key_value value;
+    assert_int_equal(key_parse(&flag, "True", "here", &value), 0);
+    assert_true(value.flag);
+    assert_int_equal(key_parse(&flag, "false", "here", &value), 0);
+    assert_false(value.flag);
+    assert_int_equal(key_parse(&flag, "1", "here", &value), -1);
+    assert_string_equal(error_message(),
+                        "here: a.b = 1: neither true nor false (allowed: true, false)");
+}
+
+/* ---- Refusals ---- */
+
+static void wrong_values_name_line_key_and_range(void **state)
+{
+    (void)state;
+    refused("[model]\nfilters = abc\n",
+            "x.ini:2: model.filters = abc: not a whole number (allowed: 1 to 1024)");
+    refused("[model]\nfilters =\n",
+            "x.ini:2: model.filters = (nothing): not a whole number (allowed: 1 to 1024)");
+    refused("\n\n[model]\nfilters = 0\n",
+            "x.ini:4: model.filters = 0: out of range (allowed: 1 to 1024)");
+    refused("[train]\nseed = 99999999999999999999999\n",
+            "x.ini:2: train.seed = 99999999999999999999999: out of range "
+            "(allowed: 0 to 2147483647)");
+    refused("[model]\nactivation = ReLU\n",
+            "x.ini:2: model.activation = ReLU: no such choice (allowed: relu, sigmoid, tanh, "
+            "leaky_relu); did you mean relu?");
+    refused("[data]\nname_a = My Digits\n",
+            "x.ini:2: data.name_a = My Digits: not a name (allowed: 1 to 32 of a-z, 0-9, _ and -)");
+    refused("[data]\nname_a =\n",
+            "x.ini:2: data.name_a = (nothing): not a name (allowed: 1 to 32 of a-z, 0-9, _ and -)");
+}
+
+static void reals_are_decimal_finite_and_whole(void **state)
+{
+    (void)state;
+    const char *malformed[] = {"1e-3x", "nan", "inf", "0x1p-3", "1e", "--1", "1 2", ".", "1,5"};
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+        char *text = format_text("[train]\nlearning_rate = %s\n", malformed[i]);
+        char *message = format_text("x.ini:2: train.learning_rate = %s: not a number "
+                                    "(allowed: above 0, to 10)",
+                                    malformed[i]);
+        refused(text, message);
+        free(text);
+        free(message);
+    }
+    const char *outside[] = {"0", "-1", "10.0001", "1e999", "-1e999", "1e-999"};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        char *text = format_text("[train]\nlearning_rate = %s\n", outside[i]);
+        char *message = format_text("x.ini:2: train.learning_rate = %s: out of range "
+                                    "(allowed: above 0, to 10)",
+                                    outside[i]);
+        refused(text, message);
+        free(text);
+        free(message);
+    }
+}
+
+static void whole_numbers_are_plain_digits(void **state)
+{
+    (void)state;
+    const char *malformed[] = {"1.0", "0x10", "1e2", "+3", "-", "3 4", "7th"};
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+        char *override = format_text("train.batch=%s", malformed[i]);
+        char *message = format_text("--set: train.batch = %s: not a whole number "
+                                    "(allowed: 1 to 4096)",
+                                    malformed[i]);
+        override_refused(override, message);
+        free(override);
+        free(message);
+    }
+}
+
+static void unknown_keys_and_sections_are_errors_with_a_guess(void **state)
+{
+    (void)state;
+    refused("[model]\n\nfliters = 3\n",
+            "x.ini:3: unknown key model.fliters; did you mean model.filters?");
+    refused("[model]\nbatch = 3\n", "x.ini:2: unknown key model.batch; did you mean train.batch?");
+    refused("[model]\nwheels = 4\n",
+            "x.ini:2: unknown key model.wheels (`unblend help config` lists all keys)");
+    refused("[modle]\nfilters = 3\n", "x.ini:1: unknown section [modle]; did you mean [model]?");
+    refused("[]\n", "x.ini:1: unknown section [] (`unblend help config` lists all sections)");
+    refused("[[model]]\n", "x.ini:1: unknown section [[model]]; did you mean [model]?");
+    refused("[model.filters]\n",
+            "x.ini:1: unknown section [model.filters] (`unblend help config` lists all sections)");
+    override_refused("filters=3", "--set: unknown key filters; did you mean model.filters?");
+}
+
+static void duplicates_are_errors_in_any_case(void **state)
+{
+    (void)state;
+    refused("[model]\nfilters = 3\nmodules = 2\nFilters = 4\n",
+            "x.ini:4: model.filters is set twice, first on line 2; remove one");
+    refused("[model]\nfilters = 3\n[train]\n[MODEL]\nfilters = 3\n",
+            "x.ini:5: model.filters is set twice, first on line 2; remove one");
+}
+
+static void values_that_cannot_be_written_back_are_refused(void **state)
+{
+    (void)state;
+    const char *why = "a character that settings cannot hold (allowed: text of at most 900 bytes "
+                      "without quotes, backslashes, control characters)";
+    const char *values[] = {"a\"b", "a'b", "a\\b", "a\nb", "a\tb", "\x7f"};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char *override = format_text("data.directory=%s", values[i]);
+        char *message = format_text("--set: data.directory = %s: %s", values[i], why);
+        override_refused(override, message);
+        free(override);
+        free(message);
+    }
+    char *override = format_text("data.directory=%0901d", 0);
+    settings *s = NULL;
+    assert_int_equal(settings_parse(&s, "", "x.ini", (const char *const *)&override, 1), -1);
+    assert_non_null(strstr(error_message(), ": too long (allowed: text of at most 900 bytes"));
+    free(override);
+}
+
+static void overrides_and_environment_are_named(void **state)
+{
+    (void)state;
+    override_refused("model.filters", "--set model.filters: expected section.key=value");
+    override_refused("=3", "--set =3: expected section.key=value");
+    override_refused("model.filters=-1",
+                     "--set: model.filters = -1: out of range (allowed: 1 to 1024)");
+    setenv("UNBLEND_DEVICE", "a\"b", 1);
+    settings *s = NULL;
+    assert_int_equal(settings_load(&s, NULL, NULL, 0), -1);
+    assert_non_null(strstr(error_message(), "environment UNBLEND_DEVICE: device.device = a\"b: "));
+    unsetenv("UNBLEND_DEVICE");
+}
+
+static void the_two_names_differ(void **state)
+{
+    (void)state;
+    refused("[data]\nname_b = mnist\n", "x.ini: data.name_a and data.name_b are both mnist; give "
+                                        "the two outputs different names");
+}
+
+/* ---- Round trips ---- */
+
+static void the_effective_ini_reads_back_to_itself(void **state)
+{
+    (void)state;
+    settings *s = overridden("[train]\nlearning_rate = 0.0123456789012345678\n"
+                             "[data]\nvalidation = 0.30000000000000004\n",
+                             "data.directory= with ; and # and = and [x] ");
+    char *first = settings_ini(s);
+    settings *again = parsed(first);
+    char *second = settings_ini(again);
+    assert_string_equal(first, second);
+    assert_true(settings_real(s, "train.learning_rate") ==
+                settings_real(again, "train.learning_rate"));
+    assert_true(settings_real(again, "data.validation") == 0.30000000000000004);
+    assert_string_equal(settings_text(again, "data.directory"), " with ; and # and = and [x] ");
+    assert_non_null(strstr(first, "[model]\narchitecture = unet\nfilters = 64\n"));
+    settings_free(s);
+    settings_free(again);
+    free(first);
+    free(second);
+}
+
+static void the_longest_text_reads_back(void **state)
+{
+    (void)state;
+    char *override = format_text("data.directory=%0900d", 0);
+    settings *s = overridden("", override);
+    char *text = settings_ini(s);
+    settings *again = parsed(text);
+    assert_string_equal(settings_text(again, "data.directory"),
+                        override + strlen("data.directory="));
+    settings_free(s);
+    settings_free(again);
+    free(text);
+    free(override);
+}
+
+static void the_printed_table_is_an_ini_file_of_the_defaults(void **state)
+{
+    (void)state;
+    char *table = NULL;
+    size_t length;
+    FILE *out = open_memstream(&table, &length);
+    keys_print(out);
+    fclose(out);
+    settings *from_table = parsed(table), *defaults = parsed("");
+    char *a = settings_ini(from_table), *b = settings_ini(defaults);
+    assert_string_equal(a, b);
+    for (const char *line = table; *line;) {
+        size_t here = strcspn(line, "\n");
+        assert_true(here <= 80);
+        line += here + 1;
+    }
+    settings_free(from_table);
+    settings_free(defaults);
+    free(a);
+    free(b);
+    free(table);
+}
+
+static void a_decimal_comma_locale_changes_nothing(void **state)
+{
+    (void)state;
+    const char *names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++)
+        found = setlocale(LC_NUMERIC, names[i]) != NULL;
+    if (!found)
+        skip();
+    settings *s = parsed("[data]\nvalidation = 0.25\n");
+    char *text = settings_ini(s);
+    setlocale(LC_NUMERIC, "C");
+    assert_true(settings_real(s, "data.validation") == 0.25);
+    assert_non_null(strstr(text, "validation = 0.25\n"));
+    settings_free(s);
+    free(text);
+}
+
+int main(void)
+{
+    unsetenv("UNBLEND_DATA");
+    unsetenv("UNBLEND_PLATFORM");
+    unsetenv("UNBLEND_DEVICE");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_hold_without_a_file),
+        cmocka_unit_test(the_usual_ways_to_write_an_ini_file_work),
+        cmocka_unit_test(override_beats_environment_beats_file_beats_default),
+        cmocka_unit_test(the_last_override_counts),
+        cmocka_unit_test(numbers_keep_their_limits),
+        cmocka_unit_test(flags_are_true_or_false),
+        cmocka_unit_test(wrong_values_name_line_key_and_range),
+        cmocka_unit_test(reals_are_decimal_finite_and_whole),
+        cmocka_unit_test(whole_numbers_are_plain_digits),
+        cmocka_unit_test(unknown_keys_and_sections_are_errors_with_a_guess),
+        cmocka_unit_test(duplicates_are_errors_in_any_case),
+        cmocka_unit_test(values_that_cannot_be_written_back_are_refused),
+        cmocka_unit_test(overrides_and_environment_are_named),
+        cmocka_unit_test(the_two_names_differ),
+        cmocka_unit_test(the_effective_ini_reads_back_to_itself),
+        cmocka_unit_test(the_longest_text_reads_back),
+        cmocka_unit_test(the_printed_table_is_an_ini_file_of_the_defaults),
+        cmocka_unit_test(a_decimal_comma_locale_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
