@@ -2,7 +2,8 @@
 """The benchmark peer: times the PyTorch twin of a model, training step and inference, on random data in float32.
 
 PyTorch gets its best: at the start each memory layout is tried with each way to run the transposed convolutions, for
-inference also as a frozen, optimised graph; all must give the same result, and the fastest is used. The first line printed is a JSON object with versions, threads and these choices.
+inference also as a frozen, optimised graph; all must give the same result, and the fastest is used. The first line
+printed is a JSON object with versions, threads and these choices.
 Then a driver on standard input says what to run, so that it can alternate with other programs:
     train K   runs K training steps (forward, backward, Adam) and prints the seconds they took
     infer K   the same for inference

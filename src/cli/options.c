@@ -299,39 +299,66 @@ void options_free(options *given)
 
 /* ---- Settings ---- */
 
-int options_settings(const options *given, const char *path, settings **out)
+/* What was given as "section.key=value" texts; the array and the texts from `owned` on are freed by
+ * free_overrides(). */
+typedef struct overrides {
+    char **texts;
+    size_t count, owned;
+} overrides;
+
+static void free_overrides(overrides *o)
 {
+    for (size_t i = o->owned; i < o->count; i++)
+        free(o->texts[i]);
+    free(o->texts);
+}
+
+static int list_overrides(const options *given, overrides *out)
+{
+    char seed[24];
+    snprintf(seed, sizeof seed, "%ld", given->seed);
     const struct {
         const char *key, *value;
-    } texts[] = {{"device.platform", given->platform},
+    } flags[] = {{"device.platform", given->platform},
                  {"device.device", given->device},
-                 {"data.directory", given->data}};
-    enum { TEXTS = sizeof texts / sizeof texts[0] };
-    char *made[TEXTS + 1] = {0};
-    size_t count = 0;
-    int result = -1;
-    const char **overrides = allocate(given->set_count + TEXTS + 1, sizeof *overrides);
-    if (!overrides)
+                 {"data.directory", given->data},
+                 {"train.seed", given->seed >= 0 ? seed : NULL}};
+    enum { FLAGS = sizeof flags / sizeof flags[0] };
+    *out = (overrides){allocate(given->set_count + FLAGS, sizeof *out->texts), 0, given->set_count};
+    if (!out->texts)
         return -1;
-    for (; count < given->set_count; count++)
-        overrides[count] = given->sets[count];
-    for (size_t i = 0; i < TEXTS; i++) {
-        if (!texts[i].value)
+    for (; out->count < given->set_count; out->count++)
+        out->texts[out->count] = (char *)given->sets[out->count];
+    for (size_t i = 0; i < FLAGS; i++) {
+        if (!flags[i].value)
             continue;
-        overrides[count++] = made[i] = format_text("%s=%s", texts[i].key, texts[i].value);
-        if (!made[i])
-            goto done;
+        char *text = format_text("%s=%s", flags[i].key, flags[i].value);
+        if (!text) {
+            free_overrides(out);
+            return -1;
+        }
+        out->texts[out->count++] = text;
     }
-    if (given->seed >= 0) {
-        overrides[count++] = made[TEXTS] = format_text("train.seed=%ld", given->seed);
-        if (!made[TEXTS])
-            goto done;
-    }
-    result = settings_load(out, path, overrides, count);
-done:
-    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
-        free(made[i]);
-    free(overrides);
+    return 0;
+}
+
+int options_settings(const options *given, const char *path, settings **out)
+{
+    overrides over;
+    if (list_overrides(given, &over))
+        return -1;
+    int result = settings_load(out, path, (const char *const *)over.texts, over.count);
+    free_overrides(&over);
+    return result;
+}
+
+int options_model(const options *given, const char *path, model_file *out)
+{
+    overrides over;
+    if (list_overrides(given, &over))
+        return -1;
+    int result = model_open(path, (const char *const *)over.texts, over.count, out);
+    free_overrides(&over);
     return result;
 }
 

@@ -10,6 +10,7 @@
 #define CLI_OPTIONS_H
 
 #include "config/settings.h"
+#include "models/model_file.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -58,6 +59,9 @@ void options_free(options *given);
 /* The settings of path (NULL: none) under what was given: --set, and --platform, --device, --data
  * and --seed as device.platform, device.device, data.directory and train.seed. */
 int options_settings(const options *given, const char *path, settings **out);
+
+/* A model file, what was given standing over its own settings. */
+int options_model(const options *given, const char *path, model_file *out);
 
 /* The help lines of the common options and of those that `accepted` has. */
 void options_print(unsigned accepted, FILE *out);

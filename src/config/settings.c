@@ -202,6 +202,12 @@ const char *settings_text(const settings *s, const char *key)
 
 char *settings_ini(const settings *s)
 {
+    return settings_ini_without(s, NULL);
+}
+
+char *settings_ini_without(const settings *s, const char *section)
+{
+    size_t prefix = section ? strlen(section) : 0;
     char *text = NULL;
     size_t length;
     FILE *out = open_memstream(&text, &length);
@@ -211,6 +217,8 @@ char *settings_ini(const settings *s)
     }
     locale_t before = enter_plain_locale();
     for (size_t i = 0; i < key_count; i++) {
+        if (section && !strncmp(keys[i].name, section, prefix) && keys[i].name[prefix] == '.')
+            continue;
         key_write_section(i, out);
         key_write(&keys[i], &s->values[i], out);
     }

@@ -38,4 +38,7 @@ const char *settings_text(const settings *s, const char *key); /* text and choic
  * same values; release with free(). */
 char *settings_ini(const settings *s);
 
+/* The same without a section, e.g. what a model file must not carry to another machine. */
+char *settings_ini_without(const settings *s, const char *section);
+
 #endif

@@ -66,6 +66,25 @@ int buffer_read(device *d, cl_mem buffer, size_t offset, void *bytes, size_t len
                   : 0;
 }
 
+int buffer_read_later(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length,
+                      cl_event *done)
+{
+    if (CL_CALL(d, clEnqueueReadBuffer(d->queue, buffer, CL_FALSE, offset, length, bytes, 0, NULL,
+                                       done)))
+        return -1;
+    return CL_CALL(d, clFlush(d->queue));
+}
+
+int event_wait(device *d, cl_event *event)
+{
+    if (!*event)
+        return 0;
+    int result = CL_CALL(d, clWaitForEvents(1, event));
+    clReleaseEvent(*event);
+    *event = NULL;
+    return result;
+}
+
 int buffer_fill(device *d, cl_mem buffer, float value, size_t offset, size_t length)
 {
     return length ? CL_CALL(d, clEnqueueFillBuffer(d->queue, buffer, &value, sizeof value, offset,

@@ -73,6 +73,12 @@ int buffer_new(device *d, size_t bytes, const char *what, cl_mem *out);
 void buffer_free(device *d, cl_mem *buffer); /* NULL is allowed; sets it to NULL */
 int buffer_write(device *d, cl_mem buffer, size_t offset, const void *bytes, size_t length);
 int buffer_read(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length);
+
+/* Starts a read and returns; bytes must stay until event_wait(), which also releases the event and
+ * does nothing for NULL. Waiting on an early read tells how far the device has come. */
+int buffer_read_later(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length,
+                      cl_event *done);
+int event_wait(device *d, cl_event *event);
 int buffer_fill(device *d, cl_mem buffer, float value, size_t offset, size_t length);
 int buffer_copy(device *d, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,
                 size_t length);

@@ -32,6 +32,10 @@ typedef struct network {
 /* On paper: p->device may be NULL, and nothing is allocated on it. */
 int network_new(network **out, params *p, const settings *s, int batch, enum network_use use);
 
+/* The same for images of another size, and with a plan of one's choice (the tests). */
+int network_new_custom(network **out, params *p, const settings *s, shape mixture,
+                       enum network_use use, struct plan_options options);
+
 /* Buffers and kernels; params must have been allocated. */
 int network_prepare(network *n);
 void network_free(network *n);

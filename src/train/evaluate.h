@@ -14,8 +14,9 @@ typedef struct evaluator evaluator;
 int evaluator_new(evaluator **out, network *n, mixer *m);
 void evaluator_free(evaluator *e);
 
-/* Mean squared error per source over samples pairs, drawn by seed and stream. */
-int evaluator_run(evaluator *e, enum split split, unsigned long seed, unsigned stream, long samples,
-                  double mse[SOURCES]);
+/* Mean squared error per source over the pairs position .. position + samples - 1 of the sequence
+ * (split, seed, stream). */
+int evaluator_run(evaluator *e, enum split split, unsigned long seed, unsigned stream,
+                  unsigned long position, long samples, double mse[SOURCES]);
 
 #endif

@@ -1,0 +1,177 @@
+#include "data/mixer.h"
+
+#include "../cl/philox.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/streams.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PADDED = 32 }; /* side of the images that networks see */
+
+typedef struct source {
+    cl_mem pixels;
+    int count, size;
+    int training; /* the first so many of count; the rest is held out */
+} source;
+
+struct mixer {
+    device *device;
+    bool test;
+    source sources[2];
+    kernel *mix;
+};
+
+/* directory/name/file or the same with .gz; NULL if neither is there. */
+static char *find_file(const char *directory, const char *name, const char *file)
+{
+    char *path = format_text("%s/%s/%s", directory, name, file);
+    for (int packed = 0; path && packed < 2; packed++) {
+        if (file_exists(path))
+            return path;
+        free(path);
+        path = packed ? NULL : format_text("%s/%s/%s.gz", directory, name, file);
+    }
+    return NULL;
+}
+
+/* A relative data directory is looked for here, then beside the folder that holds cl/. */
+static char *find_images(const char *directory, const char *name, const char *file)
+{
+    char *found = find_file(directory, name, file);
+    const char *cl = kernel_directory();
+    if (!found && directory[0] != '/' && cl) {
+        char *near = format_text("%s/../%s", cl, directory);
+        found = near ? find_file(near, name, file) : NULL;
+        free(near);
+    }
+    return found;
+}
+
+int source_read(const settings *s, int index, bool test, struct image_set *out)
+{
+    const char *directory = settings_text(s, "data.directory");
+    const char *name = settings_text(s, index ? "data.source_b" : "data.source_a");
+    const char *file = test ? "t10k-images-idx3-ubyte" : "train-images-idx3-ubyte";
+    char *path = find_images(directory, name, file);
+    if (!path)
+        return fail(STATUS_DATA,
+                    "%s/%s/%s: no such file, nor with .gz; `make data` brings it, and --data or "
+                    "data.directory says where it is",
+                    directory, name, file);
+    int result = idx_read_images(path, out);
+    if (!result && (out->height != out->width || out->width > PADDED || out->width % 2)) {
+        result =
+            fail(STATUS_DATA, "%s: images of %d x %d; they must be square, even, and at most %d",
+                 path, out->width, out->height, PADDED);
+        image_set_release(out);
+    }
+    free(path);
+    return result;
+}
+
+/* Puts the set into an order drawn from the seed, so that a held-out share is a random one. */
+static int shuffle(struct image_set *set, unsigned long seed, enum stream stream)
+{
+    size_t size = (size_t)set->height * set->width;
+    uint32_t *order = allocate(set->count, sizeof *order);
+    unsigned char *shuffled = order ? allocate(set->count, size) : NULL;
+    if (!shuffled) {
+        free(order);
+        return -1;
+    }
+    rng random = rng_start(seed, stream);
+    rng_permutation(&random, order, set->count);
+    for (size_t i = 0; i < set->count; i++)
+        memcpy(shuffled + i * size, set->pixels + order[i] * size, size);
+    free(order);
+    free(set->pixels);
+    set->pixels = shuffled;
+    return 0;
+}
+
+static int upload(mixer *m, int index, const settings *s)
+{
+    static const enum stream streams[] = {STREAM_SPLIT_A, STREAM_SPLIT_B};
+    source *to = &m->sources[index];
+    struct image_set set;
+    if (source_read(s, index, m->test, &set))
+        return -1;
+    size_t bytes = set.count * (size_t)set.height * set.width;
+    int result = -1;
+    to->count = (int)set.count;
+    to->size = set.width;
+    to->training = to->count - (int)(to->count * settings_real(s, "data.validation"));
+    if ((m->test || !shuffle(&set, (unsigned long)settings_int(s, "train.seed"), streams[index])) &&
+        !buffer_new(m->device, bytes, "images", &to->pixels))
+        result = buffer_write(m->device, to->pixels, 0, set.pixels, bytes);
+    image_set_release(&set);
+    return result;
+}
+
+int mixer_open(mixer **out, device *d, const settings *s, bool test)
+{
+    mixer *m = allocate(1, sizeof *m);
+    if (!m)
+        return -1;
+    m->device = d;
+    m->test = test;
+    m->mix = kernel_get(d, "mixer", "", "mix_pairs");
+    if (!m->mix || upload(m, 0, s) || upload(m, 1, s)) {
+        mixer_close(m);
+        return -1;
+    }
+    *out = m;
+    return 0;
+}
+
+void mixer_close(mixer *m)
+{
+    if (!m)
+        return;
+    for (int i = 0; i < 2; i++)
+        buffer_free(m->device, &m->sources[i].pixels);
+    free(m);
+}
+
+int mixer_count(const mixer *m, enum split split, int index)
+{
+    const source *s = &m->sources[index];
+    if ((split == SPLIT_TEST) != m->test)
+        return 0;
+    return split == SPLIT_TEST    ? s->count
+           : split == SPLIT_TRAIN ? s->training
+                                  : s->count - s->training;
+}
+
+int mixer_batch(mixer *m, enum split split, unsigned long seed, unsigned stream,
+                unsigned long position, int batch, cl_mem mixture, cl_mem a, cl_mem b)
+{
+    int first[2], count[2];
+    for (int i = 0; i < 2; i++) {
+        first[i] = split == SPLIT_VALIDATION ? m->sources[i].training : 0;
+        count[i] = mixer_count(m, split, i);
+        if (count[i] < 1)
+            return fail(STATUS_DATA, "source %c has no images to draw from (data.validation?)",
+                        'A' + i);
+    }
+    return LAUNCH(m->device, m->mix, range_groups(PADDED, (size_t)batch, 1, PADDED, 1, 1),
+                  ARG(m->sources[0].pixels), ARG(m->sources[1].pixels), ARG(m->sources[0].size),
+                  ARG(m->sources[1].size), ARG(first[0]), ARG(first[1]), ARG(count[0]),
+                  ARG(count[1]), ARG((unsigned)seed), ARG(stream), ARG(position), ARG((int)PADDED),
+                  ARG(mixture), ARG(a), ARG(b));
+}
+
+void mixer_pair(const int counts[2], unsigned long seed, unsigned stream, unsigned long position,
+                int images[2])
+{
+    const philox_word counter[4] = {(philox_word)position, (philox_word)((uint64_t)position >> 32)};
+    const philox_word key[2] = {(philox_word)seed, stream};
+    philox_word words[4];
+    philox(counter, key, words);
+    for (int i = 0; i < 2; i++)
+        images[i] = (int)philox_below(words[i], (philox_word)counts[i]);
+}

@@ -1,0 +1,70 @@
+#include "formats/json.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many bytes the UTF-8 character at text takes; 0 if it is none. */
+static size_t character_length(const char *text)
+{
+    unsigned char first = (unsigned char)*text;
+    size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    json_t *accepted = strnlen(text, length) == length ? json_stringn(text, length) : NULL;
+    json_decref(accepted);
+    return accepted ? length : 0;
+}
+
+json_t *text_as_json(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    char *legible = allocate(strlen(text) + 1, sizeof "\\xNN" - 1), *end = legible;
+    for (size_t length; legible && *text; text += length) {
+        length = character_length(text);
+        if (length) {
+            memcpy(end, text, length);
+            end += length;
+        } else {
+            end += sprintf(end, "\\x%02X", (unsigned char)*text);
+            length = 1;
+        }
+    }
+    value = legible ? json_string(legible) : NULL;
+    free(legible);
+    return value;
+}
+
+static char *to_text(json_t *document)
+{
+    char *text = document ? json_dumps(document, JSON_INDENT(2)) : NULL;
+    json_decref(document);
+    if (!text)
+        fail(STATUS_MEMORY, "out of memory: a JSON document");
+    return text;
+}
+
+int print_json(json_t *document)
+{
+    char *text = to_text(document);
+    if (!text)
+        return -1;
+    puts(text);
+    free(text);
+    return 0;
+}
+
+int write_json(const char *path, json_t *document)
+{
+    char *text = to_text(document);
+    if (!text)
+        return -1;
+    size_t length = strlen(text);
+    text[length] = '\n'; /* in place of the final zero */
+    int result = file_write_atomic(path, text, length + 1);
+    free(text);
+    return result;
+}

@@ -1,0 +1,47 @@
+#include "models/model_file.h"
+
+#include "base/error.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char format_name[] = "unblend 1";
+
+int model_save(const char *path, params *p, const settings *s)
+{
+    struct stored_tensor *tensors = NULL;
+    float *values = NULL;
+    char *config = settings_ini_without(s, "device");
+    int result = -1;
+    if (config && !params_export(p, &tensors, &values)) {
+        struct stored_text metadata[] = {{"format", format_name}, {"config", config}};
+        result = safetensors_write(path, tensors, p->count, metadata, 2);
+    }
+    free(config);
+    free(tensors);
+    free(values);
+    return result;
+}
+
+int model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
+{
+    *out = (model_file){0};
+    if (safetensors_read(path, &out->tensors))
+        return -1;
+    const char *format = safetensors_metadata(out->tensors, "format");
+    const char *config = safetensors_metadata(out->tensors, "config");
+    if (!format || strcmp(format, format_name) || !config) {
+        fail(STATUS_DATA, "%s: not a model of unblend (its metadata does not say \"%s\")", path,
+             format_name);
+    } else if (!settings_parse(&out->settings, config, path, overrides, count)) {
+        return 0;
+    }
+    model_close(out);
+    return -1;
+}
+
+void model_close(model_file *m)
+{
+    safetensors_free(m->tensors);
+    settings_free(m->settings);
+    *m = (model_file){0};
+}

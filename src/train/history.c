@@ -1,0 +1,59 @@
+#include "train/history.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int history_add(history *h, const epoch_record *record)
+{
+    if (grow((void **)&h->epochs, &h->capacity, h->count + 1, sizeof *h->epochs))
+        return -1;
+    h->epochs[h->count++] = *record;
+    return 0;
+}
+
+void history_release(history *h)
+{
+    free(h->epochs);
+    *h = (history){0};
+}
+
+/* null where there is no finite number, as JSON has none for it */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *per_source(const double loss[SOURCES], const char *const names[SOURCES])
+{
+    return json_pack("{s:o, s:o, s:o}", "total", number(loss[0] + loss[1]), names[0],
+                     number(loss[0]), names[1], number(loss[1]));
+}
+
+static json_t *epoch_json(const epoch_record *r, const char *const names[SOURCES])
+{
+    return json_pack("{s:I, s:I, s:o, s:o, s:f, s:f, s:f}", "epoch", (json_int_t)r->epoch, "steps",
+                     (json_int_t)r->steps, "loss", per_source(r->loss, names), "val_loss",
+                     per_source(r->val_loss, names), "learning_rate", r->learning_rate, "seconds",
+                     r->seconds, "images_per_second", r->images_per_second);
+}
+
+int history_write(const history *h, const settings *s, const char *path)
+{
+    const char *names[SOURCES] = {settings_text(s, "data.name_a"), settings_text(s, "data.name_b")};
+    json_t *epochs = json_array();
+    for (size_t i = 0; epochs && i < h->count; i++)
+        json_array_append_new(epochs, epoch_json(&h->epochs[i], names));
+    json_t *root = json_pack("{s:[s, s], s:o}", "sources", names[0], names[1], "epochs", epochs);
+    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(root);
+    if (!text)
+        return fail(STATUS_MEMORY, "out of memory: the training history");
+    int result = file_write_atomic(path, text, strlen(text));
+    free(text);
+    return result;
+}
