@@ -23,6 +23,7 @@ typedef struct run {
     bool training;    /* batch statistics rather than moving ones */
     cl_mem workspace; /* scratch of at least the layer's workspace_bytes, nobody's between layers */
     unsigned long params_version;
+    unsigned long seed, step; /* for layers that draw random numbers in training */
 } run;
 
 enum layer_flags {
@@ -59,6 +60,7 @@ typedef struct saved {
 struct layer {
     const layer_type *type;
     char name[64];
+    int index;     /* in its graph; layers that draw random numbers each have their own stream */
     params *store; /* where shape() declares params */
     void *options, *state;
     tensor *inputs[LAYER_INPUTS_MAX];

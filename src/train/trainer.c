@@ -126,6 +126,8 @@ static int start_step(trainer *t, step_in_flight *flight)
     network *n = t->network;
     unsigned long position = (unsigned long)t->step * (unsigned long)n->batch;
     flight->step = ++t->step;
+    n->plan->run.seed = (unsigned long)setting(t, "train.seed");
+    n->plan->run.step = (unsigned long)flight->step;
     if (mixer_batch(t->mixer, SPLIT_TRAIN, (unsigned long)setting(t, "train.seed"), STREAM_TRAIN,
                     position, n->batch, n->mixture->data, n->truths[0]->data, n->truths[1]->data) ||
         plan_forward(n->plan) ||

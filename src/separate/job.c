@@ -1,0 +1,232 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "separate/job.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "data/folder.h"
+#include "separate/earlier.h"
+#include "separate/separator.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- Which pictures ---- */
+
+/* A single picture is a folder of which only that one is looked at. */
+static int split_path(job *j, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    j->files = allocate(1, sizeof *j->files);
+    j->input = slash ? format_text("%.*s", slash == path ? 1 : (int)(slash - path), path)
+                     : copy_text(".");
+    if (!j->files || !j->input || !(j->files[0].name = copy_text(slash ? slash + 1 : path)))
+        return -1;
+    j->count = 1;
+    return 0;
+}
+
+static int list_folder(job *j, const char *path)
+{
+    char **names;
+    size_t count;
+    if (!(j->input = copy_text(path)) || folder_list(path, &names, &count))
+        return -1;
+    if (!(j->files = allocate(count, sizeof *j->files))) {
+        folder_list_free(names, count);
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++)
+        j->files[i].name = names[i];
+    j->count = count;
+    free(names); /* not what it held */
+    return 0;
+}
+
+static int list_pictures(job *j, const char *path)
+{
+    if (file_exists(path) ? split_path(j, path) : list_folder(j, path))
+        return -1;
+    j->whole_input = realpath(j->input, NULL);
+    return j->whole_input ? 0 : fail(STATUS_DATA, "%s: %s", j->input, strerror(errno));
+}
+
+/* ---- Where the results go ---- */
+
+static int name_outputs(job *j)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        job_file *file = &j->files[i];
+        const char *dot = strrchr(file->name, '.');
+        int length = (int)(dot && dot != file->name ? (size_t)(dot - file->name) : strlen(file->name));
+        for (int k = 0; k < SOURCES; k++)
+            if (!(file->outputs[k] =
+                      format_text("%.*s.%s.png", length, file->name, j->source_names[k])))
+                return -1;
+    }
+    return 0;
+}
+
+static int compare_outputs(const void *left, const void *right)
+{
+    const job_file *const *a = left, *const *b = right;
+    return strcmp((*a)->outputs[0], (*b)->outputs[0]);
+}
+
+/* cat.png and cat.jpg would both become cat.mnist.png. A source's name holds no dot, so results are
+ * equal only for the same source. */
+static int refuse_equal_outputs(const job *j)
+{
+    const job_file **sorted = allocate(j->count, sizeof *sorted);
+    int result = 0;
+    if (!sorted)
+        return -1;
+    for (size_t i = 0; i < j->count; i++)
+        sorted[i] = &j->files[i];
+    qsort(sorted, j->count, sizeof *sorted, compare_outputs);
+    for (size_t i = 1; i < j->count && !result; i++)
+        if (!compare_outputs(&sorted[i - 1], &sorted[i]))
+            result = fail(STATUS_DATA,
+                          "%s: %s and %s would both give %s; rename one of them, nothing was done",
+                          j->input, sorted[i - 1]->name, sorted[i]->name, sorted[i]->outputs[0]);
+    free(sorted);
+    return result;
+}
+
+static int refuse_same_folder(const job *j)
+{
+    struct stat input, output;
+    if (stat(j->input, &input) || stat(j->output, &output) || input.st_dev != output.st_dev ||
+        input.st_ino != output.st_ino)
+        return 0;
+    return fail(STATUS_USAGE,
+                "%s: input and output are the same folder, where results would become the next "
+                "run's input; choose another output folder",
+                j->output);
+}
+
+int job_new(job **out, const char *input, const char *output,
+            const char *const source_names[SOURCES])
+{
+    job *j = allocate(1, sizeof *j);
+    if (!j || !(j->output = copy_text(output)))
+        goto failed;
+    for (int k = 0; k < SOURCES; k++)
+        if (!(j->source_names[k] = copy_text(source_names[k])))
+            goto failed;
+    if (list_pictures(j, input) || name_outputs(j) || refuse_equal_outputs(j) ||
+        (!file_exists(input) && refuse_same_folder(j)) || refuse_foreign_outputs(j))
+        goto failed;
+    *out = j;
+    return 0;
+failed:
+    job_free(j);
+    return -1;
+}
+
+void job_free(job *j)
+{
+    if (!j)
+        return;
+    for (size_t i = 0; i < j->count; i++) {
+        free(j->files[i].name);
+        free(j->files[i].error);
+        for (int k = 0; k < SOURCES; k++)
+            free(j->files[i].outputs[k]);
+    }
+    for (int k = 0; k < SOURCES; k++)
+        free(j->source_names[k]);
+    free(j->files);
+    free(j->input);
+    free(j->whole_input);
+    free(j->output);
+    free(j);
+}
+
+/* ---- One file ---- */
+
+int job_read(const job *j, job_file *file, struct image *picture)
+{
+    char *path = path_join(j->input, file->name);
+    int result = path ? image_read(path, picture) : -1;
+    if (!result) {
+        file->width = picture->width;
+        file->height = picture->height;
+        result = separator_check_size(picture->width, picture->height);
+        if (result) {
+            fail_while("%s", path);
+            image_release(picture);
+        }
+    }
+    free(path);
+    return result;
+}
+
+int job_write(const job *j, job_file *file, const unsigned char *const sources[SOURCES])
+{
+    for (int k = 0; k < SOURCES; k++) {
+        char *path = path_join(j->output, file->outputs[k]);
+        int result =
+            path ? image_write_png(path, file->width, file->height, 1, sources[k]) : -1;
+        free(path);
+        if (result)
+            return -1;
+    }
+    file->status = JOB_DONE;
+    return 0;
+}
+
+int job_fail(job_file *file)
+{
+    file->status = JOB_FAILED;
+    file->error = copy_text(error_message());
+    return file->error ? 0 : -1;
+}
+
+size_t job_count(const job *j, enum job_status status)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < j->count; i++)
+        count += j->files[i].status == status;
+    return count;
+}
+
+/* ---- JSON ---- */
+
+static json_t *file_as_json(const job *j, const job_file *file)
+{
+    static const char *const statuses[] = {"pending", "done", "failed"};
+    json_t *entry = json_pack("{s:o, s:s}", "input", text_as_json(file->name), "status",
+                              statuses[file->status]);
+    int broken = !entry;
+    if (file->width) {
+        broken |= json_object_set_new(entry, "width", json_integer(file->width));
+        broken |= json_object_set_new(entry, "height", json_integer(file->height));
+    }
+    if (file->status == JOB_FAILED) {
+        broken |= json_object_set_new(entry, "error", text_as_json(file->error));
+    } else {
+        json_t *outputs = json_object();
+        for (int k = 0; k < SOURCES; k++)
+            broken |= json_object_set_new(outputs, j->source_names[k],
+                                          text_as_json(file->outputs[k]));
+        broken |= json_object_set_new(entry, "outputs", outputs);
+    }
+    if (broken)
+        json_decref(entry);
+    return broken ? NULL : entry;
+}
+
+json_t *job_as_json(const job *j, bool complete)
+{
+    json_t *files = json_array();
+    for (size_t i = 0; i < j->count; i++)
+        if (json_array_append_new(files, file_as_json(j, &j->files[i])))
+            goto failed;
+    return json_pack("{s:o, s:o, s:b, s:o}", "input", text_as_json(j->whole_input), "output",
+                     text_as_json(j->output), "complete", (int)complete, "files", files);
+failed:
+    json_decref(files);
+    return NULL;
+}

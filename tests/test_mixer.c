@@ -1,0 +1,244 @@
+/* Pairs made on the device from the sample sets, and the error of images (cl/image_error.cl). */
+#include "base/error.h"
+#include "base/streams.h"
+#include "data/mixer.h"
+#include "scratch.h"
+
+enum { BATCH = 6, SIDE = 32, BORDER = 2, IMAGE = SIDE * SIDE, PIXELS = BATCH * IMAGE };
+enum { TRAINING = 1600, HELD_OUT = 400, TEST = 500 }; /* images of each sample set */
+
+typedef struct fixture {
+    device *device;
+    settings *settings;
+    mixer *training, *test;
+    cl_mem mixture, a, b;
+} fixture;
+
+/* A batch on the host: mixture, a, b, each (BATCH, SIDE, SIDE). */
+typedef struct batch {
+    float mixture[PIXELS], a[PIXELS], b[PIXELS];
+} batch;
+
+static void must(int result)
+{
+    if (result)
+        fail_msg("%s", error_message());
+}
+
+static int set_up(void **state)
+{
+    static const char *const overrides[] = {"data.directory=tests/sample"};
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    must(settings_load(&f->settings, NULL, overrides, 1));
+    must(device_open(&f->device, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"),
+                     KERNELS_AUTO));
+    must(mixer_open(&f->training, f->device, f->settings, false));
+    must(mixer_open(&f->test, f->device, f->settings, true));
+    must(buffer_new(f->device, PIXELS * sizeof(float), "mixture", &f->mixture));
+    must(buffer_new(f->device, PIXELS * sizeof(float), "a", &f->a));
+    must(buffer_new(f->device, PIXELS * sizeof(float), "b", &f->b));
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    buffer_free(f->device, &f->mixture);
+    buffer_free(f->device, &f->a);
+    buffer_free(f->device, &f->b);
+    mixer_close(f->training);
+    mixer_close(f->test);
+    device_close(f->device);
+    settings_free(f->settings);
+    free(f);
+    return 0;
+}
+
+static void read_batch(fixture *f, batch *out)
+{
+    must(buffer_read(f->device, f->mixture, 0, out->mixture, sizeof out->mixture));
+    must(buffer_read(f->device, f->a, 0, out->a, sizeof out->a));
+    must(buffer_read(f->device, f->b, 0, out->b, sizeof out->b));
+}
+
+/* Pairs of SPLIT_TEST; what the buffers held before must not matter. */
+static void test_pairs(fixture *f, unsigned long seed, unsigned stream, unsigned long position,
+                       batch *out)
+{
+    must(buffer_fill(f->device, f->mixture, -1, 0, PIXELS * sizeof(float)));
+    must(buffer_fill(f->device, f->a, -1, 0, PIXELS * sizeof(float)));
+    must(buffer_fill(f->device, f->b, -1, 0, PIXELS * sizeof(float)));
+    must(mixer_batch(f->test, SPLIT_TEST, seed, stream, position, BATCH, f->mixture, f->a, f->b));
+    read_batch(f, out);
+}
+
+static void splits_have_their_shares(void **state)
+{
+    fixture *f = *state;
+    for (int source = 0; source < 2; source++) {
+        assert_int_equal(mixer_count(f->training, SPLIT_TRAIN, source), TRAINING);
+        assert_int_equal(mixer_count(f->training, SPLIT_VALIDATION, source), HELD_OUT);
+        assert_int_equal(mixer_count(f->training, SPLIT_TEST, source), 0);
+        assert_int_equal(mixer_count(f->test, SPLIT_TEST, source), TEST);
+        assert_int_equal(mixer_count(f->test, SPLIT_TRAIN, source), 0);
+    }
+}
+
+static void a_pair_follows_from_seed_stream_and_position(void **state)
+{
+    fixture *f = *state;
+    static batch first, other;
+    test_pairs(f, 7, STREAM_TRAIN, 40, &first);
+    test_pairs(f, 7, STREAM_TRAIN, 40, &other);
+    assert_memory_equal(&first, &other, sizeof first);
+    test_pairs(f, 7, STREAM_TRAIN, 39, &other);
+    assert_memory_equal(first.a, other.a + IMAGE, (BATCH - 1) * IMAGE * sizeof(float));
+    assert_memory_equal(first.b, other.b + IMAGE, (BATCH - 1) * IMAGE * sizeof(float));
+    test_pairs(f, 8, STREAM_TRAIN, 40, &other);
+    assert_memory_not_equal(first.a, other.a, sizeof first.a);
+    test_pairs(f, 7, STREAM_MIX, 40, &other);
+    assert_memory_not_equal(first.a, other.a, sizeof first.a);
+    test_pairs(f, 7, STREAM_TRAIN, (1UL << 32) + 40, &other);
+    assert_memory_not_equal(first.a, other.a, sizeof first.a);
+}
+
+static void the_mixture_is_the_average(void **state)
+{
+    fixture *f = *state;
+    static batch pairs;
+    test_pairs(f, 1, STREAM_EVALUATE, 0, &pairs);
+    for (int i = 0; i < PIXELS; i++) {
+        float average = (pairs.a[i] + pairs.b[i]) / 2;
+        assert_memory_equal(&pairs.mixture[i], &average, sizeof average);
+    }
+}
+
+/* The image on the host: padded with zeros, one byte being 1/255. */
+static void assert_image(const float *got, const struct image_set *set, int number)
+{
+    const unsigned char *image = set->pixels + (size_t)number * set->height * set->width;
+    for (int y = 0; y < SIDE; y++) {
+        for (int x = 0; x < SIDE; x++) {
+            int row = y - BORDER, column = x - BORDER;
+            bool inside = row >= 0 && row < set->height && column >= 0 && column < set->width;
+            double wanted = inside ? image[row * set->width + column] / 255.0 : 0;
+            assert_float_equal(got[y * SIDE + x], wanted, inside ? 1e-7 : 0);
+        }
+    }
+}
+
+static void the_host_draws_the_same_pairs(void **state)
+{
+    fixture *f = *state;
+    static batch pairs;
+    static const int counts[] = {TEST, TEST};
+    struct image_set sets[2];
+    must(source_read(f->settings, 0, true, &sets[0]));
+    must(source_read(f->settings, 1, true, &sets[1]));
+    test_pairs(f, 3, STREAM_MIX, 5, &pairs);
+    for (int n = 0; n < BATCH; n++) {
+        int images[2];
+        mixer_pair(counts, 3, STREAM_MIX, 5 + (unsigned long)n, images);
+        assert_image(pairs.a + n * IMAGE, &sets[0], images[0]);
+        assert_image(pairs.b + n * IMAGE, &sets[1], images[1]);
+    }
+    image_set_release(&sets[0]);
+    image_set_release(&sets[1]);
+}
+
+/* ---- Splits ---- */
+
+static unsigned long fingerprint(const float *image)
+{
+    unsigned long hash = 1469598103934665603UL;
+    for (int i = 0; i < IMAGE; i++)
+        hash = (hash ^ (unsigned long)(image[i] * 255 + 0.5f)) * 1099511628211UL;
+    return hash;
+}
+
+enum { DRAWN = 20 * BATCH };
+
+static void draw_fingerprints(fixture *f, enum split split, unsigned long prints[DRAWN])
+{
+    static batch pairs;
+    for (int done = 0; done < DRAWN; done += BATCH) {
+        must(mixer_batch(f->training, split, 1, STREAM_TRAIN, (unsigned long)done, BATCH,
+                         f->mixture, f->a, f->b));
+        read_batch(f, &pairs);
+        for (int n = 0; n < BATCH; n++)
+            prints[done + n] = fingerprint(pairs.b + n * IMAGE);
+    }
+}
+
+static void splits_share_no_image(void **state)
+{
+    fixture *f = *state;
+    unsigned long training[DRAWN], held_out[DRAWN];
+    draw_fingerprints(f, SPLIT_TRAIN, training);
+    draw_fingerprints(f, SPLIT_VALIDATION, held_out);
+    for (int i = 0; i < DRAWN; i++)
+        for (int k = 0; k < DRAWN; k++)
+            assert_int_not_equal(training[i], held_out[k]);
+}
+
+static void a_split_of_the_other_kind_is_refused(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(
+        mixer_batch(f->test, SPLIT_TRAIN, 1, STREAM_TRAIN, 0, BATCH, f->mixture, f->a, f->b), -1);
+    assert_error(STATUS_DATA, "source A", "no images");
+}
+
+static void a_missing_set_is_named(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {"data.directory=tests/sample", "data.source_b=none"};
+    settings *s;
+    struct image_set set;
+    must(settings_load(&s, NULL, overrides, 2));
+    assert_int_equal(source_read(s, 1, true, &set), -1);
+    assert_error(STATUS_DATA, "tests/sample/none/t10k-images-idx3-ubyte", "make data");
+    settings_free(s);
+}
+
+/* ---- The error of each image ---- */
+
+static void image_errors_are_sums_of_squares(void **state)
+{
+    fixture *f = *state;
+    static batch pairs;
+    float errors[BATCH];
+    cl_mem sums;
+    kernel *k = kernel_get(f->device, "image_error", "", "image_error");
+    if (!k)
+        fail_msg("%s", error_message());
+    must(buffer_new(f->device, sizeof errors, "errors", &sums));
+    test_pairs(f, 1, STREAM_CHECK, 0, &pairs);
+    must(LAUNCH(f->device, k, range_flat(BATCH), ARG(f->a), ARG(f->b), ARG(sums), ARG((int)IMAGE),
+                ARG((int)BATCH)));
+    must(buffer_read(f->device, sums, 0, errors, sizeof errors));
+    for (int n = 0; n < BATCH; n++) {
+        double wanted = 0;
+        for (int i = n * IMAGE; i < (n + 1) * IMAGE; i++)
+            wanted += ((double)pairs.a[i] - pairs.b[i]) * ((double)pairs.a[i] - pairs.b[i]);
+        assert_float_equal(errors[n], wanted, 1e-5 * wanted);
+    }
+    buffer_free(f->device, &sums);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(splits_have_their_shares),
+        cmocka_unit_test(a_pair_follows_from_seed_stream_and_position),
+        cmocka_unit_test(the_mixture_is_the_average),
+        cmocka_unit_test(the_host_draws_the_same_pairs),
+        cmocka_unit_test(splits_share_no_image),
+        cmocka_unit_test(a_split_of_the_other_kind_is_refused),
+        cmocka_unit_test(a_missing_set_is_named),
+        cmocka_unit_test(image_errors_are_sums_of_squares),
+    };
+    return cmocka_run_group_tests_name("mixer", tests, set_up, tear_down);
+}
