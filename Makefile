@@ -49,6 +49,11 @@ $(BUILD)/tests/%: $(OBJECTS)/tests/%.o $(LIBRARY)
 	@echo "  link $@"
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+$(BUILD)/tools/%: $(OBJECTS)/tools/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 .SECONDARY: $(TESTS:$(BUILD)/%=$(OBJECTS)/%.o)
 -include $(SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d)
 
@@ -65,7 +70,7 @@ demo: all
 test: all $(TESTS)
 	tools/run-tests $(BUILD) $(TESTS)
 
-bench: all
+bench: $(BUILD)/tools/bench_unblend
 	tools/setup bench
 	tools/bench
 

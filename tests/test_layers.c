@@ -9,8 +9,6 @@
 // cmocka last: it defines fail()
 #include <cmocka.h>
 
-static const double tolerance = 2e-5;
-
 static int open_family(void **state, enum kernel_family family)
 {
     device *d;
@@ -41,7 +39,7 @@ static int close_device(void **state)
 static void check(void **state, const layer_case *c)
 {
     check_report report = {0};
-    if (layer_check(*state, c, tolerance, &report))
+    if (layer_check(*state, c, LAYER_CHECK_TOLERANCE, &report))
         fail_msg("%s", error_message());
 }
 

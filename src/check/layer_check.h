@@ -16,6 +16,9 @@ typedef struct layer_case {
     bool inference; /* moving statistics; forward only */
 } layer_case;
 
+/* What rounding in float, against a reference in double, may amount to. */
+#define LAYER_CHECK_TOLERANCE 2e-5
+
 /* The worst error over all compared tensors, relative to the largest value of its tensor. */
 typedef struct check_report {
     double worst;

@@ -92,14 +92,14 @@ static json_t *layers_as_json(const plan *p)
 static int print_document(const drawing *d, const settings *s)
 {
     char *config = settings_ini(s);
-    json_t *document =
-        config ? json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "layers",
-                           layers_as_json(d->inference->plan), "parameters",
-                           (json_int_t)params_total(d->params), "trainable",
-                           (json_int_t)params_trainable(d->params), "inference",
-                           memory_as_json(d->inference), "training", memory_as_json(d->training),
-                           "config", text_as_json(config))
-               : NULL;
+    json_t *document = config
+                           ? json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "layers",
+                                       layers_as_json(d->inference->plan), "parameters",
+                                       (json_int_t)params_total(d->params), "trainable",
+                                       (json_int_t)params_trainable(d->params), "inference",
+                                       memory_as_json(d->inference), "training",
+                                       memory_as_json(d->training), "config", text_as_json(config))
+                           : NULL;
     free(config);
     return print_json(document);
 }

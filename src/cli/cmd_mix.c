@@ -40,8 +40,8 @@ static void blend(unsigned char sources[SOURCES][PIXELS], unsigned char *mixture
 }
 
 /* Pictures are numbered from 1. */
-static int make_pair(const struct image_set sets[SOURCES], const settings *s, unsigned long position,
-                     const char *output, const char *truth)
+static int make_pair(const struct image_set sets[SOURCES], const settings *s,
+                     unsigned long position, const char *output, const char *truth)
 {
     static const char *const keys[] = {"data.name_a", "data.name_b"};
     const int counts[SOURCES] = {(int)sets[0].count, (int)sets[1].count};
@@ -82,8 +82,10 @@ int command_mix(const options *given)
     struct image_set sets[SOURCES] = {{0}};
     settings *s = NULL;
     if (directory_exists(output) && !directory_is_empty(output) && !given->force)
-        return fail(STATUS_USAGE, "%s: is not empty; choose another folder, or --force to write "
-                                  "over what has the same names there", output);
+        return fail(STATUS_USAGE,
+                    "%s: is not empty; choose another folder, or --force to write "
+                    "over what has the same names there",
+                    output);
     int result = -1;
     if (!options_settings(given, NULL, &s) && !source_read(s, 0, true, &sets[0]) &&
         !source_read(s, 1, true, &sets[1]))

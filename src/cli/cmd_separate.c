@@ -55,9 +55,8 @@ static void add_to_batch(batch *b, job_file *file, const struct image *picture)
     size_t i = b->count++;
     b->files[i] = file;
     b->pictures[i] = *picture;
-    b->items[i] = (separation){.width = picture->width,
-                               .height = picture->height,
-                               .mixture = picture->gray};
+    b->items[i] =
+        (separation){.width = picture->width, .height = picture->height, .mixture = picture->gray};
     for (size_t k = 0; k < SOURCES; k++)
         b->items[i].sources[k] = b->pixels + (i * SOURCES + k) * PIXELS;
 }
@@ -99,7 +98,6 @@ static int separate_all(separator *s, job *j, const options *given)
     if (make_batch(&b, (size_t)given->batch))
         return -1;
     double start = clock_seconds();
-    char time[32];
     int result = 0;
     bool stopped = false;
     for (size_t next = 0; next < j->count && !result && !stopped;) {
@@ -108,11 +106,13 @@ static int separate_all(separator *s, job *j, const options *given)
         log_live("%zu of %zu images, %.1f images/s", next, j->count,
                  (double)next / (clock_seconds() - start));
     }
+    double seconds = clock_seconds() - start;
     log_live_end();
     release_batch(&b);
     if (!result)
-        log_info("%zu of %zu images separated in %s, results in %s", job_count(j, JOB_DONE),
-                 j->count, clock_text(clock_seconds() - start, time, sizeof time), j->output);
+        log_info("%zu of %zu images separated in %.1f s (%.1f images/s), results in %s",
+                 job_count(j, JOB_DONE), j->count, seconds, job_count(j, JOB_DONE) / seconds,
+                 j->output);
     return result;
 }
 

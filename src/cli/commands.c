@@ -27,8 +27,10 @@ const command commands[] = {
      .summary = "Separate blended images into their two sources",
      .arguments = "MODEL INPUT OUTPUT",
      .description =
-         "Separates INPUT, an image or a directory of images, with the trained MODEL and\n"
-         "writes the two sources of each image to the directory OUTPUT.\n",
+         "Separates every image (PNG, JPEG, PGM; 28x28 or 32x32 pixels) of the directory\n"
+         "INPUT with the trained MODEL. The sources of cat.png are written to the directory\n"
+         "OUTPUT as cat.SOURCE.png, and how each image fared as manifest.json.\n"
+         "A bad image is skipped and counted: the exit code is then 8.\n",
      .examples = "  unblend separate models/unet.safetensors mixtures/ separated/\n",
      .options = OPTIONS_COMPUTE | OPTION_STRICT | OPTION_BATCH | OPTION_JSON,
      .least = 3,
@@ -49,29 +51,34 @@ const command commands[] = {
     {.name = "mix",
      .summary = "Make blended images to try a model on",
      .arguments = "OUTPUT",
-     .description = "Blends random pairs of the two test sets and writes the mixtures and their\n"
-                    "sources as images to the directory OUTPUT.\n",
+     .description = "Blends random pairs of the two test sets and writes the mixtures to the\n"
+                    "directory OUTPUT, as 0001.png and so on, and what they are made of to\n"
+                    "OUTPUT/truth, named as `separate` names its results.\n",
      .examples = "  unblend mix mixtures/ --count 20\n",
-     .options = OPTION_COUNT | OPTION_SEED | OPTION_DATA,
+     .options = OPTION_COUNT | OPTION_SEED | OPTION_DATA | OPTION_FORCE,
      .least = 1,
      .most = 1,
      .run = command_mix},
     {.name = "info",
-     .summary = "Describe a model file",
-     .arguments = "MODEL",
-     .description = "Prints the layers, shapes, parameters and settings of MODEL.\n",
-     .examples = "  unblend info models/unet.safetensors\n",
-     .options = OPTION_JSON,
+     .summary = "Describe a model file or a config",
+     .arguments = "MODEL|CONFIG",
+     .description =
+         "Prints the layers of a network with their shapes, parameters and buffers, then\n"
+         "totals and the memory that training and inference take. Needs no device.\n",
+     .examples = "  unblend info models/unet.safetensors\n"
+                 "  unblend info configs/unet.ini --set model.filters=32\n",
+     .options = OPTION_SET | OPTION_JSON,
      .least = 1,
      .most = 1,
      .run = command_info},
     {.name = "selftest",
      .summary = "Check every kernel on a device against the CPU",
-     .arguments = "[MODEL]",
-     .description = "Runs every kernel on the device and compares with a plain computation; with\n"
-                    "MODEL, at the shapes of that model.\n",
+     .arguments = "[MODEL|CONFIG]",
+     .description = "Runs every kernel on the device, forward and backward, and compares with a\n"
+                    "plain computation: at the shapes of the model or config, or of the default.\n"
+                    "Exits with 6 if a result is wrong.\n",
      .examples = "  unblend selftest --device 0\n",
-     .options = OPTIONS_COMPUTE | OPTION_JSON,
+     .options = OPTIONS_COMPUTE | OPTION_SET | OPTION_JSON,
      .most = 1,
      .run = command_selftest},
 };

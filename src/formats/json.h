@@ -9,7 +9,7 @@
 json_t *text_as_json(const char *text);
 
 /* Both take document over, NULL too: jansson gives it when memory ran out. */
-int print_json(json_t *document); /* to stdout */
+int print_json(json_t *document);                   /* to stdout */
 int write_json(const char *path, json_t *document); /* atomically */
 
 #endif

@@ -14,24 +14,11 @@
 
 /* ---- Which pictures ---- */
 
-/* A single picture is a folder of which only that one is looked at. */
-static int split_path(job *j, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    j->files = allocate(1, sizeof *j->files);
-    j->input = slash ? format_text("%.*s", slash == path ? 1 : (int)(slash - path), path)
-                     : copy_text(".");
-    if (!j->files || !j->input || !(j->files[0].name = copy_text(slash ? slash + 1 : path)))
-        return -1;
-    j->count = 1;
-    return 0;
-}
-
-static int list_folder(job *j, const char *path)
+static int list_pictures(job *j, const char *folder)
 {
     char **names;
     size_t count;
-    if (!(j->input = copy_text(path)) || folder_list(path, &names, &count))
+    if (!(j->input = copy_text(folder)) || folder_list(folder, &names, &count))
         return -1;
     if (!(j->files = allocate(count, sizeof *j->files))) {
         folder_list_free(names, count);
@@ -41,15 +28,8 @@ static int list_folder(job *j, const char *path)
         j->files[i].name = names[i];
     j->count = count;
     free(names); /* not what it held */
-    return 0;
-}
-
-static int list_pictures(job *j, const char *path)
-{
-    if (file_exists(path) ? split_path(j, path) : list_folder(j, path))
-        return -1;
-    j->whole_input = realpath(j->input, NULL);
-    return j->whole_input ? 0 : fail(STATUS_DATA, "%s: %s", j->input, strerror(errno));
+    j->whole_input = realpath(folder, NULL);
+    return j->whole_input ? 0 : fail(STATUS_DATA, "%s: %s", folder, strerror(errno));
 }
 
 /* ---- Where the results go ---- */
@@ -59,7 +39,8 @@ static int name_outputs(job *j)
     for (size_t i = 0; i < j->count; i++) {
         job_file *file = &j->files[i];
         const char *dot = strrchr(file->name, '.');
-        int length = (int)(dot && dot != file->name ? (size_t)(dot - file->name) : strlen(file->name));
+        int length =
+            (int)(dot && dot != file->name ? (size_t)(dot - file->name) : strlen(file->name));
         for (int k = 0; k < SOURCES; k++)
             if (!(file->outputs[k] =
                       format_text("%.*s.%s.png", length, file->name, j->source_names[k])))
@@ -116,7 +97,7 @@ int job_new(job **out, const char *input, const char *output,
         if (!(j->source_names[k] = copy_text(source_names[k])))
             goto failed;
     if (list_pictures(j, input) || name_outputs(j) || refuse_equal_outputs(j) ||
-        (!file_exists(input) && refuse_same_folder(j)) || refuse_foreign_outputs(j))
+        refuse_same_folder(j) || refuse_foreign_outputs(j))
         goto failed;
     *out = j;
     return 0;
@@ -167,8 +148,7 @@ int job_write(const job *j, job_file *file, const unsigned char *const sources[S
 {
     for (int k = 0; k < SOURCES; k++) {
         char *path = path_join(j->output, file->outputs[k]);
-        int result =
-            path ? image_write_png(path, file->width, file->height, 1, sources[k]) : -1;
+        int result = path ? image_write_png(path, file->width, file->height, 1, sources[k]) : -1;
         free(path);
         if (result)
             return -1;
@@ -209,8 +189,8 @@ static json_t *file_as_json(const job *j, const job_file *file)
     } else {
         json_t *outputs = json_object();
         for (int k = 0; k < SOURCES; k++)
-            broken |= json_object_set_new(outputs, j->source_names[k],
-                                          text_as_json(file->outputs[k]));
+            broken |=
+                json_object_set_new(outputs, j->source_names[k], text_as_json(file->outputs[k]));
         broken |= json_object_set_new(entry, "outputs", outputs);
     }
     if (broken)

@@ -33,18 +33,18 @@ typedef struct job_file {
 } job_file;
 
 typedef struct job {
-    char *input;                  /* the folder as it was given */
-    char *whole_input;            /* the same without links and dots */
-    char *output;                 /* the folder of the results; may be missing yet */
+    char *input;       /* the folder as it was given */
+    char *whole_input; /* the same without links and dots */
+    char *output;      /* the folder of the results; may be missing yet */
     char *source_names[SOURCES];
     job_file *files;
     size_t count;
 } job;
 
 /*
- * input is a folder (see data/folder.h) or a single picture. Refused, before anything is written:
- * an output folder that is the input folder, two pictures with the same result names, and results
- * that would replace files which output/manifest.json does not list as results of these pictures.
+ * Lists the pictures of the folder input. Refused, before anything is written: an output folder
+ * that is the input folder, two pictures with the same result names, and results that would replace
+ * files which output/manifest.json does not list as results of these pictures.
  */
 int job_new(job **out, const char *input, const char *output,
             const char *const source_names[SOURCES]);

@@ -185,9 +185,8 @@ static void show_progress(const trainer *t, const epoch_record *e, double elapse
              settings_text(t->settings, "data.name_b"), e->loss[1] / e->steps);
 }
 
-static int train_epoch(trainer *t, epoch_record *epoch)
+static int run_steps(trainer *t, long steps, epoch_record *epoch)
 {
-    long steps = setting(t, "train.steps_per_epoch");
     double begun = clock_seconds(), shown = 0;
     for (long i = 0; i < steps && !out_of_time(t); i++) {
         step_in_flight *flight = &t->flight[i % STEPS_AHEAD];
@@ -202,6 +201,17 @@ static int train_epoch(trainer *t, epoch_record *epoch)
     epoch->images_per_second = epoch->steps * t->network->batch / epoch->seconds;
     for (int i = 0; i < SOURCES; i++)
         epoch->loss[i] /= epoch->steps ? epoch->steps : 1;
+    return 0;
+}
+
+int trainer_time_steps(trainer *t, long steps, double *seconds)
+{
+    epoch_record epoch = {.epoch = 1};
+    if (!t->started)
+        t->started = clock_seconds();
+    if (run_steps(t, steps, &epoch) || device_finish(t->device))
+        return -1;
+    *seconds = epoch.seconds;
     return 0;
 }
 
@@ -233,8 +243,8 @@ int trainer_run(trainer *t)
     for (long number = 1; number <= setting(t, "train.epochs"); number++) {
         epoch_record epoch = {.epoch = number,
                               .learning_rate = settings_real(t->settings, "train.learning_rate")};
-        if (train_epoch(t, &epoch) || validate(t, &epoch) || history_add(&t->history, &epoch) ||
-            model_save(t->model_path, t->params, t->settings) ||
+        if (run_steps(t, setting(t, "train.steps_per_epoch"), &epoch) || validate(t, &epoch) ||
+            history_add(&t->history, &epoch) || model_save(t->model_path, t->params, t->settings) ||
             history_write(&t->history, t->settings, t->history_path))
             return -1;
         report_epoch(t, &epoch);

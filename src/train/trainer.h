@@ -24,6 +24,9 @@ void trainer_free(trainer *t);
  * epoch before stay. */
 int trainer_run(trainer *t);
 
+/* For benchmarks: trains that many steps and says how long they took, to the last kernel. */
+int trainer_time_steps(trainer *t, long steps, double *seconds);
+
 const history *trainer_history(const trainer *t);
 
 #endif

@@ -1,0 +1,72 @@
+/* The public C API, as a program that links with the library sees it. */
+#include "scratch.h"
+#include "tiny_model.h"
+
+#include "base/log.h"
+#include "unblend.h"
+
+enum { SIDE = 28, SIZE = SIDE * SIDE };
+
+static int set_up(void **state)
+{
+    log_set_level(LOG_QUIET);
+    if (scratch_make(state) || tiny_model_save(scratch_path("tiny.safetensors"))) {
+        print_error("%s\n", error_message());
+        return -1;
+    }
+    return 0;
+}
+
+static void separates(void **state)
+{
+    (void)state;
+    unsigned char pixels[3 * SIZE], a[3 * SIZE], b[3 * SIZE], one_a[SIZE], one_b[SIZE];
+    for (int i = 0; i < 3 * SIZE; i++)
+        pixels[i] = (unsigned char)(i * 31 % 256);
+    ub_separator *s = ub_open(scratch_path("tiny.safetensors"), NULL, NULL);
+    assert_non_null(s);
+    assert_string_equal(ub_error(), "");
+    assert_string_equal(ub_source_name(s, 0), "mnist");
+    assert_string_equal(ub_source_name(s, 1), "fashion");
+    assert_null(ub_source_name(s, 2));
+    assert_null(ub_source_name(s, -1));
+    assert_int_equal(ub_separate(s, pixels, SIDE, SIDE, 3, a, b), 0);
+    assert_int_equal(ub_separate(s, pixels + SIZE, SIDE, SIDE, 1, one_a, one_b), 0);
+    assert_memory_equal(one_a, a + SIZE, SIZE);
+    assert_memory_equal(one_b, b + SIZE, SIZE);
+    assert_int_equal(ub_separate(s, pixels, SIDE, SIDE, 0, a, b), 0);
+    ub_close(s);
+}
+
+static void says_what_was_wrong(void **state)
+{
+    (void)state;
+    unsigned char pixels[SIZE] = {0};
+    assert_null(ub_open(scratch_path("missing.safetensors"), NULL, NULL));
+    assert_error(STATUS_DATA, "missing.safetensors", "");
+    assert_null(ub_open(NULL, NULL, NULL));
+    assert_non_null(strstr(ub_error(), "model_path"));
+    assert_null(ub_open(scratch_path("tiny.safetensors"), NULL, "no such device"));
+    assert_error(STATUS_USAGE, "no such device", "");
+    assert_null(ub_open(scratch_file("text.safetensors", "hello", 5), NULL, NULL));
+    assert_error(STATUS_DATA, "text.safetensors", "");
+
+    ub_separator *s = ub_open(scratch_path("tiny.safetensors"), NULL, NULL);
+    assert_non_null(s);
+    assert_int_equal(ub_separate(s, pixels, 27, 28, 1, pixels, pixels), -1);
+    assert_non_null(strstr(ub_error(), "27 x 28"));
+    assert_int_equal(ub_separate(s, NULL, SIDE, SIDE, 1, pixels, pixels), -1);
+    assert_int_equal(ub_separate(s, pixels, SIDE, SIDE, -1, pixels, pixels), -1);
+    assert_int_equal(ub_separate(NULL, pixels, SIDE, SIDE, 1, pixels, pixels), -1);
+    ub_close(s);
+    ub_close(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(separates),
+        cmocka_unit_test(says_what_was_wrong),
+    };
+    return cmocka_run_group_tests_name("api", tests, set_up, scratch_remove);
+}

@@ -1,0 +1,266 @@
+/* Separating pictures, and jobs over folders. The model's weights are random: what is compared is
+ * one way of asking with another. */
+#include "scratch.h"
+#include "tiny_model.h"
+
+#include "base/files.h"
+#include "base/log.h"
+#include "separate/earlier.h"
+#include "separate/separator.h"
+
+enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE, SMALL = 28 };
+
+static int set_up(void **state)
+{
+    log_set_level(LOG_QUIET);
+    if (scratch_make(state) || tiny_model_save(scratch_path("tiny.safetensors"))) {
+        print_error("%s\n", error_message());
+        return -1;
+    }
+    return 0;
+}
+
+static separator *open_tiny(int batch)
+{
+    model_file file;
+    separator *s;
+    const char *path = scratch_path("tiny.safetensors");
+    assert_int_equal(model_open(path, NULL, 0, &file), 0);
+    assert_int_equal(separator_open(&s, path, &file, batch), 0);
+    model_close(&file);
+    return s;
+}
+
+static void fill(unsigned char *pixels, size_t count, unsigned start)
+{
+    for (size_t i = 0; i < count; i++)
+        pixels[i] = (unsigned char)((i * 37 + start * 101) % 256);
+}
+
+/* Five pictures at a time, in batches of two, are the five one by one. */
+static void batches_change_nothing(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 };
+    unsigned char pixels[COUNT][PIXELS], many[COUNT][SOURCES][PIXELS], one[SOURCES][PIXELS];
+    separation items[COUNT];
+    separator *s = open_tiny(2);
+    for (unsigned i = 0; i < COUNT; i++) {
+        fill(pixels[i], PIXELS, i);
+        items[i] = (separation){IMAGE_SIZE, IMAGE_SIZE, pixels[i], {many[i][0], many[i][1]}};
+    }
+    assert_int_equal(separator_run(s, items, COUNT), 0);
+    for (int i = 0; i < COUNT; i++) {
+        separation alone = {IMAGE_SIZE, IMAGE_SIZE, pixels[i], {one[0], one[1]}};
+        assert_int_equal(separator_run(s, &alone, 1), 0);
+        assert_memory_equal(one, many[i], sizeof one);
+        assert_true(memcmp(one[0], one[1], PIXELS)); /* two different heads */
+    }
+    assert_int_equal(separator_run(s, NULL, 0), 0);
+    separator_close(s);
+}
+
+/* 28 x 28 is the middle of the same picture with two black pixels around it. */
+static void small_pictures_are_padded(void **state)
+{
+    (void)state;
+    unsigned char small[SMALL * SMALL], padded[PIXELS] = {0};
+    unsigned char from_small[SOURCES][SMALL * SMALL], from_padded[SOURCES][PIXELS];
+    separator *s = open_tiny(4);
+    fill(small, sizeof small, 3);
+    for (int y = 0; y < SMALL; y++)
+        memcpy(padded + (y + 2) * IMAGE_SIZE + 2, small + y * SMALL, SMALL);
+    separation items[] = {{SMALL, SMALL, small, {from_small[0], from_small[1]}},
+                          {IMAGE_SIZE, IMAGE_SIZE, padded, {from_padded[0], from_padded[1]}}};
+    assert_int_equal(separator_run(s, items, 2), 0);
+    for (int k = 0; k < SOURCES; k++)
+        for (int y = 0; y < SMALL; y++)
+            assert_memory_equal(from_small[k] + y * SMALL,
+                                from_padded[k] + (y + 2) * IMAGE_SIZE + 2, SMALL);
+    separator_close(s);
+}
+
+static void other_sizes_are_refused(void **state)
+{
+    (void)state;
+    unsigned char pixels[64 * 64] = {0};
+    separator *s = open_tiny(1);
+    separation wide = {32, 28, pixels, {pixels, pixels}},
+               large = {64, 64, pixels, {pixels, pixels}};
+    assert_int_equal(separator_run(s, &wide, 1), -1);
+    assert_error(STATUS_DATA, "32 x 28 pixels", "28 x 28 and 32 x 32");
+    assert_int_equal(separator_run(s, &large, 1), -1);
+    assert_error(STATUS_DATA, "64 x 64 pixels", "28 x 28 and 32 x 32");
+    separator_close(s);
+}
+
+static void damaged_weights_are_found_at_once(void **state)
+{
+    (void)state;
+    model_file file;
+    separator *s;
+    const char *path = scratch_path("tiny.safetensors");
+    assert_int_equal(model_open(path, NULL, 0, &file), 0);
+    const struct stored_tensor *bias = safetensors_find(file.tensors, "head_b/bias");
+    assert_non_null(bias);
+    memset((void *)bias->data, 0xFF, sizeof(float)); /* a NaN */
+    assert_int_equal(separator_open(&s, path, &file, 1), -1);
+    assert_error(STATUS_DATA, path, "not a number");
+    model_close(&file);
+}
+
+/* ---- Jobs ---- */
+
+static const char *const names[SOURCES] = {"mnist", "fashion"};
+
+/* A fresh folder of the scratch directory, with pictures of that side. */
+static const char *make_folder(const char *name, const char *const *pictures, int side)
+{
+    static const unsigned char gray[PIXELS] = {9};
+    const char *folder = scratch_path(name);
+    assert_int_equal(directory_make(folder), 0);
+    for (; pictures && *pictures; pictures++) {
+        char *path = path_join(folder, *pictures);
+        assert_int_equal(image_write_png(path, side, side, 1, gray), 0);
+        free(path);
+    }
+    return folder;
+}
+
+#define PICTURES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* Runs a job without a model, and leaves its manifest as `separate` does. */
+static void finish(job *j)
+{
+    static const unsigned char black[PIXELS];
+    const unsigned char *const sources[SOURCES] = {black, black};
+    struct image picture;
+    assert_int_equal(directory_make(j->output), 0);
+    for (size_t i = 0; i < j->count; i++) {
+        assert_int_equal(job_read(j, &j->files[i], &picture), 0);
+        image_release(&picture);
+        assert_int_equal(job_write(j, &j->files[i], sources), 0);
+    }
+    json_t *manifest = job_as_json(j, true);
+    assert_int_equal(json_object_set_new(manifest, "unblend", json_string("test")), 0);
+    char *path = path_join(j->output, MANIFEST_NAME);
+    assert_int_equal(write_json(path, manifest), 0);
+    free(path);
+}
+
+static void jobs_name_their_results(void **state)
+{
+    (void)state;
+    job *j;
+    const char *in = make_folder("named", PICTURES("a.b.png", "cat.png", "caf\xe9.png"), 28);
+    assert_int_equal(job_new(&j, in, scratch_path("named-out"), names), 0);
+    assert_int_equal(j->count, 3);
+    assert_string_equal(j->files[0].outputs[0], "a.b.mnist.png");
+    assert_string_equal(j->files[2].outputs[1], "cat.fashion.png");
+    finish(j);
+    assert_int_equal(job_count(j, JOB_DONE), 3);
+    assert_int_equal(j->files[2].width, 28);
+    json_t *document = job_as_json(j, true);
+    json_t *odd = json_array_get(json_object_get(document, "files"), 1);
+    assert_string_equal(json_string_value(json_object_get(odd, "input")), "caf\\xE9.png");
+    json_decref(document);
+    job_free(j);
+    /* a second run of the same folder may write over its own results */
+    assert_int_equal(job_new(&j, in, scratch_path("named-out"), names), 0);
+    job_free(j);
+}
+
+static void equal_results_are_refused(void **state)
+{
+    (void)state;
+    job *j;
+    const char *in = make_folder("equal", PICTURES("cat.jpg", "cat.m.png", "cat.png"), 32);
+    assert_int_equal(job_new(&j, in, scratch_path("equal-out"), names), -1);
+    assert_error(STATUS_DATA, "cat.jpg and cat.png", "cat.mnist.png");
+    assert_false(directory_exists(scratch_path("equal-out")));
+}
+
+static void the_input_folder_is_no_output_folder(void **state)
+{
+    (void)state;
+    job *j;
+    const char *in = make_folder("same", PICTURES("cat.png"), 32);
+    assert_int_equal(job_new(&j, in, scratch_path("same/../same/"), names), -1);
+    assert_error(STATUS_USAGE, "same/../same", "choose another");
+}
+
+static void results_of_others_are_not_overwritten(void **state)
+{
+    (void)state;
+    job *j;
+    const char *first = make_folder("first", PICTURES("cat.png"), 32);
+    const char *second = make_folder("second", PICTURES("cat.png"), 32);
+    const char *out = scratch_path("shared");
+    assert_int_equal(job_new(&j, first, out, names), 0);
+    finish(j);
+    job_free(j);
+    assert_int_equal(job_new(&j, second, out, names), -1);
+    assert_error(STATUS_USAGE, "shared/cat.mnist.png", "second/cat.png");
+
+    make_folder("foreign", PICTURES("cat.fashion.png"), 32);
+    assert_int_equal(job_new(&j, first, scratch_path("foreign"), names), -1);
+    assert_error(STATUS_USAGE, "foreign/cat.fashion.png", "first/cat.png");
+}
+
+static void another_program_s_manifest_stays(void **state)
+{
+    (void)state;
+    static const char *const contents[] = {"{\"name\": \"app\"}", "not JSON", "[1]", "",
+                                           "{\"unblend\": \"1\"}"};
+    job *j;
+    const char *in = make_folder("input", PICTURES("cat.png"), 32);
+    const char *out = make_folder("app", NULL, 0);
+    for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+        scratch_file("app/manifest.json", contents[i], strlen(contents[i]));
+        assert_int_equal(job_new(&j, in, out, names), -1);
+        assert_error(STATUS_USAGE, "app/manifest.json", "not a manifest of unblend");
+    }
+}
+
+static void bad_pictures_say_why(void **state)
+{
+    (void)state;
+    job *j;
+    struct image picture;
+    const char *in = make_folder("bad", PICTURES("large.png"), 30);
+    scratch_file("bad/text.png", "hello", 5);
+    assert_int_equal(job_new(&j, in, scratch_path("bad-out"), names), 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(job_read(j, &j->files[i], &picture), -1);
+        assert_int_equal(error_status(), STATUS_DATA);
+        assert_int_equal(job_fail(&j->files[i]), 0);
+    }
+    assert_non_null(strstr(j->files[0].error, "bad/large.png: 30 x 30 pixels"));
+    assert_non_null(strstr(j->files[1].error, "bad/text.png"));
+    assert_int_equal(job_count(j, JOB_FAILED), 2);
+    json_t *document = job_as_json(j, true);
+    json_t *entry = json_array_get(json_object_get(document, "files"), 1);
+    assert_string_equal(json_string_value(json_object_get(entry, "status")), "failed");
+    assert_null(json_object_get(entry, "outputs"));
+    json_decref(document);
+    job_free(j);
+    assert_int_equal(job_new(&j, scratch_path("absent"), scratch_path("absent-out"), names), -1);
+    assert_error(STATUS_DATA, "absent", "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_change_nothing),
+        cmocka_unit_test(small_pictures_are_padded),
+        cmocka_unit_test(other_sizes_are_refused),
+        cmocka_unit_test(damaged_weights_are_found_at_once),
+        cmocka_unit_test(jobs_name_their_results),
+        cmocka_unit_test(equal_results_are_refused),
+        cmocka_unit_test(the_input_folder_is_no_output_folder),
+        cmocka_unit_test(results_of_others_are_not_overwritten),
+        cmocka_unit_test(another_program_s_manifest_stays),
+        cmocka_unit_test(bad_pictures_say_why),
+    };
+    return cmocka_run_group_tests_name("separate", tests, set_up, scratch_remove);
+}
