@@ -39,7 +39,7 @@ static int close_device(void **state)
 static void check(void **state, const layer_case *c)
 {
     check_report report = {0};
-    if (layer_check(*state, c, LAYER_CHECK_TOLERANCE, &report))
+    if (layer_check(*state, c, CHECK_FULL, &report))
         fail_msg("%s", error_message());
 }
 

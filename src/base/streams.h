@@ -5,13 +5,13 @@
 enum stream {
     STREAM_SPLIT_A = 1, /* shuffles source A's images before the validation split */
     STREAM_SPLIT_B = 2,
-    STREAM_TRAIN = 3,       /* pairs of training batches */
-    STREAM_VALIDATION = 4,  /* pairs of validation batches */
-    STREAM_EVALUATE = 5,    /* pairs of `evaluate`, one run's behind the other's */
-    STREAM_MIX = 6,         /* pairs of `mix` */
-    STREAM_CHECK = 7,       /* inputs of selftest and tests */
+    STREAM_TRAIN = 3,          /* pairs of training batches */
+    STREAM_VALIDATION = 4,     /* pairs of validation batches */
+    STREAM_EVALUATE = 5,       /* pairs of `evaluate`, one run's behind the other's */
+    STREAM_MIX = 6,            /* pairs of `mix` */
+    STREAM_CHECK = 7,          /* inputs of selftest and tests */
     STREAM_DROPOUT = 0x100000, /* layer i of the graph draws from STREAM_DROPOUT + i */
-    STREAM_WEIGHTS = 0x1000 /* initial values: param i draws from STREAM_WEIGHTS + i */
+    STREAM_WEIGHTS = 0x1000    /* initial values: param i draws from STREAM_WEIGHTS + i */
 };
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD_BYTES = 4096, RUNS = 3 };
+enum { GUARD_BYTES = 4096 };
 static const float guard_value = -12345.5f;
 
 /* A device buffer that stands between two guard bands, with what it should hold. */
@@ -269,14 +269,14 @@ static int check_guards(bench *b, const guarded *at)
     return 0;
 }
 
-static int compare(const guarded *at, double tolerance, check_report *report)
+static int compare(const guarded *at, check_report *report)
 {
     double largest = 1e-6;
     for (size_t i = 0; i < at->count; i++)
         largest = fabs(at->wanted[i]) > largest ? fabs(at->wanted[i]) : largest;
     for (size_t i = 0; i < at->count; i++) {
         double error = fabs(at->got[i] - at->wanted[i]) / largest;
-        if (!(error <= tolerance))
+        if (!(error <= LAYER_CHECK_TOLERANCE))
             return fail(STATUS_SELFTEST, "%s[%zu] is %.8g and should be %.8g", at->name, i,
                         at->got[i], at->wanted[i]);
         if (error > report->worst) {
@@ -288,7 +288,7 @@ static int compare(const guarded *at, double tolerance, check_report *report)
 }
 
 /* One run of the kernels; the first is compared with the reference, the others with the first. */
-static int run_once(bench *b, bool backward, int number, double tolerance, check_report *report)
+static int run_once(bench *b, bool backward, int number, check_report *report)
 {
     if (upload(b) || plan_forward(b->plan) || (backward && plan_backward(b->plan)) ||
         device_finish(b->device))
@@ -303,7 +303,7 @@ static int run_once(bench *b, bool backward, int number, double tolerance, check
             return -1;
         if (number == 0) {
             memcpy(at->first, at->got, at->count * sizeof(float));
-            if (compare(at, tolerance, report))
+            if (compare(at, report))
                 return -1;
         } else if (memcmp(at->first, at->got, at->count * sizeof(float))) {
             return fail(STATUS_SELFTEST, "%s: run %d differs from the first", at->name, number + 1);
@@ -313,8 +313,7 @@ static int run_once(bench *b, bool backward, int number, double tolerance, check
 }
 
 /* beta 1 adds to what stands in an input's gradient; the plan alone would only try beta 0. */
-static int check_with_beta(device *d, const layer_case *c, int beta, double tolerance,
-                           check_report *report)
+static int check_with_beta(device *d, const layer_case *c, int beta, int runs, check_report *report)
 {
     bench b = {.device = d};
     int result = set_up(&b, c);
@@ -323,17 +322,17 @@ static int check_with_beta(device *d, const layer_case *c, int beta, double tole
             b.layer->beta[i] = beta;
         result = run_reference(&b, c);
     }
-    for (int i = 0; !result && i < RUNS; i++)
-        result = run_once(&b, !c->inference, i, tolerance, report);
+    for (int i = 0; !result && i < runs; i++)
+        result = run_once(&b, !c->inference, i, report);
     tear_down(&b);
     return result;
 }
 
-int layer_check(device *d, const layer_case *c, double tolerance, check_report *report)
+int layer_check(device *d, const layer_case *c, struct check_effort effort, check_report *report)
 {
     char what[128];
-    for (int beta = 0; beta <= (c->inference ? 0 : 1); beta++) {
-        if (check_with_beta(d, c, beta, tolerance, report)) {
+    for (int beta = 0; beta <= (effort.accumulate && !c->inference); beta++) {
+        if (check_with_beta(d, c, beta, effort.runs, report)) {
             layer_case_describe(c, what, sizeof what);
             return fail_while("%s", what);
         }

@@ -25,9 +25,18 @@ typedef struct check_report {
     char worst_tensor[64];
 } check_report;
 
-/* 0 if every value is within tolerance; else -1, STATUS_SELFTEST, naming tensor, element, got and
+/* How often the kernels run, all runs giving the same bits, and whether adding to gradients that
+ * stand is checked as well as overwriting them. */
+struct check_effort {
+    int runs;
+    bool accumulate;
+};
+#define CHECK_FULL ((struct check_effort){3, true})
+#define CHECK_QUICK ((struct check_effort){1, false})
+
+/* 0 if every value is within LAYER_CHECK_TOLERANCE; else -1, STATUS_SELFTEST, naming tensor, element, got and
  * wanted. -1 with another status if the layer could not be run at all. */
-int layer_check(device *d, const layer_case *c, double tolerance, check_report *report);
+int layer_check(device *d, const layer_case *c, struct check_effort effort, check_report *report);
 
 /* "conv2d 2x32x32x64" */
 void layer_case_describe(const layer_case *c, char *text, size_t size);

@@ -5,9 +5,9 @@
 #include "base/memory.h"
 #include "base/streams.h"
 #include "cli/cli.h"
+#include "formats/json.h"
 #include "models/open_device.h"
 #include "train/evaluate.h"
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -54,20 +54,17 @@ static json_t *mean_and_deviation(const scores *s, int k)
     return json_pack("{s:f, s:f}", "mean", s->mean[k], "sd", s->deviation[k]);
 }
 
-static int print_json(const scores *s, const settings *set, long samples)
+static int print_document(const scores *s, const settings *set, long samples)
 {
     const char *a = settings_text(set, "data.name_a"), *b = settings_text(set, "data.name_b");
     json_t *runs = json_array();
     for (long i = 0; i < s->count; i++)
         json_array_append_new(runs, json_pack("{s:f, s:{s:f, s:f}}", "mse", s->runs[i][SOURCES],
                                               "heads", a, s->runs[i][0], b, s->runs[i][1]));
-    json_t *root = json_pack("{s:o, s:{s:o, s:o}, s:I, s:o}", "mse", mean_and_deviation(s, SOURCES),
-                             "heads", a, mean_and_deviation(s, 0), b, mean_and_deviation(s, 1),
-                             "samples", (json_int_t)samples, "runs", runs);
-    int result = root ? json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : -1;
-    json_decref(root);
-    putchar('\n');
-    return result ? fail(STATUS_MEMORY, "cannot print the result") : 0;
+    return print_json(json_pack("{s:o, s:{s:o, s:o}, s:I, s:o}", "mse",
+                                mean_and_deviation(s, SOURCES), "heads", a,
+                                mean_and_deviation(s, 0), b, mean_and_deviation(s, 1), "samples",
+                                (json_int_t)samples, "runs", runs));
 }
 
 static void print_table(const scores *s, const settings *set)
@@ -116,7 +113,7 @@ int command_evaluate(const options *given)
         !evaluate(d, given, &m, &s)) {
         result = 0;
         if (given->json)
-            result = print_json(&s, m.settings, given->samples);
+            result = print_document(&s, m.settings, given->samples);
         else
             print_table(&s, m.settings);
     }

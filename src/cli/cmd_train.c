@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "check/network_check.h"
 #include "cli/cli.h"
 #include "models/open_device.h"
 #include "train/trainer.h"
@@ -40,7 +41,8 @@ static int write_config(const settings *s, const char *run)
 static int train(device *d, const settings *s, const char *run)
 {
     trainer *t;
-    if (trainer_new(&t, d, s, run))
+    if ((settings_flag(s, "device.selftest") && network_check_quick(d, s)) ||
+        trainer_new(&t, d, s, run))
         return -1;
     log_info("seed %ld, %ld steps of %ld pairs an epoch, run directory %s",
              settings_int(s, "train.seed"), settings_int(s, "train.steps_per_epoch"),

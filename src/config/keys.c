@@ -130,6 +130,10 @@ const key keys[] = {
      .initial = "auto",
      .choices = "auto|vector|tiled",
      .help = "Kernel family: vector suits CPUs, tiled GPUs."},
+    {.name = "device.selftest",
+     .type = KEY_FLAG,
+     .initial = "true",
+     .help = "Check the device's kernels shortly before training starts."},
 };
 const size_t key_count = sizeof keys / sizeof keys[0];
 

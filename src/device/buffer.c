@@ -1,9 +1,6 @@
 #include "device/device.h"
 
 #include "base/error.h"
-#include "base/memory.h"
-#include <stdlib.h>
-#include <string.h>
 
 static double mebibytes(cl_ulong bytes)
 {
@@ -28,21 +25,6 @@ static int check_fits(const device *d, size_t bytes, const char *what)
     return 0;
 }
 
-/*
- * Oclgrind 21.10 keeps track of which bytes are set in a shadow that it makes as large as the first
- * write to a buffer, and a fill as large as its pattern; later ones run past its end. In the
- * simulator a buffer is therefore written as a whole before anything else.
- */
-static int make_simulators_shadow(device *d, cl_mem buffer, size_t bytes)
-{
-    if (!strstr(d->info.platform, "Oclgrind"))
-        return 0;
-    void *zeros = allocate(bytes, 1);
-    int result = zeros ? buffer_write(d, buffer, 0, zeros, bytes) : -1;
-    free(zeros);
-    return result;
-}
-
 int buffer_new(device *d, size_t bytes, const char *what, cl_mem *out)
 {
     *out = NULL;
@@ -54,7 +36,7 @@ int buffer_new(device *d, size_t bytes, const char *what, cl_mem *out)
         return fail_while("%s: a buffer of %.1f MiB", what, mebibytes(bytes));
     d->allocated += bytes;
     *out = buffer;
-    return make_simulators_shadow(d, buffer, bytes);
+    return 0;
 }
 
 void buffer_free(device *d, cl_mem *buffer)

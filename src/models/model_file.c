@@ -32,8 +32,13 @@ int model_open(const char *path, const char *const *overrides, size_t count, mod
     if (!format || strcmp(format, format_name) || !config) {
         fail(STATUS_DATA, "%s: not a model of unblend (its metadata does not say \"%s\")", path,
              format_name);
-    } else if (!settings_parse(&out->settings, config, path, overrides, count)) {
-        return 0;
+    } else if (settings_parse(&out->settings, config, path, NULL, 0)) {
+        fail(STATUS_DATA, "%s: the settings in this model are not valid: %s", path,
+             error_message());
+    } else { /* they are; what fails now is an override */
+        settings_free(out->settings);
+        if (!settings_parse(&out->settings, config, path, overrides, count))
+            return 0;
     }
     model_close(out);
     return -1;

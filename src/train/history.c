@@ -1,9 +1,8 @@
 #include "train/history.h"
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/memory.h"
-#include <jansson.h>
+#include "formats/json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +48,5 @@ int history_write(const history *h, const settings *s, const char *path)
     for (size_t i = 0; epochs && i < h->count; i++)
         json_array_append_new(epochs, epoch_json(&h->epochs[i], names));
     json_t *root = json_pack("{s:[s, s], s:o}", "sources", names[0], names[1], "epochs", epochs);
-    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(root);
-    if (!text)
-        return fail(STATUS_MEMORY, "out of memory: the training history");
-    int result = file_write_atomic(path, text, strlen(text));
-    free(text);
-    return result;
+    return write_json(path, root);
 }
