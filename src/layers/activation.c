@@ -45,7 +45,7 @@ static int prepare(layer *l, device *d)
 static int forward(layer *l, run *r)
 {
     struct state *s = l->state;
-    spans over = spans_elementwise(r->device, l->output->shape);
+    spans over = spans_flat(r->device, l->output->shape);
     return LAUNCH(r->device, s->forward, spans_range(r->device, &over), ARG(l->inputs[0]->data),
                   ARG(l->output->data), ARG(over.pixels), ARG(over.channels), ARG(over.span));
 }
@@ -53,7 +53,7 @@ static int forward(layer *l, run *r)
 static int backward(layer *l, run *r)
 {
     struct state *s = l->state;
-    spans over = spans_elementwise(r->device, l->output->shape);
+    spans over = spans_flat(r->device, l->output->shape);
     return LAUNCH(r->device, s->backward, spans_range(r->device, &over), ARG(l->output->data),
                   ARG(l->output->gradient), ARG(l->inputs[0]->gradient), ARG(over.pixels),
                   ARG(over.channels), ARG(over.span), ARG(l->beta[0]));

@@ -18,6 +18,15 @@ spans spans_elementwise(const device *d, shape s)
     return of_length(s, is_vector(d) ? 64 : 1);
 }
 
+spans spans_flat(const device *d, shape s)
+{
+    enum { ROW = 64 };
+    size_t count = shape_count(s);
+    if (count % ROW)
+        return spans_elementwise(d, s);
+    return spans_elementwise(d, (shape){1, 1, (int)(count / ROW), ROW});
+}
+
 /* GPUs want many short sums; a CPU few, as long as its cores all have some. */
 spans spans_reduction(const device *d, shape s)
 {

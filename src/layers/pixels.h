@@ -18,6 +18,8 @@ typedef struct spans {
  * only an upper bound for count is wanted. */
 spans spans_elementwise(const device *d, shape s);
 spans spans_reduction(const device *d, shape s);
+/* Where channels mean nothing: the same values as rows of 64, if they divide into such. */
+spans spans_flat(const device *d, shape s);
 range spans_range(const device *d, const spans *s);
 
 #endif

@@ -83,8 +83,8 @@ static int lay_out(params *p)
                                            sizeof bits, &bits, NULL)))
         return -1;
     size_t align = bits / 8 / sizeof(float);
-    if (align < 32)
-        align = 32;
+    if (align < 64)
+        align = 64; /* so that rows of 64 hold all values */
     for (int trainable = 1; trainable >= 0; trainable--) {
         for (size_t i = 0; i < p->count; i++) {
             param *item = p->items[i];

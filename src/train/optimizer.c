@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "layers/pixels.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -49,10 +50,11 @@ int optimizer_step(optimizer *o, double learning_rate, cl_mem status)
     params *p = o->params;
     o->step++;
     double rate = learning_rate * sqrt(1 - pow(beta2, o->step)) / (1 - pow(beta1, o->step));
-    if (LAUNCH(p->device, o->adam, range_flat(p->trainable_floats), ARG(p->values),
-               ARG(p->gradients), ARG(o->first_moment), ARG(o->second_moment), ARG(status),
-               ARG((float)rate), ARG((float)(1 - beta1)), ARG((float)(1 - beta2)),
-               ARG((float)epsilon), ARG((int)p->trainable_floats)))
+    spans over = spans_flat(p->device, (shape){1, 1, 1, (int)p->trainable_floats});
+    if (LAUNCH(p->device, o->adam, spans_range(p->device, &over), ARG(p->values), ARG(p->gradients),
+               ARG(o->first_moment), ARG(o->second_moment), ARG(status), ARG((float)rate),
+               ARG((float)(1 - beta1)), ARG((float)(1 - beta2)), ARG((float)epsilon),
+               ARG(over.pixels), ARG(over.channels), ARG(over.span)))
         return -1;
     p->version++;
     return 0;
