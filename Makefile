@@ -24,7 +24,8 @@ LIBRARY_SOURCES := $(filter-out src/cli/main.c,$(SOURCES))
 LIBRARY  := $(BUILD)/libunblend.a
 PROGRAM  := $(BUILD)/unblend
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
-C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch]))
+TOOLS    := $(sort $(wildcard tools/*.c))
+C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch]) $(TOOLS))
 
 .PHONY: all setup demo test data bench asan valgrind check format install clean distclean
 .DELETE_ON_ERROR:
@@ -54,8 +55,8 @@ $(BUILD)/tools/%: $(OBJECTS)/tools/%.o $(LIBRARY)
 	@echo "  link $@"
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-.SECONDARY: $(TESTS:$(BUILD)/%=$(OBJECTS)/%.o)
--include $(SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d)
+.SECONDARY: $(TESTS:$(BUILD)/%=$(OBJECTS)/%.o) $(TOOLS:%.c=$(OBJECTS)/%.o)
+-include $(SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d) $(TOOLS:%.c=$(OBJECTS)/%.d)
 
 # Installs what is missing (and nothing if nothing is).
 setup:
@@ -64,8 +65,8 @@ setup:
 data: setup
 	tools/get-data $(BUILD)/data
 
-demo: all
-	tools/demo $(BUILD)/demo
+demo: all $(BUILD)/tools/panel
+	tools/demo $(BUILD)/demo $(PROGRAM) $(BUILD)/tools/panel
 
 test: all $(TESTS)
 	tools/run-tests $(BUILD) $(TESTS)
@@ -79,6 +80,7 @@ asan:
 	$(MAKE) test BUILD=$(BUILD)/asan CFLAGS="-O1 -g -DUNBLEND_DEBUG -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined"
 
 valgrind: all $(TESTS)
+	tools/setup check
 	tools/run-valgrind $(BUILD)
 
 check: setup

@@ -51,7 +51,7 @@ check() {
     return 1
 }
 
-programs=(test_layers test_mixer test_optimizer)
+programs=(test_layers test_layers_transformer test_mixer test_optimizer)
 for program in "${programs[@]}"; do
     simulate "$program" &
 done

@@ -20,13 +20,13 @@ static char *default_run(const char *config)
     return format_text("runs/%.*s", length, name);
 }
 
-static int make_run_directory(const char *run, bool force)
+static int check_run_directory(const char *run, bool force)
 {
     if (directory_exists(run) && !directory_is_empty(run) && !force)
         return fail(STATUS_USAGE,
                     "%s is not empty; choose another --run, or --force to write over the run there",
                     run);
-    return directory_make(run);
+    return 0;
 }
 
 static int write_config(const settings *s, const char *run)
@@ -38,16 +38,20 @@ static int write_config(const settings *s, const char *run)
     return result;
 }
 
+/* The run directory is made last, so that a run that cannot start leaves none behind. */
 static int train(device *d, const settings *s, const char *run)
 {
     trainer *t;
     if ((settings_flag(s, "device.selftest") && network_check_quick(d, s)) ||
         trainer_new(&t, d, s, run))
         return -1;
-    log_info("seed %ld, %ld steps of %ld pairs an epoch, run directory %s",
-             settings_int(s, "train.seed"), settings_int(s, "train.steps_per_epoch"),
-             settings_int(s, "train.batch"), run);
-    int result = trainer_run(t);
+    int result = -1;
+    if (!directory_make(run) && !write_config(s, run)) {
+        log_info("seed %ld, %ld steps of %ld pairs an epoch, run directory %s",
+                 settings_int(s, "train.seed"), settings_int(s, "train.steps_per_epoch"),
+                 settings_int(s, "train.batch"), run);
+        result = trainer_run(t);
+    }
     trainer_free(t);
     if (!result)
         printf("%s/model.safetensors\n", run);
@@ -60,8 +64,8 @@ int command_train(const options *given)
     device *d = NULL;
     int result = -1;
     char *run = given->run ? copy_text(given->run) : default_run(given->arguments[0]);
-    if (run && !options_settings(given, given->arguments[0], &s) && !open_device(&d, s) &&
-        !make_run_directory(run, given->force) && !write_config(s, run))
+    if (run && !options_settings(given, given->arguments[0], &s) &&
+        !check_run_directory(run, given->force) && !open_device(&d, s))
         result = train(d, s, run);
     device_close(d);
     settings_free(s);
