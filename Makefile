@@ -16,7 +16,7 @@ CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -DPREFIX='"$(PREFIX)"' -Isrc -Iinclude -MMD -MP
 ALL_CFLAGS = -std=c11 $(WARNINGS) $(CFLAGS)
-LDLIBS   += -lOpenCL -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm
+LDLIBS   += -lOpenCL -lclblast -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm
 
 OBJECTS  := $(BUILD)/obj
 SOURCES  := $(sort $(wildcard src/*/*.c))

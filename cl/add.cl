@@ -1,25 +1,30 @@
-/* y = a + b over `count` elements; y may be a. */
-#include "flat.h"
+/* y = a + b; y may be a. All (pixels, channels). Layout of ranges: lanes.h. */
+#include "lanes.h"
 
-kernel void add_forward(global const float *a, global const float *b, global float *y, int count,
-                        int span)
+kernel void add_forward(global const float *a, global const float *b, global float *y, int pixels,
+                        int channels, int span)
 {
-    FOR_FLAT(i, count, span)
+    FOR_PIXELS(p, pixels, span)
+    FOR_LANES(c, channels)
     {
-        const int left = last_i - i;
-        store_lane(load_lane(a + i, left) + load_lane(b + i, left), y + i, left);
+        const int left = channels - c;
+        const size_t at = (size_t)p * channels + c;
+        store_lane(load_lane(a + at, left) + load_lane(b + at, left), y + at, left);
     }
 }
 
 /* dx = g for either input, added to dx if accumulate. */
-kernel void add_backward(global const float *g, global float *dx, int count, int span, int accumulate)
+kernel void add_backward(global const float *g, global float *dx, int pixels, int channels, int span,
+                         int accumulate)
 {
-    FOR_FLAT(i, count, span)
+    FOR_PIXELS(p, pixels, span)
+    FOR_LANES(c, channels)
     {
-        const int left = last_i - i;
-        lane value = load_lane(g + i, left);
+        const int left = channels - c;
+        const size_t at = (size_t)p * channels + c;
+        lane value = load_lane(g + at, left);
         if (accumulate)
-            value += load_lane(dx + i, left);
-        store_lane(value, dx + i, left);
+            value += load_lane(dx + at, left);
+        store_lane(value, dx + at, left);
     }
 }

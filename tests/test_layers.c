@@ -1,71 +1,22 @@
 /* Every layer's kernels against the plain-C reference, at odd shapes, in both kernel families. */
-#include "base/error.h"
-#include "check/layer_check.h"
-#include "layers/layers.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-// cmocka last: it defines fail()
-#include <cmocka.h>
-
-static int open_family(void **state, enum kernel_family family)
-{
-    device *d;
-    if (device_open(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family)) {
-        print_error("%s\n", error_message());
-        return -1;
-    }
-    *state = d;
-    return 0;
-}
-
-static int open_vector(void **state)
-{
-    return open_family(state, KERNELS_VECTOR);
-}
-
-static int open_tiled(void **state)
-{
-    return open_family(state, KERNELS_TILED);
-}
-
-static int close_device(void **state)
-{
-    device_close(*state);
-    return 0;
-}
-
-static void check(void **state, const layer_case *c)
-{
-    check_report report = {0};
-    if (layer_check(*state, c, CHECK_FULL, &report))
-        fail_msg("%s", error_message());
-}
-
-/* Under Oclgrind, which takes seconds where a device takes milliseconds, only the first shapes. */
-static size_t limited(size_t count)
-{
-    const char *limit = getenv("UNBLEND_TEST_SHAPES");
-    size_t most = limit ? strtoul(limit, NULL, 10) : count;
-    return most < count ? most : count;
-}
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#include "layer_cases.h"
 
 static void conv2d_matches(void **state)
 {
     static const struct {
         shape x;
-        struct conv2d_options options;
+        int y[3]; /* filters, kernel, stride */
     } cases[] = {
         {{1, 3, 3, 1}, {1, 1, 1}},    {{2, 4, 5, 3}, {2, 3, 1}},     {{1, 6, 6, 2}, {3, 3, 2}},
         {{3, 7, 5, 3}, {17, 3, 2}},   {{3, 5, 9, 16}, {33, 3, 1}},   {{1, 8, 8, 1}, {32, 3, 1}},
         {{1, 9, 11, 2}, {1, 7, 1}},   {{2, 8, 8, 20}, {64, 3, 2}},   {{3, 1, 1, 5}, {7, 3, 1}},
         {{1, 2, 17, 70}, {18, 5, 1}}, {{2, 16, 16, 64}, {96, 1, 1}}, {{1, 1, 4, 3}, {4, 3, 2}},
     };
-    for (size_t i = 0; i < limited(COUNT(cases)); i++)
-        check(state, &(layer_case){&conv2d_layer, &cases[i].options, {cases[i].x}, 1, false});
+    for (size_t i = 0; i < limited(COUNT(cases)); i++) {
+        const int *y = cases[i].y;
+        struct conv2d_options options = {y[0], y[1], y[2], 0};
+        check(state, &(layer_case){&conv2d_layer, &options, {cases[i].x}, 1, false});
+    }
 }
 
 static void conv2d_transpose_matches(void **state)

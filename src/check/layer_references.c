@@ -1,5 +1,8 @@
 /* Which reference belongs to which layer. */
 #include "check/layer_check.h"
+
+#include "base/rng.h"
+#include "base/streams.h"
 #include "check/reference.h"
 #include "layers/layers.h"
 #include <math.h>
@@ -180,6 +183,226 @@ static void mse_backward(reference_run *r)
                            r->dinputs[0]);
 }
 
+static void layer_norm_forward(reference_run *r)
+{
+    struct reference_rows rows = rows_of(r->layer);
+    reference_layer_norm_forward(&rows, r->inputs[0], r->params[GAMMA], r->params[BETA], r->y);
+}
+
+static void layer_norm_backward(reference_run *r)
+{
+    struct reference_rows rows = rows_of(r->layer);
+    reference_layer_norm_backward(&rows, r->inputs[0], r->params[GAMMA], r->g, r->dinputs[0],
+                                  r->dparams[GAMMA], r->dparams[BETA]);
+}
+
+static void position_embedding_forward(reference_run *r)
+{
+    size_t count = shape_count(r->layer->output->shape), values = r->layer->params[0]->count;
+    for (size_t i = 0; i < count; i += values)
+        reference_add_forward(values, r->inputs[0] + i, r->params[0], r->y + i);
+}
+
+static void position_embedding_backward(reference_run *r)
+{
+    size_t count = shape_count(r->layer->output->shape), values = r->layer->params[0]->count;
+    memmove(r->dinputs[0], r->g, count * sizeof *r->g);
+    for (size_t k = 0; r->dparams[0] && k < values; k++) {
+        r->dparams[0][k] = 0;
+        for (size_t i = k; i < count; i += values)
+            r->dparams[0][k] += r->g[i];
+    }
+}
+
+/* to = from times the mask; layer_check() leaves the run's seed and step at 0. */
+static void drop(const layer *l, const double *from, double *to)
+{
+    double rate = ((const struct dropout_options *)l->options)->rate;
+    size_t count = shape_count(l->output->shape);
+    rng random = rng_start(0, (uint64_t)(STREAM_DROPOUT + l->index) << 32);
+    for (size_t i = 0; i < count; i++)
+        to[i] = rng_word(&random) < floor(rate * 4294967296.0) ? 0 : from[i] / (1 - rate);
+}
+
+static void dropout_forward(reference_run *r)
+{
+    if (r->inference)
+        memmove(r->y, r->inputs[0], shape_count(r->layer->output->shape) * sizeof *r->y);
+    else
+        drop(r->layer, r->inputs[0], r->y);
+}
+
+static void dropout_backward(reference_run *r)
+{
+    drop(r->layer, r->g, r->dinputs[0]);
+}
+
+static void add_forward(reference_run *r)
+{
+    reference_add_forward(shape_count(r->layer->output->shape), r->inputs[0], r->inputs[1], r->y);
+}
+
+static void add_backward(reference_run *r)
+{
+    reference_add_backward(shape_count(r->layer->output->shape), r->g, r->dinputs[0],
+                           r->dinputs[1]);
+}
+
+/* Image by image, as the reference keeps means and maxima apart. */
+static void global_pool_forward(reference_run *r)
+{
+    struct reference_image image = image_of(r->layer);
+    size_t c = (size_t)image.c, values = (size_t)image.h * (size_t)image.w * c;
+    int images = image.n;
+    image.n = 1;
+    for (int n = 0; n < images; n++) {
+        reference_global_average_forward(&image, r->inputs[0] + n * values, r->y + 2 * n * c);
+        reference_global_max_forward(&image, r->inputs[0] + n * values, r->y + 2 * n * c + c);
+    }
+}
+
+static void global_pool_backward(reference_run *r)
+{
+    struct reference_image image = image_of(r->layer);
+    size_t c = (size_t)image.c, values = (size_t)image.h * (size_t)image.w * c;
+    int images = image.n;
+    double *part = calloc(values, sizeof *part);
+    image.n = 1;
+    for (int n = 0; part && n < images; n++) {
+        const double *x = r->inputs[0] + n * values, *g = r->g + 2 * n * c;
+        double *dx = r->dinputs[0] + n * values;
+        reference_global_average_backward(&image, g, dx);
+        reference_global_max_backward(&image, x, g + c, part);
+        reference_add_forward(values, dx, part, dx);
+    }
+    free(part);
+}
+
+static void sum_pixels_forward(reference_run *r)
+{
+    struct reference_image shape = image_of(r->layer);
+    reference_global_average_forward(&shape, r->inputs[0], r->y);
+    for (int i = 0; i < shape.n * shape.c; i++)
+        r->y[i] *= shape.h * shape.w;
+}
+
+static void sum_pixels_backward(reference_run *r)
+{
+    struct reference_image shape = image_of(r->layer);
+    size_t count = shape_count(r->layer->inputs[0]->shape);
+    reference_global_average_backward(&shape, r->g, r->dinputs[0]);
+    for (size_t i = 0; i < count; i++)
+        r->dinputs[0][i] *= shape.h * shape.w;
+}
+
+/* Row by row, as the reference keeps means and maxima apart. */
+static void channel_pool_forward(reference_run *r)
+{
+    struct reference_rows all = rows_of(r->layer);
+    size_t c = (size_t)r->layer->inputs[0]->shape.c;
+    struct reference_rows row = {1, c};
+    for (size_t i = 0; i < all.rows; i++) {
+        reference_channel_mean_forward(&row, r->inputs[0] + i * c, r->y + 2 * i);
+        reference_channel_max_forward(&row, r->inputs[0] + i * c, r->y + 2 * i + 1);
+    }
+}
+
+static void channel_pool_backward(reference_run *r)
+{
+    struct reference_rows all = rows_of(r->layer);
+    size_t c = (size_t)r->layer->inputs[0]->shape.c;
+    struct reference_rows row = {1, c};
+    double *part = calloc(c, sizeof *part);
+    for (size_t i = 0; part && i < all.rows; i++) {
+        double *dx = r->dinputs[0] + i * c;
+        reference_channel_mean_backward(&row, r->g + 2 * i, dx);
+        reference_channel_max_backward(&row, r->inputs[0] + i * c, r->g + 2 * i + 1, part);
+        reference_add_forward(c, dx, part, dx);
+    }
+    free(part);
+}
+
+static void scale_channels_forward(reference_run *r)
+{
+    struct reference_image shape = image_of(r->layer);
+    reference_scale_channels_forward(&shape, r->inputs[0], r->inputs[1], r->y);
+}
+
+static void scale_channels_backward(reference_run *r)
+{
+    struct reference_image shape = image_of(r->layer);
+    reference_scale_channels_backward(&shape, r->inputs[0], r->inputs[1], r->g, r->dinputs[0],
+                                      r->dinputs[1]);
+}
+
+static void scale_pixels_forward(reference_run *r)
+{
+    struct reference_rows rows = rows_of(r->layer);
+    reference_scale_pixels_forward(&rows, r->inputs[0], r->inputs[1], r->y);
+}
+
+static void scale_pixels_backward(reference_run *r)
+{
+    struct reference_rows rows = rows_of(r->layer);
+    reference_scale_pixels_backward(&rows, r->inputs[0], r->inputs[1], r->g, r->dinputs[0],
+                                    r->dinputs[1]);
+}
+
+static struct reference_dense dense_of(const layer *l)
+{
+    return (struct reference_dense){rows_of(l).rows, (size_t)l->inputs[0]->shape.c,
+                                    (size_t)l->output->shape.c};
+}
+
+static void dense_forward(reference_run *r)
+{
+    struct reference_dense shape = dense_of(r->layer);
+    reference_dense_forward(&shape, r->inputs[0], r->params[0], r->params[1], r->y);
+}
+
+static void dense_backward(reference_run *r)
+{
+    struct reference_dense shape = dense_of(r->layer);
+    reference_dense_backward(&shape, r->inputs[0], r->params[0], r->g, r->dinputs[0], r->dparams[0],
+                             r->dparams[1]);
+}
+
+static struct reference_attention attention_of(const layer *l)
+{
+    const struct attention_options *o = l->options;
+    shape q = l->inputs[0]->shape;
+    return (struct reference_attention){(size_t)q.n, (size_t)q.h * (size_t)q.w, (size_t)o->heads,
+                                        (size_t)(q.c / o->heads)};
+}
+
+static double *new_weights(const struct reference_attention *shape)
+{
+    return calloc(shape->n * shape->heads * shape->tokens * shape->tokens, sizeof(double));
+}
+
+static void attention_forward(reference_run *r)
+{
+    struct reference_attention shape = attention_of(r->layer);
+    double *weights = new_weights(&shape);
+    if (weights)
+        reference_attention_forward(&shape, r->inputs[0], r->inputs[1], r->inputs[2], weights,
+                                    r->y);
+    free(weights);
+}
+
+static void attention_backward(reference_run *r)
+{
+    struct reference_attention shape = attention_of(r->layer);
+    double *weights = new_weights(&shape);
+    if (weights) {
+        reference_attention_forward(&shape, r->inputs[0], r->inputs[1], r->inputs[2], weights,
+                                    r->y);
+        reference_attention_backward(&shape, r->inputs[0], r->inputs[1], r->inputs[2], weights,
+                                     r->g, r->dinputs[0], r->dinputs[1], r->dinputs[2]);
+    }
+    free(weights);
+}
+
 const layer_reference layer_references[] = {
     {&conv2d_layer, conv2d_forward, conv2d_backward},
     {&conv2d_transpose_layer, transpose_forward, transpose_backward},
@@ -188,5 +411,16 @@ const layer_reference layer_references[] = {
     {&max_pool_layer, max_pool_forward, max_pool_backward},
     {&concat_layer, concat_forward, concat_backward},
     {&mse_layer, mse_forward, mse_backward},
+    {&layer_norm_layer, layer_norm_forward, layer_norm_backward},
+    {&position_embedding_layer, position_embedding_forward, position_embedding_backward},
+    {&dropout_layer, dropout_forward, dropout_backward},
+    {&add_layer, add_forward, add_backward},
+    {&global_pool_layer, global_pool_forward, global_pool_backward},
+    {&sum_pixels_layer, sum_pixels_forward, sum_pixels_backward},
+    {&channel_pool_layer, channel_pool_forward, channel_pool_backward},
+    {&scale_channels_layer, scale_channels_forward, scale_channels_backward},
+    {&scale_pixels_layer, scale_pixels_forward, scale_pixels_backward},
+    {&dense_layer, dense_forward, dense_backward},
+    {&attention_layer, attention_forward, attention_backward},
 };
 const size_t layer_reference_count = sizeof layer_references / sizeof *layer_references;

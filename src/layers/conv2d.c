@@ -1,4 +1,4 @@
-/* Keras Conv2D, padding 'same', with bias. The arithmetic is convolution.h's. */
+/* Keras Conv2D, padding 'same', with or without bias. The arithmetic is convolution.h's. */
 #include "layers/convolution.h"
 #include "layers/layers.h"
 
@@ -18,8 +18,9 @@ static int shape_conv2d(layer *l)
     if (convolution_shape(c, x, o->filters, o->kernel, o->stride) ||
         layer_output_shape(l, c->y.n, c->y.h, c->y.w, c->y.c) ||
         layer_param(l, "kernel", (int[]){o->kernel, o->kernel, x.c, o->filters}, 4,
-                    INIT_GLOROT_UNIFORM, true) ||
-        layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, true))
+                    o->flags & CONV2D_HE_NORMAL ? INIT_HE_NORMAL : INIT_GLOROT_UNIFORM, true) ||
+        (!(o->flags & CONV2D_NO_BIAS) &&
+         layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, true)))
         return -1;
     l->saved[PACKED].bytes = convolution_packed_floats(c, &c->forward) * sizeof(float);
     l->saved[PACKED].persistent = true;
@@ -34,10 +35,17 @@ static int prepare(layer *l, device *d)
     return convolution_prepare(&((struct state *)l->state)->convolution, d);
 }
 
+/* NULL without one. */
+static const param *bias_of(const layer *l)
+{
+    return l->param_count > BIAS ? l->params[BIAS] : NULL;
+}
+
 static int forward(layer *l, run *r)
 {
     struct state *s = l->state;
     const convolution *c = &s->convolution;
+    const param *bias = bias_of(l);
     cl_mem weights = l->params[KERNEL]->data, packed = l->saved[PACKED].buffer;
     if (s->packed_version != r->params_version) {
         if (convolution_pack(&c->forward, r->device, weights, packed))
@@ -45,15 +53,16 @@ static int forward(layer *l, run *r)
         s->packed_version = r->params_version;
     }
     return convolution_run(&c->forward, r->device, l->inputs[0]->data, weights, packed,
-                           l->params[BIAS]->data, l->output->data, false);
+                           bias ? bias->data : NULL, l->output->data, false);
 }
 
 static int backward(layer *l, run *r)
 {
     const convolution *c = &((struct state *)l->state)->convolution;
+    const param *bias = bias_of(l);
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
     if (convolution_weight_gradient(c, r->device, l->inputs[0]->data, g,
-                                    l->params[KERNEL]->gradient, l->params[BIAS]->gradient,
+                                    l->params[KERNEL]->gradient, bias ? bias->gradient : NULL,
                                     r->workspace))
         return -1;
     if (!l->inputs[0]->gradient)
@@ -83,6 +92,12 @@ const layer_type conv2d_layer = {
 
 tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, int stride)
 {
-    struct conv2d_options o = {filters, kernel, stride};
+    struct conv2d_options o = {filters, kernel, stride, 0};
+    return graph_add(g, &conv2d_layer, name, &o, &x, 1);
+}
+
+tensor *conv2d_plain(graph *g, const char *name, tensor *x, int filters, int kernel)
+{
+    struct conv2d_options o = {filters, kernel, 1, CONV2D_NO_BIAS | CONV2D_HE_NORMAL};
     return graph_add(g, &conv2d_layer, name, &o, &x, 1);
 }

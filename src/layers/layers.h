@@ -10,14 +10,33 @@
 enum activation { ACT_LINEAR, ACT_RELU, ACT_LEAKY_RELU, ACT_SIGMOID, ACT_TANH };
 
 /* What the layers keep of their calls below, in layer->options. */
+enum conv2d_flags {
+    CONV2D_NO_BIAS = 1,
+    CONV2D_HE_NORMAL = 2 /* the kernel starts He normal rather than Glorot uniform */
+};
 struct conv2d_options {
     int filters, kernel, stride;
+    unsigned flags; /* of enum conv2d_flags */
 };
 struct conv2d_transpose_options {
     int filters;
 };
 struct activation_options { /* of activation and of batch_norm */
     enum activation kind;
+};
+struct dense_options {
+    int units, heads;  /* units: of each head */
+    bool out_of_heads; /* the heads are the input's, and units the output */
+    bool he_normal;    /* the kernel starts He normal rather than Glorot uniform */
+};
+struct attention_options {
+    int heads;
+};
+struct position_embedding_options {
+    bool fixed; /* the table stays as it starts */
+};
+struct dropout_options {
+    double rate;
 };
 
 /* "relu", ...; ACT_LINEAR for an unknown name. */
@@ -27,6 +46,9 @@ const char *activation_name(enum activation a);
 /* Conv2D 'same' with bias, odd kernel, stride 1 or 2: (n, h, w, c) to (n, ceil(h/stride),
  * ceil(w/stride), filters). Params kernel (kernel, kernel, c, filters), bias (filters). */
 tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, int stride);
+
+/* Conv2D with stride 1, without bias, He normal: CBAM's spatial attention. Param kernel. */
+tensor *conv2d_plain(graph *g, const char *name, tensor *x, int filters, int kernel);
 
 /* Conv2DTranspose 3x3, stride 2, 'same', with bias: (n, h, w, c) to (n, 2h, 2w, filters). Params
  * kernel (3, 3, filters, c), bias (filters). */
@@ -45,6 +67,49 @@ tensor *max_pool(graph *g, const char *name, tensor *x);
 /* Concatenate on channels: a's, then b's. */
 tensor *concat(graph *g, const char *name, tensor *a, tensor *b);
 
+/* Add. Runs in place of a where nobody else needs a: of a residual pair, give the branch first. */
+tensor *add(graph *g, const char *name, tensor *a, tensor *b);
+
+/* Dense on the channels of each pixel: (n, h, w, c) to (n, h, w, units). Params kernel (c, units),
+ * bias (units). dense_he() starts He normal. */
+tensor *dense(graph *g, const char *name, tensor *x, int units);
+tensor *dense_he(graph *g, const char *name, tensor *x, int units);
+
+/* The projections of Keras' MultiHeadAttention: into heads of `units` channels each, kernel (c, heads,
+ * units), bias (heads, units); and from heads to `units` channels, kernel (heads, c / heads, units). */
+tensor *dense_into_heads(graph *g, const char *name, tensor *x, int heads, int units);
+tensor *dense_out_of_heads(graph *g, const char *name, tensor *x, int heads, int units);
+
+/* For each head softmax(q k^T / sqrt(d)) v over the tokens, which are an image's pixels; q, k, v and
+ * the result are (n, h, w, heads * d). */
+tensor *attention(graph *g, const char *name, tensor *q, tensor *k, tensor *v, int heads);
+
+/* LayerNormalization over channels, epsilon 1e-6. Params gamma, beta (c). */
+tensor *layer_norm(graph *g, const char *name, tensor *x);
+
+/* x + table, where a token is a pixel. The param bears the layer's name: (h * w, c), starts normal,
+ * and stays so if not trained. May run in place. */
+tensor *position_embedding(graph *g, const char *name, tensor *x, bool trained);
+
+/* Dropout, 0 <= rate < 1. The mask follows from run.seed, run.step and the layer's index. May
+ * run in place. */
+tensor *dropout(graph *g, const char *name, tensor *x, double rate);
+
+/* The mean and the maximum over each image's pixels: (n, h, w, c) to (n, 2, 1, c), mean first. On
+ * ties the first maximum in row order takes the gradient. */
+tensor *global_pool(graph *g, const char *name, tensor *x);
+
+/* Sums over each image's (few) pixels: (n, h, w, c) to (n, 1, 1, c). */
+tensor *sum_pixels(graph *g, const char *name, tensor *x);
+
+/* The mean and the maximum over each pixel's channels: (n, h, w, c) to (n, h, w, 2), mean first. On
+ * ties the lowest channel takes the gradient. */
+tensor *channel_pool(graph *g, const char *name, tensor *x);
+
+/* x (n, h, w, c) * factor, which is (n, 1, 1, c) of channels or (n, h, w, 1) of pixels. */
+tensor *scale_channels(graph *g, const char *name, tensor *x, tensor *factor);
+tensor *scale_pixels(graph *g, const char *name, tensor *x, tensor *factor);
+
 /* MeanSquaredError over all elements: a loss, (1, 1, 1, 1). truth gets no gradient. */
 tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth);
 
@@ -52,6 +117,8 @@ tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth);
 extern const layer_type *const layer_table[];
 extern const size_t layer_table_count;
 extern const layer_type conv2d_layer, conv2d_transpose_layer, batch_norm_layer, activation_layer,
-    max_pool_layer, concat_layer, mse_layer;
+    max_pool_layer, concat_layer, mse_layer, layer_norm_layer, position_embedding_layer,
+    dropout_layer, add_layer, global_pool_layer, sum_pixels_layer, channel_pool_layer,
+    scale_channels_layer, scale_pixels_layer, dense_layer, attention_layer;
 
 #endif

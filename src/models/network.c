@@ -9,7 +9,7 @@
 static const struct {
     const char *name;
     int (*build)(network *n, const settings *s);
-} architectures[] = {{"unet", unet_build}};
+} architectures[] = {{"unet", unet_build}, {"unet-transformer", unet_transformer_build}};
 
 static int build(network *n, const settings *s)
 {

@@ -42,5 +42,6 @@ void network_free(network *n);
 
 /* The architectures. Each adds its layers behind n->mixture and sets n->outputs. */
 int unet_build(network *n, const settings *s);
+int unet_transformer_build(network *n, const settings *s);
 
 #endif

@@ -119,7 +119,7 @@ int params_allocate(params *p, bool with_gradients)
     if (buffer_new(p->device, bytes, "parameters", &p->values) ||
         buffer_fill(p->device, p->values, 0, 0, bytes))
         return -1;
-    if (with_gradients &&
+    if (with_gradients && gradient_bytes &&
         (buffer_new(p->device, gradient_bytes, "parameter gradients", &p->gradients) ||
          buffer_fill(p->device, p->gradients, 0, 0, gradient_bytes)))
         return -1;
@@ -133,16 +133,36 @@ int params_allocate(params *p, bool with_gradients)
     return 0;
 }
 
+/* Of a kernel (receptive field..., in, out). */
+static double receptive_field(const param *kernel)
+{
+    double size = 1;
+    for (int i = 0; i < kernel->rank - 2; i++)
+        size *= kernel->dims[i];
+    return size;
+}
+
+/* Half the width, or the deviation, of the values that a kernel starts with. */
+static double kernel_scale(const param *kernel)
+{
+    const int *in_out = kernel->dims + kernel->rank - 2;
+    if (kernel->initializer == INIT_GLOROT_UNIFORM)
+        return sqrt(6 / (receptive_field(kernel) * (in_out[0] + in_out[1])));
+    return sqrt(2 / (receptive_field(kernel) * in_out[0]));
+}
+
+/* Within two deviations; the deviation of what that leaves is 0.8796 of the normal's. */
+static double truncated_normal(rng *random)
+{
+    double value;
+    do
+        value = rng_normal(random);
+    while (fabs(value) > 2);
+    return value / 0.87962566103423978;
+}
+
 static void draw(const param *item, rng *random, float *values)
 {
-    double limit = 0;
-    if (item->initializer == INIT_GLOROT_UNIFORM) {
-        double receptive = 1;
-        for (int i = 0; i < item->rank - 2; i++)
-            receptive *= item->dims[i];
-        double fans = receptive * (item->dims[item->rank - 2] + item->dims[item->rank - 1]);
-        limit = sqrt(6 / fans);
-    }
     for (size_t i = 0; i < item->count; i++) {
         switch (item->initializer) {
         case INIT_ZEROS:
@@ -151,8 +171,14 @@ static void draw(const param *item, rng *random, float *values)
         case INIT_ONES:
             values[i] = 1;
             break;
+        case INIT_NORMAL:
+            values[i] = (float)rng_normal(random);
+            break;
         case INIT_GLOROT_UNIFORM:
-            values[i] = (float)(limit * (2 * rng_uniform(random) - 1));
+            values[i] = (float)(kernel_scale(item) * (2 * rng_uniform(random) - 1));
+            break;
+        case INIT_HE_NORMAL:
+            values[i] = (float)(kernel_scale(item) * truncated_normal(random));
             break;
         }
     }

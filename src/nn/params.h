@@ -12,7 +12,7 @@
 #include "device/device.h"
 #include "formats/safetensors.h"
 
-enum initializer { INIT_ZEROS, INIT_ONES, INIT_GLOROT_UNIFORM };
+enum initializer { INIT_ZEROS, INIT_ONES, INIT_NORMAL, INIT_GLOROT_UNIFORM, INIT_HE_NORMAL };
 
 typedef struct param {
     char name[96];
@@ -48,8 +48,13 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
 /* Makes the buffers, filled with zeros. */
 int params_allocate(params *p, bool with_gradients);
 
-/* Initial values, drawn from the seed: Glorot uniform after Glorot & Bengio 2010, as Keras does:
- * U(-l, l), l = sqrt(6 / (receptive field * (dims[-2] + dims[-1]))). */
+/*
+ * Initial values, drawn from the seed, as Keras does. Normal: mean 0, deviation 1. Of a kernel
+ * (receptive field..., in, out):
+ *  - Glorot uniform (Glorot and Bengio 2010): U(-l, l), l = sqrt(6 / (receptive field * (in + out)));
+ *  - He normal (He et al. 2015): truncated at two deviations, and scaled so that the deviation of
+ *    what is left is sqrt(2 / (receptive field * in)).
+ */
 int params_initialize(params *p, unsigned long seed);
 
 /* Number of values, as Keras' summary() counts. */

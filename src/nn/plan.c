@@ -77,21 +77,28 @@ static bool runs_backward(const plan *p, const layer *l)
            (l->type->flags & IS_LOSS ? l->inputs[0]->needs_gradient : l->output->needs_gradient);
 }
 
-/* Running backward, the last consumer writes a gradient first (beta 0), the others add. */
+/* Does the backward of a later layer write the gradient of this layer's input k, or did this layer
+ * itself, through an earlier input? */
+static bool is_written_before(const plan *p, size_t index, int k)
+{
+    const graph *g = p->graph;
+    const tensor *t = g->layers[index]->inputs[k];
+    for (int j = 0; j < k; j++)
+        if (g->layers[index]->inputs[j] == t)
+            return true;
+    for (size_t later = index + 1; later < g->layer_count; later++)
+        for (int j = 0; j < g->layers[later]->input_count; j++)
+            if (g->layers[later]->inputs[j] == t && runs_backward(p, g->layers[later]))
+                return true;
+    return false;
+}
+
+/* The first to write a gradient overwrites (beta 0), the others add. */
 static void mark_first_writers(plan *p)
 {
-    graph *g = p->graph;
-    for (size_t i = 0; i < g->layer_count; i++) {
-        layer *l = g->layers[i];
-        for (int k = 0; k < l->input_count; k++) {
-            l->beta[k] = 0;
-            for (size_t later = i; later < g->layer_count; later++)
-                for (int j = later == i ? k + 1 : 0; j < g->layers[later]->input_count; j++)
-                    if (g->layers[later]->inputs[j] == l->inputs[k] &&
-                        runs_backward(p, g->layers[later]))
-                        l->beta[k] = later > i;
-        }
-    }
+    for (size_t i = 0; i < p->graph->layer_count; i++)
+        for (int k = 0; k < p->graph->layers[i]->input_count; k++)
+            p->graph->layers[i]->beta[k] = is_written_before(p, i, k);
 }
 
 static int add_tenant(tenants *list, size_t bytes, int from, int to, int *number)

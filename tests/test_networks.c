@@ -1,5 +1,5 @@
 /*
- * The whole U-Net: one training step beside PyTorch's (tests/fixtures), buffers shared or not, a few
+ * Whole networks: one training step beside PyTorch's (tests/fixtures), buffers shared or not, a few
  * pairs learned by heart, a model saved and loaded.
  */
 #include "base/error.h"
@@ -172,19 +172,34 @@ static void compare_step(const params *p, const safetensors *file, double rate)
     }
 }
 
-/* The options that the fixture's metadata names, as overrides. */
+/* The settings that the fixture's metadata names, as overrides: fixture's word, our key. */
+static const struct {
+    const char *word, *key;
+} fixture_keys[] = {
+    {"filters", "filters"},       {"modules", "modules"},  {"convolutions", "convolutions"},
+    {"activation", "activation"}, {"ratio", "cbam_ratio"}, {"width", "width"},
+    {"width", "key_size"},        {"heads", "heads"},      {"hidden", "ffn"},
+    {"blocks", "blocks"},         {"dropout", "dropout"},
+};
+
 static bench bench_of_fixture(const safetensors *file, struct plan_options options)
 {
-    static const char *const names[] = {"filters", "modules", "convolutions", "activation"};
-    enum { COUNT = sizeof names / sizeof *names };
-    char *overrides[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        overrides[i] = format_text("model.%s=%s", names[i], safetensors_metadata(file, names[i]));
+    enum { KEYS = sizeof fixture_keys / sizeof *fixture_keys };
+    char *overrides[KEYS + 1];
+    int count = 0;
+    bool transformer = safetensors_metadata(file, "heads");
+    overrides[count++] =
+        format_text("model.architecture=%s", transformer ? "unet-transformer" : "unet");
+    for (int i = 0; i < KEYS; i++) {
+        const char *value = safetensors_metadata(file, fixture_keys[i].word);
+        if (value)
+            overrides[count++] = format_text("model.%s=%s", fixture_keys[i].key, value);
+    }
     const struct stored_tensor *x = stored(file, "", "x");
     shape mixture = {(int)x->shape[0], (int)x->shape[1], (int)x->shape[2], (int)x->shape[3]};
-    bench b = bench_open((const char *const *)overrides, COUNT, mixture, options);
-    for (int i = 0; i < COUNT; i++)
-        free(overrides[i]);
+    bench b = bench_open((const char *const *)overrides, (size_t)count, mixture, options);
+    while (count)
+        free(overrides[--count]);
     must(params_load(b.params, file, "fixture"));
     write_tensor(b.infer->mixture, x->data);
     write_tensor(b.train->mixture, x->data);
@@ -193,19 +208,19 @@ static bench bench_of_fixture(const safetensors *file, struct plan_options optio
     return b;
 }
 
-static safetensors *fixture_of(const char *activation)
+static safetensors *fixture_of(const char *name)
 {
     char path[64];
     safetensors *file;
-    snprintf(path, sizeof path, "tests/fixtures/unet_%s.safetensors", activation);
+    snprintf(path, sizeof path, "tests/fixtures/unet_%s.safetensors", name);
     must(safetensors_read(path, &file));
     return file;
 }
 
-static void matches_pytorch(const char *activation)
+static void matches_pytorch(const char *name)
 {
     const double rate = 1e-3;
-    safetensors *file = fixture_of(activation);
+    safetensors *file = fixture_of(name);
     bench b = bench_of_fixture(file, (struct plan_options){0});
 
     must(plan_forward(b.infer->plan));
@@ -250,6 +265,12 @@ static void sigmoid_matches_pytorch(void **state)
     matches_pytorch("sigmoid");
 }
 
+static void transformer_matches_pytorch(void **state)
+{
+    (void)state;
+    matches_pytorch("transformer");
+}
+
 /* ---- Sharing buffers changes nothing ---- */
 
 static void assert_same_bits(cl_mem left, cl_mem right, size_t count, const char *name)
@@ -262,10 +283,9 @@ static void assert_same_bits(cl_mem left, cl_mem right, size_t count, const char
     free(b);
 }
 
-static void shared_buffers_change_nothing(void **state)
+static void shared_buffers_change_nothing(const char *name)
 {
-    (void)state;
-    safetensors *file = fixture_of("relu");
+    safetensors *file = fixture_of(name);
     bench shared = bench_of_fixture(file, (struct plan_options){0});
     bench separate = bench_of_fixture(file, (struct plan_options){.separate = true});
     assert_true(shared.train->plan->planned_bytes < separate.train->plan->planned_bytes);
@@ -292,6 +312,18 @@ static void shared_buffers_change_nothing(void **state)
     bench_close(&shared);
     bench_close(&separate);
     safetensors_free(file);
+}
+
+static void shared_buffers_change_no_unet(void **state)
+{
+    (void)state;
+    shared_buffers_change_nothing("relu");
+}
+
+static void shared_buffers_change_no_transformer(void **state)
+{
+    (void)state;
+    shared_buffers_change_nothing("transformer");
 }
 
 /* ---- Learning ---- */
@@ -447,7 +479,9 @@ int main(void)
         cmocka_unit_test(leaky_relu_matches_pytorch),
         cmocka_unit_test(tanh_matches_pytorch),
         cmocka_unit_test(sigmoid_matches_pytorch),
-        cmocka_unit_test(shared_buffers_change_nothing),
+        cmocka_unit_test(transformer_matches_pytorch),
+        cmocka_unit_test(shared_buffers_change_no_unet),
+        cmocka_unit_test(shared_buffers_change_no_transformer),
         cmocka_unit_test(a_saved_model_gives_the_same_output),
         cmocka_unit_test(a_model_of_another_size_is_refused),
     };

@@ -1,0 +1,89 @@
+#include "device/gemm.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <clblast_c.h>
+#include <stdlib.h>
+
+/* As in cl/gemm_vector.cl. */
+enum { LANES = 32, DEPTH = 384, ROWS_IN_BLOCK = 64 };
+
+static int ceil_divide(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix *a,
+                       const matrix *b, float beta, const matrix *c)
+{
+    kernel *k = kernel_get(d, "gemm_vector", "", "gemm");
+    size_t depth = (size_t)(s->k < DEPTH ? s->k : DEPTH);
+    if (!k)
+        return -1;
+    return LAUNCH(
+        d, k,
+        range_single((size_t)ceil_divide(s->n, LANES), (size_t)ceil_divide(s->m, ROWS_IN_BLOCK),
+                     (size_t)s->outer * (size_t)s->inner),
+        ARG(a->buffer), ARG((unsigned long)a->offset), ARG(s->transpose_a ? 1 : a->row_stride),
+        ARG(s->transpose_a ? a->row_stride : 1), ARG(a->outer_stride), ARG(a->inner_stride),
+        ARG(b->buffer), ARG((unsigned long)b->offset), ARG(s->transpose_b ? 1 : b->row_stride),
+        ARG(s->transpose_b ? b->row_stride : 1), ARG(b->outer_stride), ARG(b->inner_stride),
+        ARG(c->buffer), ARG((unsigned long)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
+        ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG((int)ROWS_IN_BLOCK),
+        ARG(s->inner), ARG(alpha), ARG(beta), LOCAL(depth * LANES * sizeof(float)));
+}
+
+static void list_offsets(const gemm_shape *s, const matrix *m, size_t *offsets)
+{
+    for (int i = 0; i < s->outer; i++)
+        for (int j = 0; j < s->inner; j++)
+            offsets[i * s->inner + j] = m->offset + (size_t)i * (size_t)m->outer_stride +
+                                        (size_t)j * (size_t)m->inner_stride;
+}
+
+/* CLBlast takes an offset and a scale for each matrix of the batch. */
+static int gemm_clblast(device *d, const gemm_shape *s, float alpha, const matrix *a,
+                        const matrix *b, float beta, const matrix *c)
+{
+    size_t count = (size_t)s->outer * (size_t)s->inner;
+    size_t *offsets = allocate(3 * count, sizeof *offsets);
+    float *scales = allocate(2 * count, sizeof *scales);
+    int result = -1;
+    if (offsets && scales) {
+        list_offsets(s, a, offsets);
+        list_offsets(s, b, offsets + count);
+        list_offsets(s, c, offsets + 2 * count);
+        for (size_t i = 0; i < count; i++) {
+            scales[i] = alpha;
+            scales[count + i] = beta;
+        }
+        CLBlastTranspose ta = s->transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo;
+        CLBlastTranspose tb = s->transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo;
+        CLBlastStatusCode code =
+            count == 1
+                ? CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, (size_t)s->m, (size_t)s->n,
+                               (size_t)s->k, alpha, a->buffer, offsets[0], (size_t)a->row_stride,
+                               b->buffer, offsets[1], (size_t)b->row_stride, beta, c->buffer,
+                               offsets[2], (size_t)c->row_stride, &d->queue, NULL)
+                : CLBlastSgemmBatched(
+                      CLBlastLayoutRowMajor, ta, tb, (size_t)s->m, (size_t)s->n, (size_t)s->k,
+                      scales, a->buffer, offsets, (size_t)a->row_stride, b->buffer, offsets + count,
+                      (size_t)b->row_stride, scales + count, c->buffer, offsets + 2 * count,
+                      (size_t)c->row_stride, count, &d->queue, NULL);
+        result =
+            code == CLBlastSuccess
+                ? 0
+                : fail(STATUS_DEVICE, "CLBlast %d x %d x %d (%zu matrices) failed: error %d%s%s",
+                       s->m, s->n, s->k, count, (int)code, d->layer ? ", layer " : "",
+                       d->layer ? d->layer : "");
+    }
+    free(offsets);
+    free(scales);
+    return result;
+}
+
+int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, float beta, matrix c)
+{
+    return d->kernels == KERNELS_VECTOR ? gemm_vector(d, shape, alpha, &a, &b, beta, &c)
+                                        : gemm_clblast(d, shape, alpha, &a, &b, beta, &c);
+}

@@ -1,0 +1,36 @@
+#include "layers/reductions.h"
+
+enum { ROW_GROUP = 32 }; /* as in cl/rows.h */
+
+static bool is_vector(const device *d)
+{
+    return d->kernels == KERNELS_VECTOR;
+}
+
+static spans of_length(shape s, int span)
+{
+    int pixels = s.n * s.h * s.w;
+    return (spans){pixels, s.c, span, (pixels + span - 1) / span};
+}
+
+spans spans_rows(const device *d, shape s)
+{
+    return of_length(s, is_vector(d) ? 64 : 8);
+}
+
+range rows_range(const device *d, const spans *s)
+{
+    if (is_vector(d))
+        return range_single(1, (size_t)s->count, 1);
+    return range_groups(ROW_GROUP, (size_t)s->count, 1, ROW_GROUP, 1, 1);
+}
+
+/* A CPU takes whole images; GPUs want many short sums: the longest equal parts of up to 64. */
+spans spans_in_images(const device *d, shape s)
+{
+    int pixels = s.h * s.w, span = pixels;
+    if (!d || !is_vector(d))
+        for (span = pixels < 64 ? pixels : 64; pixels % span;)
+            span--;
+    return of_length(s, span);
+}

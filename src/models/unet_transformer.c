@@ -1,0 +1,207 @@
+/*
+ * System 2: dual-decoder UNet-Transformer autoencoder with CBAM.
+ *
+ * Encoder: three blocks of 2 x [conv 3x3, ReLU] with F, 2F, 4F filters, a 2x2
+ * max pool after each; what stands before the pools are the skips. Bottleneck:
+ * every pixel a token, projected to `width`, position embedding, pre-norm
+ * transformer blocks. Two decoders of the same shape, each with three stages
+ * [transposed conv, ReLU, batch norm, join skip, conv 3x3, ReLU, batch norm,
+ * CBAM] and, before the last, an autoencoder sub-block; a 3x3 head with a
+ * sigmoid. Here the activation precedes the batch norm; in the U-Net it follows
+ * it.
+ *
+ * CBAM: Woo et al. 2018. Transformer: Vaswani et al. 2017, normalisation first.
+ */
+#include "base/error.h"
+#include "layers/layers.h"
+#include "models/network.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { DEPTH = 3, SUB_HEADS = 2 };
+
+typedef struct transformer {
+    int heads, key_size, ffn;
+    double dropout;
+} transformer;
+
+typedef struct builder {
+    graph *graph;
+    int filters, cbam_ratio; /* cbam_ratio 0: without CBAM */
+    bool sub_blocks;
+    double dropout;
+} builder;
+
+/* "prefix/layer" in a buffer that the next call of the same depth overwrites.
+ */
+typedef struct label {
+    char text[64];
+} label;
+
+static label join(const char *prefix, const char *layer)
+{
+    label l;
+    snprintf(l.text, sizeof l.text, "%.40s/%.20s", prefix, layer);
+    return l;
+}
+
+static tensor *conv_relu(graph *g, const char *prefix, const char *layer, tensor *x, int filters,
+                         int stride)
+{
+    label name = join(prefix, layer);
+    x = conv2d(g, name.text, x, filters, 3, stride);
+    return activation(g, join(name.text, "relu").text, x, ACT_RELU);
+}
+
+static tensor *up_relu_norm(graph *g, const char *prefix, const char *norm, tensor *x, int filters)
+{
+    label name = join(prefix, "up");
+    x = conv2d_transpose(g, name.text, x, filters);
+    x = activation(g, join(name.text, "relu").text, x, ACT_RELU);
+    return batch_norm(g, join(prefix, norm).text, x, ACT_LINEAR);
+}
+
+static tensor *conv_relu_norm(graph *g, const char *prefix, const char *norm, tensor *x,
+                              int filters, int stride)
+{
+    x = conv_relu(g, prefix, "conv", x, filters, stride);
+    return batch_norm(g, join(prefix, norm).text, x, ACT_LINEAR);
+}
+
+/* Multi-head self-attention with its projections, back to x's channels. */
+static tensor *self_attention(graph *g, const char *name, tensor *x, const transformer *t,
+                              int width)
+{
+    tensor *q = dense_into_heads(g, join(name, "query").text, x, t->heads, t->key_size);
+    tensor *k = dense_into_heads(g, join(name, "key").text, x, t->heads, t->key_size);
+    tensor *v = dense_into_heads(g, join(name, "value").text, x, t->heads, t->key_size);
+    tensor *y = attention(g, join(name, "heads").text, q, k, v, t->heads);
+    return dense_out_of_heads(g, join(name, "output").text, y, t->heads, width);
+}
+
+/* x + dropout(branch) */
+static tensor *residual(graph *g, const char *prefix, int number, tensor *x, tensor *branch,
+                        double rate)
+{
+    char name[16];
+    snprintf(name, sizeof name, "dropout%d", number);
+    branch = rate > 0 ? dropout(g, join(prefix, name).text, branch, rate) : branch;
+    snprintf(name, sizeof name, "add%d", number);
+    return add(g, join(prefix, name).text, branch, x);
+}
+
+static tensor *transformer_block(graph *g, const char *prefix, tensor *x, const transformer *t)
+{
+    if (!x)
+        return NULL;
+    int width = x->shape.c;
+    tensor *y = layer_norm(g, join(prefix, "norm1").text, x);
+    y = self_attention(g, join(prefix, "attention").text, y, t, width);
+    x = residual(g, prefix, 1, x, y, t->dropout);
+    y = layer_norm(g, join(prefix, "norm2").text, x);
+    y = dense(g, join(prefix, "ffn1").text, y, t->ffn);
+    y = activation(g, join(prefix, "relu").text, y, ACT_RELU);
+    y = dense(g, join(prefix, "ffn2").text, y, width);
+    return residual(g, prefix, 2, x, y, t->dropout);
+}
+
+static tensor *bottleneck(graph *g, tensor *x, const settings *s)
+{
+    int blocks = (int)settings_int(s, "model.blocks");
+    transformer t = {.heads = (int)settings_int(s, "model.heads"),
+                     .key_size = (int)settings_int(s, "model.key_size"),
+                     .ffn = (int)settings_int(s, "model.ffn"),
+                     .dropout = settings_real(s, "model.dropout")};
+    if (!blocks)
+        return x;
+    x = dense(g, "bottleneck/embed", x, (int)settings_int(s, "model.width"));
+    x = position_embedding(g, "bottleneck/position", x, settings_flag(s, "model.train_position"));
+    for (int i = 1; i <= blocks; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "bottleneck/block%d", i);
+        x = transformer_block(g, name, x, &t);
+    }
+    return x;
+}
+
+/* The channel attention's two-layer perceptron is shared: it runs over both
+ * pooled rows at once. */
+static tensor *cbam(const builder *b, const char *prefix, tensor *x, int channels)
+{
+    graph *g = b->graph;
+    int hidden = channels / b->cbam_ratio > 0 ? channels / b->cbam_ratio : 1;
+    tensor *y = global_pool(g, join(prefix, "pool").text, x);
+    y = dense_he(g, join(prefix, "mlp1").text, y, hidden);
+    y = activation(g, join(prefix, "relu").text, y, ACT_RELU);
+    y = dense_he(g, join(prefix, "mlp2").text, y, channels);
+    y = sum_pixels(g, join(prefix, "sum").text, y);
+    y = activation(g, join(prefix, "sigmoid").text, y, ACT_SIGMOID);
+    x = scale_channels(g, join(prefix, "channels").text, x, y);
+    y = channel_pool(g, join(prefix, "channel_pool").text, x);
+    y = conv2d_plain(g, join(prefix, "spatial").text, y, 1, 7);
+    y = activation(g, join(prefix, "map").text, y, ACT_SIGMOID);
+    return scale_pixels(g, join(prefix, "pixels").text, x, y);
+}
+
+static tensor *stage(const builder *b, const char *prefix, tensor *x, tensor *skip, int filters)
+{
+    graph *g = b->graph;
+    x = up_relu_norm(g, prefix, "norm1", x, filters);
+    x = concat(g, join(prefix, "join").text, x, skip);
+    x = conv_relu_norm(g, prefix, "norm2", x, filters, 1);
+    return b->cbam_ratio ? cbam(b, join(prefix, "cbam").text, x, filters) : x;
+}
+
+/* Half the size, a transformer block over its pixels, and back; it replaces the
+ * features. */
+static tensor *sub_block(const builder *b, const char *prefix, tensor *x, int filters)
+{
+    transformer t = {
+        .heads = SUB_HEADS, .key_size = filters, .ffn = 2 * filters, .dropout = b->dropout};
+    x = conv_relu_norm(b->graph, prefix, "norm1", x, filters, 2);
+    x = transformer_block(b->graph, join(prefix, "block").text, x, &t);
+    return up_relu_norm(b->graph, prefix, "norm2", x, filters);
+}
+
+static tensor *decoder(const builder *b, const char *name, tensor *x, tensor *const skips[DEPTH])
+{
+    x = stage(b, join(name, "stage1").text, x, skips[2], 4 * b->filters);
+    x = stage(b, join(name, "stage2").text, x, skips[1], 2 * b->filters);
+    if (b->sub_blocks)
+        x = sub_block(b, join(name, "sub").text, x, 2 * b->filters);
+    return stage(b, join(name, "stage3").text, x, skips[0], b->filters);
+}
+
+int unet_transformer_build(network *n, const settings *s)
+{
+    static const char *const decoders[] = {"decoder_a", "decoder_b"}, *const heads[] = {"head_a",
+                                                                                        "head_b"};
+    graph *g = n->graph;
+    builder b = {.graph = g,
+                 .filters = (int)settings_int(s, "model.filters"),
+                 .cbam_ratio =
+                     settings_flag(s, "model.cbam") ? (int)settings_int(s, "model.cbam_ratio") : 0,
+                 .sub_blocks = settings_flag(s, "model.sub_blocks"),
+                 .dropout = settings_real(s, "model.dropout")};
+    if (n->mixture->shape.h % (1 << DEPTH) || n->mixture->shape.w % (1 << DEPTH))
+        return fail(STATUS_USAGE, "images of %d x %d cannot be halved %d times",
+                    n->mixture->shape.h, n->mixture->shape.w, DEPTH);
+    tensor *skips[DEPTH], *x = n->mixture, *decoded[SOURCES];
+    for (int i = 0; i < DEPTH; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "encoder%d", i + 1);
+        x = conv_relu(g, name, "conv1", x, b.filters << i, 1);
+        x = skips[i] = conv_relu(g, name, "conv2", x, b.filters << i, 1);
+        x = max_pool(g, join(name, "pool").text, x);
+    }
+    x = bottleneck(g, x, s);
+    for (int i = 0; i < SOURCES; i++)
+        decoded[i] = decoder(&b, decoders[i], x, skips);
+    for (int i = 0; i < SOURCES; i++) {
+        x = conv2d(g, heads[i], decoded[i], 1, 3, 1);
+        n->outputs[i] = activation(g, join(heads[i], "sigmoid").text, x, ACT_SIGMOID);
+        if (!n->outputs[i])
+            return -1;
+    }
+    return 0;
+}

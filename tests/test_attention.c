@@ -1,0 +1,156 @@
+/* Dense layers, attention, and the matrix products under them (ours on vector
+ * devices, CLBlast on the others), against the plain-C reference. */
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/streams.h"
+#include "device/gemm.h"
+#include "layer_cases.h"
+#include <math.h>
+
+static void dense_matches(void **state)
+{
+    static const struct {
+        shape x;
+        struct dense_options options;
+    } cases[] = {
+        {{1, 1, 1, 1}, {.units = 1, .heads = 1}},
+        {{3, 5, 1, 7}, {.units = 33, .heads = 1}},
+        {{2, 2, 1, 64}, {.units = 4, .heads = 1, .he_normal = true}},
+        {{1, 3, 3, 5}, {.units = 3, .heads = 4}},
+        {{2, 2, 3, 12}, {.units = 5, .heads = 3, .out_of_heads = true}},
+        {{3, 4, 4, 192}, {.units = 192, .heads = 4}},
+        {{2, 8, 8, 400}, {.units = 70, .heads = 1}},
+    };
+    for (size_t i = 0; i < limited(COUNT(cases)); i++)
+        check(state, &(layer_case){&dense_layer, &cases[i].options, {cases[i].x}, 1, false});
+}
+
+static void attention_matches(void **state)
+{
+    static const struct {
+        shape x;
+        struct attention_options options;
+    } cases[] = {
+        {{1, 1, 1, 1}, {1}},   {{2, 3, 1, 4}, {2}},   {{3, 5, 7, 9}, {3}},
+        {{2, 4, 4, 768}, {4}}, {{1, 8, 8, 128}, {2}},
+    };
+    for (size_t i = 0; i < limited(COUNT(cases)); i++) {
+        shape x = cases[i].x;
+        check(state, &(layer_case){&attention_layer, &cases[i].options, {x, x, x}, 3, false});
+    }
+}
+
+/* ---- gemm itself: strides, offsets, batches, transposes, beta ---- */
+
+enum { GUARD = 3 }; /* floats before each matrix, and beyond each row */
+
+typedef struct operand {
+    float *values;
+    size_t count;
+    matrix matrix;
+} operand;
+
+static operand make_operand(device *d, rng *random, int rows, int columns, int outer, int inner)
+{
+    int row = columns + GUARD, one = rows * row;
+    operand o = {.count = GUARD + (size_t)outer * (size_t)inner * (size_t)one};
+    o.values = allocate(o.count, sizeof(float));
+    assert_non_null(o.values);
+    for (size_t i = 0; i < o.count; i++)
+        o.values[i] = (float)rng_normal(random);
+    o.matrix = (matrix){
+        .offset = GUARD, .row_stride = row, .outer_stride = one * inner, .inner_stride = one};
+    assert_int_equal(buffer_new(d, o.count * sizeof(float), "operand", &o.matrix.buffer), 0);
+    assert_int_equal(buffer_write(d, o.matrix.buffer, 0, o.values, o.count * sizeof(float)), 0);
+    return o;
+}
+
+static void free_operand(device *d, operand *o)
+{
+    buffer_free(d, &o->matrix.buffer);
+    free(o->values);
+}
+
+static double element(const operand *o, int outer, int inner, int row, int column, bool transposed)
+{
+    const matrix *m = &o->matrix;
+    int r = transposed ? column : row, c = transposed ? row : column;
+    return o->values[m->offset + (size_t)(outer * m->outer_stride + inner * m->inner_stride +
+                                          r * m->row_stride + c)];
+}
+
+/* What c should hold everywhere, gaps between rows included. */
+static void multiply(const gemm_shape *s, double alpha, const operand *a, const operand *b,
+                     double beta, operand *c)
+{
+    for (int z = 0; z < s->outer * s->inner; z++) {
+        int i = z / s->inner, j = z % s->inner;
+        for (int row = 0; row < s->m; row++) {
+            for (int column = 0; column < s->n; column++) {
+                double sum = 0;
+                for (int k = 0; k < s->k; k++)
+                    sum += element(a, i, j, row, k, s->transpose_a) *
+                           element(b, i, j, k, column, s->transpose_b);
+                float *at = c->values + c->matrix.offset +
+                            (size_t)(i * c->matrix.outer_stride + j * c->matrix.inner_stride +
+                                     row * c->matrix.row_stride + column);
+                *at = (float)(alpha * sum + (beta == 0 ? 0 : beta * *at));
+            }
+        }
+    }
+}
+
+static void check_gemm(device *d, const gemm_shape *s, float alpha, float beta)
+{
+    rng random = rng_start(1, STREAM_CHECK);
+    operand a = make_operand(d, &random, s->transpose_a ? s->k : s->m, s->transpose_a ? s->m : s->k,
+                             s->outer, s->inner);
+    operand b = make_operand(d, &random, s->transpose_b ? s->n : s->k, s->transpose_b ? s->k : s->n,
+                             s->outer, s->inner);
+    operand c = make_operand(d, &random, s->m, s->n, s->outer, s->inner);
+    float *got = allocate(c.count, sizeof *got);
+    assert_non_null(got);
+    if (gemm(d, s, alpha, a.matrix, b.matrix, beta, c.matrix) ||
+        buffer_read(d, c.matrix.buffer, 0, got, c.count * sizeof *got))
+        fail_msg("%s", error_message());
+    multiply(s, alpha, &a, &b, beta, &c);
+    for (size_t i = 0; i < c.count; i++)
+        if (!(fabs(got[i] - c.values[i]) <= 1e-5 * sqrt(s->k) * 4))
+            fail_msg("%d x %d x %d: c[%zu] is %g and should be %g", s->m, s->n, s->k, i, got[i],
+                     c.values[i]);
+    free(got);
+    free_operand(d, &a);
+    free_operand(d, &b);
+    free_operand(d, &c);
+}
+
+static void gemm_matches(void **state)
+{
+    static const int sizes[][3] = {{1, 1, 1}, {3, 5, 7}, {9, 33, 17}, {70, 64, 400}, {16, 16, 192}};
+    for (size_t i = 0; i < limited(COUNT(sizes)); i++) {
+        for (int transposes = 0; transposes < 4; transposes++) {
+            gemm_shape s = {.m = sizes[i][0],
+                            .n = sizes[i][1],
+                            .k = sizes[i][2],
+                            .outer = i % 2 ? 2 : 1,
+                            .inner = i % 2 ? 3 : 1,
+                            .transpose_a = transposes & 1,
+                            .transpose_b = transposes & 2};
+            check_gemm(*state, &s, 1, 0);
+            check_gemm(*state, &s, 0.5f, 1);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gemm_matches),
+        cmocka_unit_test(dense_matches),
+        cmocka_unit_test(attention_matches),
+    };
+    int failed =
+        cmocka_run_group_tests_name("attention, vector kernels", tests, open_vector, close_device);
+    return failed +
+           cmocka_run_group_tests_name("attention, CLBlast", tests, open_tiled, close_device);
+}

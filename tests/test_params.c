@@ -1,0 +1,90 @@
+/* The values that parameters start with. */
+#include "base/error.h"
+#include "nn/params.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+// cmocka last: it defines fail()
+#include <cmocka.h>
+
+typedef struct moments {
+    double mean, deviation, largest;
+} moments;
+
+static void must(int result)
+{
+    if (result)
+        fail_msg("%s", error_message());
+}
+
+static int open_device(void **state)
+{
+    device *d;
+    if (device_open(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), KERNELS_AUTO)) {
+        print_error("%s\n", error_message());
+        return -1;
+    }
+    *state = d;
+    return 0;
+}
+
+static int close_device(void **state)
+{
+    device_close(*state);
+    return 0;
+}
+
+static moments moments_of(device *d, const param *p)
+{
+    moments m = {0};
+    float *values = malloc(p->count * sizeof *values);
+    assert_non_null(values);
+    must(buffer_read(d, p->data, 0, values, p->count * sizeof *values));
+    for (size_t i = 0; i < p->count; i++)
+        m.mean += values[i] / (double)p->count;
+    for (size_t i = 0; i < p->count; i++) {
+        m.deviation += (values[i] - m.mean) * (values[i] - m.mean) / (double)p->count;
+        m.largest = fmax(m.largest, fabs(values[i]));
+    }
+    m.deviation = sqrt(m.deviation);
+    free(values);
+    return m;
+}
+
+static void initial_values_have_the_deviation_of_keras(void **state)
+{
+    static const int dims[] = {3, 3, 20, 50};
+    const double he = sqrt(2.0 / 180), glorot = sqrt(6.0 / (9 * 70));
+    params *p;
+    must(params_new(&p, *state));
+    const param *normal = params_declare(p, "normal", dims, 4, INIT_NORMAL, true);
+    const param *he_normal = params_declare(p, "he", dims, 4, INIT_HE_NORMAL, true);
+    const param *uniform = params_declare(p, "glorot", dims, 4, INIT_GLOROT_UNIFORM, true);
+    const param *ones = params_declare(p, "ones", dims + 3, 1, INIT_ONES, false);
+    must(params_allocate(p, false));
+    must(params_initialize(p, 5));
+
+    moments m = moments_of(*state, normal);
+    assert_float_equal(m.mean, 0, 0.03);
+    assert_float_equal(m.deviation, 1, 0.03);
+    assert_true(m.largest > 3);
+    m = moments_of(*state, he_normal);
+    assert_float_equal(m.mean, 0, 0.03 * he);
+    assert_float_equal(m.deviation, he, 0.03 * he);
+    assert_float_equal(m.largest, 2 * he / 0.8796, 0.01 * he);
+    m = moments_of(*state, uniform);
+    assert_float_equal(m.deviation, glorot / sqrt(3), 0.03 * glorot);
+    assert_float_equal(m.largest, glorot, 0.01 * glorot);
+    m = moments_of(*state, ones);
+    assert_float_equal(m.mean, 1, 1e-6);
+    assert_float_equal(m.deviation, 0, 1e-6);
+    params_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(initial_values_have_the_deviation_of_keras)};
+    return cmocka_run_group_tests_name("params", tests, open_device, close_device);
+}
