@@ -24,13 +24,16 @@
 #ifdef VECTOR_DEVICE
 #define ROW_GROUP 1
 
+/* By index, because Oclgrind takes what .lo and .hi give for uninitialised. */
 #define ROW_REDUCTION(name, type, combine)                                                         \
     type name(type##16 values, local type *meeting)                                                \
     {                                                                                              \
-        const type##8 eight = combine(values.lo, values.hi);                                       \
-        const type##4 four = combine(eight.lo, eight.hi);                                          \
-        const type##2 two = combine(four.lo, four.hi);                                             \
-        return combine(two.x, two.y);                                                              \
+        type part[16];                                                                             \
+        vstore16(values, 0, part);                                                                 \
+        for (int half_lane = 8; half_lane > 0; half_lane /= 2)                                     \
+            for (int i = 0; i < half_lane; i++)                                                    \
+                part[i] = combine(part[i], part[i + half_lane]);                                   \
+        return part[0];                                                                            \
     }
 
 /* What stands behind the row's end in a partial lane becomes `other`. */

@@ -57,6 +57,22 @@ static size_t limited(size_t count)
     return most < count ? most : count;
 }
 
+static bool wants_family(const char *name)
+{
+    const char *only = getenv("UNBLEND_TEST_FAMILY");
+    return !only || !strcmp(only, name);
+}
+
+/* Runs the tests with the vector kernels, then with the tiled ones; UNBLEND_TEST_FAMILY=vector or
+ * tiled leaves the other out. The value is the number of failures. */
+#define RUN_FAMILIES(title, tests)                                                                 \
+    ((wants_family("vector") ? cmocka_run_group_tests_name(title ", vector kernels", tests,        \
+                                                           open_vector, close_device)              \
+                             : 0) +                                                                \
+     (wants_family("tiled")                                                                        \
+          ? cmocka_run_group_tests_name(title ", tiled kernels", tests, open_tiled, close_device)  \
+          : 0))
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #endif

@@ -149,8 +149,5 @@ int main(void)
         cmocka_unit_test(dense_matches),
         cmocka_unit_test(attention_matches),
     };
-    int failed =
-        cmocka_run_group_tests_name("attention, vector kernels", tests, open_vector, close_device);
-    return failed +
-           cmocka_run_group_tests_name("attention, CLBlast", tests, open_tiled, close_device);
+    return RUN_FAMILIES("attention", tests);
 }

@@ -93,8 +93,5 @@ int main(void)
         cmocka_unit_test(max_pool_matches),   cmocka_unit_test(concat_matches),
         cmocka_unit_test(mse_matches),        cmocka_unit_test(every_layer_has_a_reference),
     };
-    int failed =
-        cmocka_run_group_tests_name("layers, vector kernels", tests, open_vector, close_device);
-    return failed +
-           cmocka_run_group_tests_name("layers, tiled kernels", tests, open_tiled, close_device);
+    return RUN_FAMILIES("layers", tests);
 }

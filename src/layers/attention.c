@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "device/gemm.h"
 #include "layers/layers.h"
+#include "layers/reductions.h"
 #include <math.h>
 
 struct state {
@@ -88,17 +89,24 @@ static float scale_of(const layer *l)
     return 1 / sqrtf((float)(l->output->shape.c / heads_of(l)));
 }
 
+/* The rows of the weights, a row a softmax. */
+static spans rows_of_weights(const layer *l, const device *d)
+{
+    gemm_shape scores = scores_shape(l);
+    return spans_rows(d, (shape){scores.outer, scores.inner, scores.m, scores.n});
+}
+
 static int forward(layer *l, run *r)
 {
     struct state *s = l->state;
     device *d = r->device;
     gemm_shape scores = scores_shape(l), values = values_shape(l, false);
     matrix weights = of_weights(l, l->saved[WEIGHTS].buffer);
-    int rows = scores.outer * scores.inner * scores.m;
+    spans rows = rows_of_weights(l, d);
     if (gemm(d, &scores, scale_of(l), of_tokens(l, l->inputs[Q]->data),
              of_tokens(l, l->inputs[K]->data), 0, weights) ||
-        LAUNCH(d, s->softmax, range_flat((size_t)rows), ARG(weights.buffer), ARG(rows),
-               ARG(scores.m)))
+        LAUNCH(d, s->softmax, rows_range(d, &rows), ARG(weights.buffer), ARG(rows.pixels),
+               ARG(rows.channels), ARG(rows.span)))
         return -1;
     return gemm(d, &values, 1, weights, of_tokens(l, l->inputs[V]->data), 0,
                 of_tokens(l, l->output->data));
@@ -114,14 +122,14 @@ static int backward(layer *l, run *r)
     gemm_shape transposed = values_shape(l, true);
     matrix weights = of_weights(l, l->saved[WEIGHTS].buffer), ds = of_weights(l, r->workspace);
     matrix g = of_tokens(l, l->output->gradient);
-    int rows = scores.outer * scores.inner * scores.m;
+    spans rows = rows_of_weights(l, d);
     tensor *q = l->inputs[Q], *k = l->inputs[K], *v = l->inputs[V];
     if (v->gradient &&
         gemm(d, &transposed, 1, weights, g, (float)l->beta[V], of_tokens(l, v->gradient)))
         return -1;
     if (gemm(d, &scores, 1, g, of_tokens(l, v->data), 0, ds) ||
-        LAUNCH(d, s->softmax_backward, range_flat((size_t)rows), ARG(weights.buffer),
-               ARG(ds.buffer), ARG(rows), ARG(scores.m)))
+        LAUNCH(d, s->softmax_backward, rows_range(d, &rows), ARG(weights.buffer), ARG(ds.buffer),
+               ARG(rows.pixels), ARG(rows.channels), ARG(rows.span)))
         return -1;
     if (q->gradient && gemm(d, &values, scale_of(l), ds, of_tokens(l, k->data), (float)l->beta[Q],
                             of_tokens(l, q->gradient)))
