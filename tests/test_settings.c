@@ -231,8 +231,8 @@ static void unknown_keys_and_sections_are_errors_with_a_guess(void **state)
     refused("[model]\n\nfliters = 3\n",
             "x.ini:3: unknown key model.fliters; did you mean model.filters?");
     refused("[model]\nbatch = 3\n", "x.ini:2: unknown key model.batch; did you mean train.batch?");
-    refused("[model]\nwheels = 4\n",
-            "x.ini:2: unknown key model.wheels (`unblend help config` lists all keys)");
+    refused("[model]\nxyzzy = 4\n",
+            "x.ini:2: unknown key model.xyzzy (`unblend help config` lists all keys)");
     refused("[modle]\nfilters = 3\n", "x.ini:1: unknown section [modle]; did you mean [model]?");
     refused("[]\n", "x.ini:1: unknown section [] (`unblend help config` lists all sections)");
     refused("[[model]]\n", "x.ini:1: unknown section [[model]]; did you mean [model]?");
