@@ -86,7 +86,8 @@ valgrind: all $(TESTS)
 check: setup
 	tools/setup check
 	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
+	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
+	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
 	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
 	shellcheck tools/setup tools/demo tools/run-tests tools/run-valgrind tools/get-data tools/make-sample tests/*.sh .ci/run
 

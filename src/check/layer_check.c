@@ -331,7 +331,8 @@ static int check_with_beta(device *d, const layer_case *c, int beta, int runs, c
 int layer_check(device *d, const layer_case *c, struct check_effort effort, check_report *report)
 {
     char what[128];
-    for (int beta = 0; beta <= (effort.accumulate && !c->inference); beta++) {
+    int last_beta = effort.accumulate && !c->inference ? 1 : 0;
+    for (int beta = 0; beta <= last_beta; beta++) {
         if (check_with_beta(d, c, beta, effort.runs, report)) {
             layer_case_describe(c, what, sizeof what);
             return fail_while("%s", what);

@@ -168,9 +168,9 @@ int mixer_batch(mixer *m, enum split split, unsigned long seed, unsigned stream,
 void mixer_pair(const int counts[2], unsigned long seed, unsigned stream, unsigned long position,
                 int images[2])
 {
-    const philox_word counter[4] = {(philox_word)position, (philox_word)((uint64_t)position >> 32)};
-    const philox_word key[2] = {(philox_word)seed, stream};
-    philox_word words[4];
+    uint64_t pair = position;
+    philox_word counter[4] = {(philox_word)pair, (philox_word)(pair >> 32), 0, 0};
+    philox_word key[2] = {(philox_word)seed, stream}, words[4] = {0};
     philox(counter, key, words);
     for (int i = 0; i < 2; i++)
         images[i] = (int)philox_below(words[i], (philox_word)counts[i]);
