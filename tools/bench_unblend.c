@@ -1,7 +1,8 @@
 /*
  * The benchmark's own side: times training steps and inference of a config's network, in the
  * protocol of bench_torch.py. The first line printed is a JSON object; then standard input says what
- * to run: "train K" or "infer K" runs K steps and prints the seconds, "quit" ends.
+ * to run: "train K", "infer K", or "bare K" (training steps without what surrounds them) runs K steps
+ * and prints the seconds, "quit" ends.
  *
  *     build/tools/bench_unblend configs/unet-small.ini [section.key=value ...]
  */
@@ -28,7 +29,7 @@ static int set_up(bench *b, const char *config, const char *const *overrides, si
 {
     if (settings_load(&b->settings, config, overrides, count) ||
         open_device(&b->device, b->settings) ||
-        trainer_new(&b->trainer, b->device, b->settings, "."))
+        trainer_new(&b->trainer, b->device, b->settings, ".", false))
         return -1;
     int batch = (int)settings_int(b->settings, "train.batch");
     return params_new(&b->params, b->device) ||
@@ -57,15 +58,17 @@ static int answer(bench *b)
     long steps;
     double seconds = 0;
     /* compiled before anything is timed */
-    if (trainer_time_steps(b->trainer, 2, &seconds) || infer(b, 2, &seconds))
+    if (trainer_time_steps(b->trainer, 2, false, &seconds) || infer(b, 2, &seconds))
         return -1;
     printf("{\"device\": \"%s\", \"batch\": %ld}\n", b->device->info.name,
            settings_int(b->settings, "train.batch"));
     fflush(stdout);
     while (scanf("%15s", what) == 1 && strcmp(what, "quit")) {
         if (scanf("%ld", &steps) != 1)
-            return fail(STATUS_USAGE, "\"train K\", \"infer K\" or \"quit\" is expected");
-        if (!strcmp(what, "train") ? trainer_time_steps(b->trainer, steps, &seconds)
+            return fail(STATUS_USAGE, "\"train K\", \"bare K\", \"infer K\" or \"quit\" is expected");
+        bool bare = !strcmp(what, "bare");
+        if (bare || !strcmp(what, "train")
+                ? trainer_time_steps(b->trainer, steps, bare, &seconds)
                                    : infer(b, steps, &seconds))
             return -1;
         printf("%.6f\n", seconds);

@@ -1,5 +1,5 @@
-/* unblend train CONFIG.ini: trains, and leaves the model, history and effective config in the run
- * directory. */
+/* unblend train CONFIG.ini, or --resume RUN: trains, and leaves the model, history, checkpoints and
+ * the effective config in the run directory. */
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -8,8 +8,15 @@
 #include "cli/cli.h"
 #include "models/open_device.h"
 #include "train/trainer.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What is trained: a config into a new run directory, or an old run's own config again. */
+typedef struct job {
+    char *config, *run;
+    bool resume;
+} job;
 
 /* runs/NAME for a config called NAME.ini */
 static char *default_run(const char *config)
@@ -20,12 +27,36 @@ static char *default_run(const char *config)
     return format_text("runs/%.*s", length, name);
 }
 
-static int check_run_directory(const char *run, bool force)
+static int choose_job(const options *given, job *j)
 {
-    if (directory_exists(run) && !directory_is_empty(run) && !force)
+    *j = (job){.resume = given->resume};
+    if (given->resume && (given->argument_count || given->run || given->force))
         return fail(STATUS_USAGE,
-                    "%s is not empty; choose another --run, or --force to write over the run there",
-                    run);
+                    "train: --resume RUN takes the run's own config; CONFIG, --run and "
+                    "--force do not go with it (see `unblend train --help`)");
+    if (!given->resume && !given->argument_count)
+        return fail(STATUS_USAGE,
+                    "train: CONFIG or --resume RUN is missing (see `unblend train --help`)");
+    if (given->resume) {
+        j->run = copy_text(given->resume);
+        j->config = path_join(given->resume, "config.ini");
+    } else {
+        j->config = copy_text(given->arguments[0]);
+        j->run = given->run ? copy_text(given->run) : default_run(given->arguments[0]);
+    }
+    return j->run && j->config ? 0 : -1;
+}
+
+static int check_run_directory(const job *j, bool force)
+{
+    if (j->resume && !directory_exists(j->run))
+        return fail(STATUS_USAGE, "%s: there is no such run to resume", j->run);
+    if (!j->resume && !force && directory_exists(j->run) && !directory_is_empty(j->run))
+        return fail(
+            STATUS_USAGE,
+            "%s is not empty; --resume %s goes on with it, --force writes over it, or choose "
+            "another --run",
+            j->run, j->run);
     return 0;
 }
 
@@ -39,22 +70,22 @@ static int write_config(const settings *s, const char *run)
 }
 
 /* The run directory is made last, so that a run that cannot start leaves none behind. */
-static int train(device *d, const settings *s, const char *run)
+static int train(device *d, const settings *s, const job *j)
 {
     trainer *t;
     if ((settings_flag(s, "device.selftest") && network_check_quick(d, s)) ||
-        trainer_new(&t, d, s, run))
+        trainer_new(&t, d, s, j->run, j->resume))
         return -1;
     int result = -1;
-    if (!directory_make(run) && !write_config(s, run)) {
+    if (!directory_make(j->run) && !write_config(s, j->run)) {
         log_info("seed %ld, %ld steps of %ld pairs an epoch, run directory %s",
                  settings_int(s, "train.seed"), settings_int(s, "train.steps_per_epoch"),
-                 settings_int(s, "train.batch"), run);
+                 settings_int(s, "train.batch"), j->run);
         result = trainer_run(t);
     }
     trainer_free(t);
     if (!result)
-        printf("%s/model.safetensors\n", run);
+        printf("%s/model.safetensors\n", j->run);
     return result;
 }
 
@@ -62,13 +93,14 @@ int command_train(const options *given)
 {
     settings *s = NULL;
     device *d = NULL;
+    job j;
     int result = -1;
-    char *run = given->run ? copy_text(given->run) : default_run(given->arguments[0]);
-    if (run && !options_settings(given, given->arguments[0], &s) &&
-        !check_run_directory(run, given->force) && !open_device(&d, s))
-        result = train(d, s, run);
+    if (!choose_job(given, &j) && !check_run_directory(&j, given->force) &&
+        !options_settings(given, j.config, &s) && !open_device(&d, s))
+        result = train(d, s, &j);
     device_close(d);
     settings_free(s);
-    free(run);
+    free(j.config);
+    free(j.run);
     return result;
 }

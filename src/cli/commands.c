@@ -14,13 +14,16 @@ const command commands[] = {
      .run = command_devices},
     {.name = "train",
      .summary = "Train a model as a config file says",
-     .arguments = "CONFIG",
-     .description = "Trains the model that CONFIG, an INI file, describes. `unblend help config`\n"
-                    "prints every key with its default.\n",
+     .arguments = "[CONFIG]",
+     .description =
+         "Trains the model that CONFIG, an INI file, describes, or goes on with a run that\n"
+         "was stopped (--resume). `unblend help config` prints every key with its default.\n",
      .examples = "  unblend train configs/unet.ini --run runs/first\n"
+                 "  unblend train --resume runs/first --set train.epochs=200\n"
                  "  unblend train configs/unet.ini --run runs/small --set model.filters=32\n",
-     .options = OPTIONS_COMPUTE | OPTION_RUN | OPTION_SET | OPTION_SEED | OPTION_FORCE,
-     .least = 1,
+     .options =
+         OPTIONS_COMPUTE | OPTION_RUN | OPTION_RESUME | OPTION_SET | OPTION_SEED | OPTION_FORCE,
+     .least = 0,
      .most = 1,
      .run = command_train},
     {.name = "separate",

@@ -30,6 +30,7 @@ enum option_flag {
     OPTION_COUNT = 1 << 10,
     OPTION_DATA = 1 << 11,
     OPTION_JSON = 1 << 12,
+    OPTION_RESUME = 1 << 13,
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
 
@@ -37,10 +38,10 @@ enum option_flag {
 typedef struct options {
     bool help, quiet, verbose;
     bool force, strict, json;
-    const char *platform, *device, *run, *data; /* NULL: not given */
-    long seed;                                  /* -1: not given */
-    long batch, runs, samples, count;           /* the default where not given */
-    const char **sets;                          /* the "section.key=value" of each --set */
+    const char *platform, *device, *run, *resume, *data; /* NULL: not given */
+    long seed;                                           /* -1: not given */
+    long batch, runs, samples, count;                    /* the default where not given */
+    const char **sets;                                   /* the "section.key=value" of each --set */
     size_t set_count;
     char **arguments; /* the positional ones */
     int argument_count;

@@ -8,17 +8,15 @@ static const char format_name[] = "unblend 1";
 
 int model_save(const char *path, params *p, const settings *s)
 {
-    struct stored_tensor *tensors = NULL;
-    float *values = NULL;
+    tensor_list tensors = {0};
     char *config = settings_ini_without(s, "device");
     int result = -1;
-    if (config && !params_export(p, &tensors, &values)) {
+    if (config && !params_export(p, p->values, "", false, &tensors)) {
         struct stored_text metadata[] = {{"format", format_name}, {"config", config}};
-        result = safetensors_write(path, tensors, p->count, metadata, 2);
+        result = safetensors_write(path, tensors.items, tensors.count, metadata, 2);
     }
     free(config);
-    free(tensors);
-    free(values);
+    tensor_list_release(&tensors);
     return result;
 }
 

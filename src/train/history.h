@@ -24,6 +24,8 @@ void history_release(history *h);
 
 /* {"sources": [...], "epochs": [{"epoch": 1, "loss": {"total": ..., "mnist": ...}, ...}]},
  * atomically. */
-int history_write(const history *h, const settings *s, const char *path);
+int history_write(const history *h, const settings *s, const char *run);
+int history_read(const char *path, history *out);
+#define HISTORY_JSON "history.json"
 
 #endif

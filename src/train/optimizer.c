@@ -3,32 +3,64 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "layers/pixels.h"
-#include <limits.h>
+#include "layers/reductions.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
 
-struct optimizer {
-    params *params;
-    cl_mem first_moment, second_moment; /* (trainable_floats) */
-    kernel *adam;
-    long step;
-};
+static spans over_gradients(const params *p)
+{
+    return spans_flat(p->device, (shape){1, 1, 1, (int)p->trainable_floats});
+}
 
-int optimizer_new(optimizer **out, params *p)
+/* As rows for a reduction: long spans, a group each. */
+static spans over_norm(const params *p)
+{
+    enum { ROW = 64 };
+    return spans_reduction(p->device, (shape){1, 1, (int)(p->trainable_floats / ROW), ROW});
+}
+
+static int get_kernels(optimizer *o, device *d)
+{
+    o->adam = kernel_get(d, "adam", "", "adam");
+    o->move_average = kernel_get(d, "adam", "", "move_average");
+    o->squares = kernel_get(d, "gradient_norm", "", "squares_of_spans");
+    o->limit = kernel_get(d, "gradient_norm", "", "scale_to_limit");
+    return o->adam && o->move_average && o->squares && o->limit ? 0 : -1;
+}
+
+static int make_buffers(optimizer *o)
+{
+    device *d = o->params->device;
+    size_t bytes = o->params->trainable_floats * sizeof(float);
+    if (buffer_new(d, bytes, "first moments", &o->first_moment) ||
+        buffer_new(d, bytes, "second moments", &o->second_moment) ||
+        buffer_new(d, (size_t)over_norm(o->params).count * sizeof(float), "norms", &o->partial) ||
+        buffer_new(d, sizeof(float), "gradient scale", &o->scale) ||
+        buffer_fill(d, o->first_moment, 0, 0, bytes) ||
+        buffer_fill(d, o->second_moment, 0, 0, bytes))
+        return -1;
+    if (!o->average_decay)
+        return 0;
+    return buffer_new(d, bytes, "moving average", &o->average) ||
+                   buffer_copy(d, o->params->values, 0, o->average, 0, bytes)
+               ? -1
+               : 0;
+}
+
+int optimizer_new(optimizer **out, params *p, const settings *s)
 {
     optimizer *o = allocate(1, sizeof *o);
     if (!o)
         return -1;
-    device *d = p->device;
-    size_t bytes = p->trainable_floats * sizeof(float);
     o->params = p;
-    o->adam = kernel_get(d, "adam", "", "adam");
-    if (!o->adam || buffer_new(d, bytes, "first moments", &o->first_moment) ||
-        buffer_new(d, bytes, "second moments", &o->second_moment) ||
-        buffer_fill(d, o->first_moment, 0, 0, bytes) ||
-        buffer_fill(d, o->second_moment, 0, 0, bytes)) {
+    o->clip_norm = settings_real(s, "train.clip_norm");
+    o->average_decay = settings_real(s, "train.average");
+    if (!strcmp(settings_text(s, "train.optimizer"), "adamw"))
+        o->weight_decay = settings_real(s, "train.weight_decay");
+    if (get_kernels(o, p->device) || make_buffers(o)) {
         optimizer_free(o);
         return -1;
     }
@@ -40,9 +72,33 @@ void optimizer_free(optimizer *o)
 {
     if (!o)
         return;
-    buffer_free(o->params->device, &o->first_moment);
-    buffer_free(o->params->device, &o->second_moment);
+    device *d = o->params->device;
+    buffer_free(d, &o->first_moment);
+    buffer_free(d, &o->second_moment);
+    buffer_free(d, &o->average);
+    buffer_free(d, &o->partial);
+    buffer_free(d, &o->scale);
     free(o);
+}
+
+static int scale_gradients(optimizer *o, cl_mem status)
+{
+    params *p = o->params;
+    spans over = over_norm(p);
+    if (LAUNCH(p->device, o->squares, rows_range(p->device, &over), ARG(p->gradients),
+               ARG(o->partial), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
+        return -1;
+    return LAUNCH(p->device, o->limit, range_single(1, 1, 1), ARG(o->partial), ARG(over.count),
+                  ARG((float)o->clip_norm), ARG(o->scale), ARG(status), ARG((int)o->step));
+}
+
+static int move_average(optimizer *o, cl_mem status)
+{
+    params *p = o->params;
+    spans over = over_gradients(p);
+    return LAUNCH(p->device, o->move_average, spans_range(p->device, &over), ARG(p->values),
+                  ARG(o->average), ARG(status), ARG((float)(1 - o->average_decay)),
+                  ARG(over.pixels), ARG(over.channels), ARG(over.span));
 }
 
 int optimizer_step(optimizer *o, double learning_rate, cl_mem status)
@@ -50,11 +106,28 @@ int optimizer_step(optimizer *o, double learning_rate, cl_mem status)
     params *p = o->params;
     o->step++;
     double rate = learning_rate * sqrt(1 - pow(beta2, o->step)) / (1 - pow(beta1, o->step));
-    spans over = spans_flat(p->device, (shape){1, 1, 1, (int)p->trainable_floats});
-    if (LAUNCH(p->device, o->adam, spans_range(p->device, &over), ARG(p->values), ARG(p->gradients),
-               ARG(o->first_moment), ARG(o->second_moment), ARG(status), ARG((float)rate),
+    spans over = over_gradients(p);
+    if (scale_gradients(o, status) ||
+        LAUNCH(p->device, o->adam, spans_range(p->device, &over), ARG(p->values), ARG(p->gradients),
+               ARG(o->first_moment), ARG(o->second_moment), ARG(status), ARG(o->scale),
+               ARG((float)rate), ARG((float)(learning_rate * o->weight_decay)),
                ARG((float)(1 - beta1)), ARG((float)(1 - beta2)), ARG((float)epsilon),
                ARG(over.pixels), ARG(over.channels), ARG(over.span)))
+        return -1;
+    p->version++;
+    return o->average ? move_average(o, status) : 0;
+}
+
+int optimizer_swap_average(optimizer *o)
+{
+    params *p = o->params;
+    size_t bytes = p->trainable_floats * sizeof(float);
+    if (!o->average)
+        return 0;
+    /* between steps the gradients are free to hold the values meanwhile */
+    if (buffer_copy(p->device, p->values, 0, p->gradients, 0, bytes) ||
+        buffer_copy(p->device, o->average, 0, p->values, 0, bytes) ||
+        buffer_copy(p->device, p->gradients, 0, o->average, 0, bytes))
         return -1;
     p->version++;
     return 0;

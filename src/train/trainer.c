@@ -8,44 +8,37 @@
 #include "base/streams.h"
 #include "data/mixer.h"
 #include "models/model_file.h"
+#include "train/checkpoint.h"
 #include "train/evaluate.h"
-#include "train/optimizer.h"
+#include "train/progress.h"
+#include "train/signals.h"
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-/* Steps the host may be ahead of the device: enough to keep it busy, few enough to stop soon. */
-enum { STEPS_AHEAD = 2 };
-
-/* A step that was handed to the device; its losses arrive when `done` does. */
-typedef struct step_in_flight {
-    cl_event done;
-    long step;
-    float losses[SOURCES];
-} step_in_flight;
+#include <string.h>
 
 struct trainer {
     device *device;
     const settings *settings;
+    char *run, *model_path;
     mixer *mixer;
     params *params;
     network *network, *validation; /* validation: NULL without validation steps */
     evaluator *evaluator;
-    optimizer *optimizer;
-    kernel *gather_losses;
-    cl_mem losses; /* (SOURCES), of the latest step */
-    cl_mem status; /* int: first step whose loss was not finite */
-    step_in_flight flight[STEPS_AHEAD];
-    char *model_path, *history_path;
+    stepper *stepper;
+    schedule schedule;
+    early_stopping stopping;
     history history;
-    double started; /* for train.time_limit */
-    long step;      /* steps handed to the device, over all epochs */
+    train_state state; /* of the epoch under way */
+    progress progress;
+    double checkpoint_at; /* when the next one is due within an epoch */
 };
 
 static long setting(const trainer *t, const char *key)
 {
     return settings_int(t->settings, key);
 }
+
+/* ---- Setting up ---- */
 
 static int build_networks(trainer *t)
 {
@@ -58,7 +51,7 @@ static int build_networks(trainer *t)
         (validate && network_new(&t->validation, t->params, t->settings, batch, NETWORK_INFER)) ||
         params_allocate(t->params, true) ||
         params_initialize(t->params, (unsigned long)setting(t, "train.seed")) ||
-        network_prepare(t->network) || optimizer_new(&t->optimizer, t->params))
+        network_prepare(t->network) || stepper_new(&t->stepper, t->mixer, t->network, t->settings))
         return -1;
     if (!validate)
         return 0;
@@ -67,27 +60,47 @@ static int build_networks(trainer *t)
                : 0;
 }
 
-static int make_loss_buffers(trainer *t)
+/* The epochs up to the checkpoint; later ones are trained again. */
+static int resume_history(trainer *t)
 {
-    device *d = t->device;
-    t->gather_losses = kernel_get(d, "losses", "", "gather_losses");
-    if (!t->gather_losses || buffer_new(d, SOURCES * sizeof(float), "losses", &t->losses) ||
-        buffer_new(d, sizeof(cl_int), "status", &t->status))
-        return -1;
-    return buffer_fill(d, t->status, 0, 0, sizeof(cl_int));
+    if (!t->state.history)
+        return 0;
+    char *path = path_join(t->run, HISTORY_JSON);
+    int result = path ? history_read(path, &t->history) : -1;
+    if (!result && t->history.count < (size_t)t->state.history)
+        result = fail(STATUS_DATA, "%s: %zu epochs, but the checkpoint counts %ld", path,
+                      t->history.count, t->state.history);
+    free(path);
+    if (!result)
+        t->history.count = (size_t)t->state.history;
+    return result;
 }
 
-int trainer_new(trainer **out, device *d, const settings *s, const char *run_directory)
+static int resume_run(trainer *t)
+{
+    if (checkpoint_read(t->run, t->stepper, &t->state) || resume_history(t))
+        return -1;
+    t->schedule.state = t->state.schedule;
+    t->stopping.state = t->state.stopping;
+    log_info("resumed in epoch %ld, after %ld of its steps", t->state.epoch, t->state.sums.steps);
+    return 0;
+}
+
+int trainer_new(trainer **out, device *d, const settings *s, const char *run_directory, bool resume)
 {
     trainer *t = allocate(1, sizeof *t);
     if (!t)
         return -1;
     t->device = d;
     t->settings = s;
+    t->run = copy_text(run_directory);
     t->model_path = path_join(run_directory, "model.safetensors");
-    t->history_path = path_join(run_directory, "history.json");
-    if (!t->model_path || !t->history_path || mixer_open(&t->mixer, d, s, false) ||
-        build_networks(t) || make_loss_buffers(t)) {
+    t->schedule = schedule_new(s);
+    t->stopping = early_stopping_new(s);
+    t->state.epoch = 1;
+    t->progress = (progress){.settings = s, .started = clock_seconds()};
+    if (!t->run || !t->model_path || mixer_open(&t->mixer, d, s, false) || build_networks(t) ||
+        (resume && resume_run(t))) {
         trainer_free(t);
         return -1;
     }
@@ -99,11 +112,7 @@ void trainer_free(trainer *t)
 {
     if (!t)
         return;
-    for (int i = 0; i < STEPS_AHEAD; i++)
-        event_wait(t->device, &t->flight[i].done);
-    buffer_free(t->device, &t->losses);
-    buffer_free(t->device, &t->status);
-    optimizer_free(t->optimizer);
+    stepper_free(t->stepper);
     evaluator_free(t->evaluator);
     network_free(t->validation);
     network_free(t->network);
@@ -111,7 +120,7 @@ void trainer_free(trainer *t)
     mixer_close(t->mixer);
     history_release(&t->history);
     free(t->model_path);
-    free(t->history_path);
+    free(t->run);
     free(t);
 }
 
@@ -120,100 +129,73 @@ const history *trainer_history(const trainer *t)
     return &t->history;
 }
 
-/* Hands one step to the device; its losses will arrive in *flight. */
-static int start_step(trainer *t, step_in_flight *flight)
+double trainer_best(const trainer *t, long *epoch)
 {
-    network *n = t->network;
-    unsigned long position = (unsigned long)t->step * (unsigned long)n->batch;
-    flight->step = ++t->step;
-    n->plan->run.seed = (unsigned long)setting(t, "train.seed");
-    n->plan->run.step = (unsigned long)flight->step;
-    if (mixer_batch(t->mixer, SPLIT_TRAIN, (unsigned long)setting(t, "train.seed"), STREAM_TRAIN,
-                    position, n->batch, n->mixture->data, n->truths[0]->data, n->truths[1]->data) ||
-        plan_forward(n->plan) ||
-        LAUNCH(t->device, t->gather_losses, range_single(1, 1, 1), ARG(n->losses[0]->data),
-               ARG(n->losses[1]->data), ARG(t->losses), ARG(t->status), ARG((int)flight->step)) ||
-        plan_backward(n->plan) ||
-        optimizer_step(t->optimizer, settings_real(t->settings, "train.learning_rate"), t->status))
-        return -1;
-    return buffer_read_later(t->device, t->losses, 0, flight->losses, sizeof flight->losses,
-                             &flight->done);
+    *epoch = t->stopping.state.best_epoch;
+    return t->stopping.state.best;
 }
 
-/* Waits for a step and adds its losses to the epoch's sums. */
-static int finish_step(trainer *t, step_in_flight *flight, epoch_record *epoch)
-{
-    if (!flight->done)
-        return 0;
-    if (event_wait(t->device, &flight->done))
-        return -1;
-    for (int i = 0; i < SOURCES; i++) {
-        if (!isfinite(flight->losses[i]))
-            return fail(STATUS_DIVERGED,
-                        "the loss of source %c is not finite at step %ld on %s (learning rate %g); "
-                        "training stops, the files of the epoch before stay. A lower "
-                        "train.learning_rate may help",
-                        'A' + i, flight->step, t->device->info.name, epoch->learning_rate);
-        epoch->loss[i] += flight->losses[i];
-    }
-    epoch->steps++;
-    return 0;
-}
+/* ---- Within an epoch ---- */
 
 static bool out_of_time(const trainer *t)
 {
     long limit = setting(t, "train.time_limit");
-    return limit && clock_seconds() - t->started >= limit;
+    return limit && clock_seconds() - t->progress.started >= (double)limit;
 }
 
-static void show_progress(const trainer *t, const epoch_record *e, double elapsed, double *shown)
+static int write_checkpoint(trainer *t)
 {
-    double now = clock_seconds();
-    if (!log_is_live() || now - *shown < 0.2 || !e->steps)
-        return;
-    *shown = now;
-    long all = setting(t, "train.steps_per_epoch"), epochs = setting(t, "train.epochs");
-    double rate = e->steps / elapsed, left = (all - e->steps + (epochs - e->epoch) * all) / rate;
-    long limit = setting(t, "train.time_limit");
-    if (limit && left > limit - (now - t->started))
-        left = limit - (now - t->started);
-    char eta[32];
-    log_live("epoch %ld/%ld  step %ld/%ld  %.0f images/s  %s left  loss %.5f (%s %.5f, %s %.5f)",
-             e->epoch, epochs, e->steps, all, rate * t->network->batch,
-             clock_text(left, eta, sizeof eta), (e->loss[0] + e->loss[1]) / e->steps,
-             settings_text(t->settings, "data.name_a"), e->loss[0] / e->steps,
-             settings_text(t->settings, "data.name_b"), e->loss[1] / e->steps);
+    t->state.schedule = t->schedule.state;
+    t->state.stopping = t->stopping.state;
+    t->state.history = (long)t->history.count;
+    t->checkpoint_at = clock_seconds() + (double)setting(t, "train.checkpoint_seconds");
+    return checkpoint_write(t->run, t->stepper, &t->state);
 }
 
-static int run_steps(trainer *t, long steps, epoch_record *epoch)
+/* Brings the epoch's sums and time up to the last step that was handed to the device. */
+static int catch_up(trainer *t)
 {
-    double begun = clock_seconds(), shown = 0;
-    for (long i = 0; i < steps && !out_of_time(t); i++) {
-        step_in_flight *flight = &t->flight[i % STEPS_AHEAD];
-        if (finish_step(t, flight, epoch) || start_step(t, flight))
-            return -1;
-        show_progress(t, epoch, clock_seconds() - begun, &shown);
-    }
-    for (int i = 0; i < STEPS_AHEAD; i++)
-        if (finish_step(t, &t->flight[i], epoch))
-            return -1;
-    epoch->seconds = clock_seconds() - begun;
-    epoch->images_per_second = epoch->steps * t->network->batch / epoch->seconds;
-    for (int i = 0; i < SOURCES; i++)
-        epoch->loss[i] /= epoch->steps ? epoch->steps : 1;
-    return 0;
-}
-
-int trainer_time_steps(trainer *t, long steps, double *seconds)
-{
-    epoch_record epoch = {.epoch = 1};
-    if (!t->started)
-        t->started = clock_seconds();
-    if (run_steps(t, steps, &epoch) || device_finish(t->device))
+    if (stepper_drain(t->stepper, &t->state.sums))
         return -1;
-    *seconds = epoch.seconds;
+    double now = clock_seconds();
+    t->state.seconds += now - t->progress.begun;
+    t->progress.begun = now;
+    t->progress.steps_at_begin = t->state.sums.steps;
     return 0;
 }
+
+/* Saves where the training is when it is time to, or a signal asks for it. */
+static int save_if_due(trainer *t)
+{
+    int signal_number = signals_caught();
+    if (!signal_number && clock_seconds() < t->checkpoint_at)
+        return 0;
+    if (catch_up(t) || write_checkpoint(t))
+        return -1;
+    return signal_number
+               ? fail((enum status)(128 + signal_number),
+                      "interrupted in epoch %ld, step %ld; go on with: unblend train --resume %s",
+                      t->state.epoch, t->state.sums.steps, t->run)
+               : 0;
+}
+
+static int train_epoch(trainer *t)
+{
+    long steps = setting(t, "train.steps_per_epoch");
+    t->progress.begun = clock_seconds();
+    t->progress.steps_at_begin = t->state.sums.steps;
+    while (t->stepper->step - t->state.first_step < steps && !out_of_time(t)) {
+        double rate = schedule_rate(&t->schedule, t->stepper->step);
+        if (stepper_step(t->stepper, rate, &t->state.sums))
+            return -1;
+        progress_step(&t->progress, t->state.epoch, &t->state.sums, rate);
+        if (save_if_due(t))
+            return -1;
+    }
+    return catch_up(t);
+}
+
+/* ---- Between epochs ---- */
 
 /* The same held-out pairs after every epoch. */
 static int validate(trainer *t, epoch_record *epoch)
@@ -227,31 +209,97 @@ static int validate(trainer *t, epoch_record *epoch)
                          STREAM_VALIDATION, 0, samples, epoch->val_loss);
 }
 
-static void report_epoch(const trainer *t, const epoch_record *e)
+static epoch_record record_epoch(const trainer *t)
 {
-    char validation[64] = "";
-    if (isfinite(e->val_loss[0]))
-        snprintf(validation, sizeof validation, "  val_loss %.6f", e->val_loss[0] + e->val_loss[1]);
-    log_info("epoch %ld/%ld  %ld steps  %.1f s  %.0f images/s  loss %.6f%s", e->epoch,
-             setting(t, "train.epochs"), e->steps, e->seconds, e->images_per_second,
-             e->loss[0] + e->loss[1], validation);
+    const step_sums *sums = &t->state.sums;
+    double steps = sums->steps ? (double)sums->steps : 1;
+    return (epoch_record){
+        .epoch = t->state.epoch,
+        .steps = sums->steps,
+        .loss = {sums->loss[0] / steps, sums->loss[1] / steps},
+        .learning_rate = schedule_rate(&t->schedule, t->stepper->step - 1),
+        .seconds = t->state.seconds,
+        .images_per_second = (double)(sums->steps * t->network->batch) / t->state.seconds,
+    };
+}
+
+static double monitored(const trainer *t, const epoch_record *epoch)
+{
+    bool validation =
+        t->evaluator && !strcmp(settings_text(t->settings, "train.monitor"), "val_loss");
+    return validation ? epoch->val_loss[0] + epoch->val_loss[1] : epoch->loss[0] + epoch->loss[1];
+}
+
+/* Validates and keeps the model with the averaged parameters, if there are such. */
+static int judge_epoch(trainer *t, epoch_record *epoch, bool *is_best)
+{
+    bool keep_last = !strcmp(settings_text(t->settings, "train.keep"), "last");
+    if (optimizer_swap_average(t->stepper->optimizer) || validate(t, epoch))
+        return -1;
+    *is_best = early_stopping_epoch_end(&t->stopping, epoch->epoch, monitored(t, epoch));
+    if ((*is_best || keep_last) && model_save(t->model_path, t->params, t->settings))
+        return -1;
+    return optimizer_swap_average(t->stepper->optimizer);
+}
+
+static int end_epoch(trainer *t)
+{
+    epoch_record epoch = record_epoch(t);
+    bool is_best;
+    if (judge_epoch(t, &epoch, &is_best) || history_add(&t->history, &epoch))
+        return -1;
+    progress_epoch(&t->progress, &epoch, is_best);
+    if (schedule_epoch_end(&t->schedule, monitored(t, &epoch)))
+        log_info("learning rate reduced to %g", t->schedule.state.rate);
+    t->state = (train_state){.epoch = epoch.epoch + 1, .first_step = t->stepper->step};
+    return history_write(&t->history, t->settings, t->run) || write_checkpoint(t) ? -1 : 0;
+}
+
+static bool is_finished(const trainer *t)
+{
+    if (t->state.epoch > setting(t, "train.epochs"))
+        return true;
+    if (early_stopping_is_due(&t->stopping)) {
+        log_info("early stopping: epoch %ld was the best", t->stopping.state.best_epoch);
+        return true;
+    }
+    if (out_of_time(t)) {
+        log_info("train.time_limit of %ld s is reached", setting(t, "train.time_limit"));
+        return true;
+    }
+    return false;
 }
 
 int trainer_run(trainer *t)
 {
-    t->started = clock_seconds();
-    for (long number = 1; number <= setting(t, "train.epochs"); number++) {
-        epoch_record epoch = {.epoch = number,
-                              .learning_rate = settings_real(t->settings, "train.learning_rate")};
-        if (run_steps(t, setting(t, "train.steps_per_epoch"), &epoch) || validate(t, &epoch) ||
-            history_add(&t->history, &epoch) || model_save(t->model_path, t->params, t->settings) ||
-            history_write(&t->history, t->settings, t->history_path))
+    int result = 0;
+    t->progress.started = clock_seconds();
+    t->checkpoint_at = t->progress.started + (double)setting(t, "train.checkpoint_seconds");
+    signals_catch();
+    while (!result && !is_finished(t))
+        result = train_epoch(t) || end_epoch(t) ? -1 : 0;
+    signals_release();
+    log_live_end();
+    return result;
+}
+
+int trainer_time_steps(trainer *t, long steps, bool bare, double *seconds)
+{
+    double begun = clock_seconds();
+    t->progress.begun = begun;
+    t->checkpoint_at = INFINITY;
+    for (long i = 0; i < steps; i++) {
+        double rate = bare ? t->schedule.base : schedule_rate(&t->schedule, t->stepper->step);
+        if (stepper_step(t->stepper, rate, &t->state.sums))
             return -1;
-        report_epoch(t, &epoch);
-        if (out_of_time(t)) {
-            log_info("train.time_limit of %ld s is reached", setting(t, "train.time_limit"));
-            break;
-        }
+        if (bare)
+            continue;
+        progress_step(&t->progress, t->state.epoch, &t->state.sums, rate);
+        if (save_if_due(t))
+            return -1;
     }
+    if (stepper_drain(t->stepper, &t->state.sums) || device_finish(t->device))
+        return -1;
+    *seconds = clock_seconds() - begun;
     return 0;
 }

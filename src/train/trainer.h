@@ -1,8 +1,9 @@
 /*
- * Training: steps of a network on fresh random pairs, validation and files after each epoch.
+ * Training: the bare loop of stepper.h, and everything around it that a person wants who leaves it
+ * alone for hours: validation, learning rate schedule, early stopping, checkpoints, history.
  *
  *     trainer *t;
- *     if (trainer_new(&t, d, settings, "run")) ...
+ *     if (trainer_new(&t, d, settings, "run", false)) ...
  *     trainer_run(t);
  *     trainer_free(t);
  */
@@ -14,19 +15,30 @@
 
 typedef struct trainer trainer;
 
-/* Reads the data, builds the networks, draws the initial parameters; compiles kernels where the
- * device's cache does not have them. d and s stay the caller's. */
-int trainer_new(trainer **out, device *d, const settings *s, const char *run_directory);
+/*
+ * Reads the data, builds the networks, draws the initial parameters, or with resume takes them and
+ * everything else from the checkpoint in run_directory; compiles kernels where the device's cache
+ * does not have them. d and s stay the caller's.
+ */
+int trainer_new(trainer **out, device *d, const settings *s, const char *run_directory,
+                bool resume);
 void trainer_free(trainer *t);
 
-/* Everything the settings ask for. After each epoch run_directory/model.safetensors and history.json
- * are those of that epoch. A loss that is not finite ends it with STATUS_DIVERGED; the files of the
- * epoch before stay. */
+/*
+ * Everything the settings ask for. After each epoch run_directory has the history and a checkpoint,
+ * and model.safetensors is the best epoch's (train.keep = last: the last one's). STATUS_DIVERGED
+ * ends it where a loss is not finite, STATUS_SIGINT and STATUS_SIGTERM where a signal came, after a
+ * checkpoint; what was saved stays.
+ */
 int trainer_run(trainer *t);
 
-/* For benchmarks: trains that many steps and says how long they took, to the last kernel. */
-int trainer_time_steps(trainer *t, long steps, double *seconds);
+/* For benchmarks: trains that many steps and says how long they took, to the last kernel. With bare,
+ * only stepper.h's loop. */
+int trainer_time_steps(trainer *t, long steps, bool bare, double *seconds);
 
 const history *trainer_history(const trainer *t);
+
+/* The lowest monitored loss so far and its epoch; infinity and 0 while there is none. */
+double trainer_best(const trainer *t, long *epoch);
 
 #endif

@@ -1,0 +1,192 @@
+#define _POSIX_C_SOURCE 200809L
+#include "train/checkpoint.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char format_name[] = "unblend checkpoint 1";
+static const char file_name[] = "checkpoint.safetensors";
+static const char previous_name[] = "checkpoint.previous.safetensors";
+
+/* ---- The state as JSON ---- */
+
+/* JSON has no infinity, which is what a best loss starts as. */
+static json_t *from_best(double best)
+{
+    return isfinite(best) ? json_real(best) : json_null();
+}
+
+static double to_best(const json_t *value)
+{
+    return json_is_null(value) ? INFINITY : json_number_value(value);
+}
+
+static char *state_text(const stepper *t, const train_state *s)
+{
+    json_t *root = json_pack(
+        "{s:I, s:I, s:I, s:I, s:[f, f], s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
+        "step", (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step",
+        (json_int_t)s->first_step, "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
+        s->sums.loss[0], s->sums.loss[1], "epoch_seconds", s->seconds, "history",
+        (json_int_t)s->history, "schedule", "rate", s->schedule.rate, "best",
+        from_best(s->schedule.best), "wait", (json_int_t)s->schedule.wait, "resting",
+        (json_int_t)s->schedule.resting, "stopping", "best", from_best(s->stopping.best),
+        "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait);
+    char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(root);
+    if (!text)
+        fail(STATUS_MEMORY, "out of memory: the state of the training");
+    return text;
+}
+
+static int parse_state(const char *text, const char *path, long *step, train_state *s)
+{
+    json_error_t error;
+    json_int_t numbers[10];
+    json_t *schedule_best, *stopping_best, *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    int broken =
+        !root ||
+        json_unpack(
+            root,
+            "{s:I, s:I, s:I, s:I, s:[F, F], s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
+            "step", &numbers[0], "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
+            &numbers[3], "epoch_loss", &s->sums.loss[0], &s->sums.loss[1], "epoch_seconds",
+            &s->seconds, "history", &numbers[4], "schedule", "rate", &s->schedule.rate, "best",
+            &schedule_best, "wait", &numbers[5], "resting", &numbers[6], "stopping", "best",
+            &stopping_best, "best_epoch", &numbers[7], "wait", &numbers[8]);
+    if (!broken) {
+        *step = (long)numbers[0];
+        s->epoch = (long)numbers[1];
+        s->first_step = (long)numbers[2];
+        s->sums.steps = (long)numbers[3];
+        s->history = (long)numbers[4];
+        s->schedule.best = to_best(schedule_best);
+        s->schedule.wait = (long)numbers[5];
+        s->schedule.resting = (long)numbers[6];
+        s->stopping.best = to_best(stopping_best);
+        s->stopping.best_epoch = (long)numbers[7];
+        s->stopping.wait = (long)numbers[8];
+    }
+    json_decref(root);
+    return broken ? fail(STATUS_DATA, "%s: the state in it cannot be understood", path) : 0;
+}
+
+/* ---- Tensors ---- */
+
+/* The buffers that belong to a checkpoint beside the values, under these prefixes. */
+typedef struct part {
+    const char *prefix;
+    cl_mem buffer;
+} part;
+
+enum { PARTS_MAX = 3 };
+
+static int list_parts(const stepper *t, part parts[PARTS_MAX])
+{
+    const optimizer *o = t->optimizer;
+    parts[0] = (part){"adam/first/", o->first_moment};
+    parts[1] = (part){"adam/second/", o->second_moment};
+    parts[2] = (part){"average/", o->average};
+    return o->average ? 3 : 2;
+}
+
+static int collect(const stepper *t, tensor_list *list)
+{
+    params *p = t->network->params;
+    part parts[PARTS_MAX];
+    int count = list_parts(t, parts);
+    if (params_export(p, p->values, "", false, list))
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (params_export(p, parts[i].buffer, parts[i].prefix, true, list))
+            return -1;
+    return 0;
+}
+
+/* ---- Files ---- */
+
+/* The present checkpoint also gets the previous one's name; it is still there under its own. */
+static int keep_previous(const char *path, const char *previous)
+{
+    unsigned char *bytes;
+    size_t length;
+    if (!file_exists(path))
+        return 0;
+    unlink(previous);
+    if (!link(path, previous))
+        return 0;
+    /* a file system without links */
+    if (file_read(path, SIZE_MAX / 2, STATUS_RUNTIME, &bytes, &length))
+        return -1;
+    int result = file_write_atomic(previous, bytes, length);
+    free(bytes);
+    return result;
+}
+
+int checkpoint_write(const char *run, const stepper *t, const train_state *state)
+{
+    tensor_list list = {0};
+    char *path = path_join(run, file_name), *previous = path_join(run, previous_name);
+    char *text = state_text(t, state);
+    int result = -1;
+    if (path && previous && text && !collect(t, &list) && !keep_previous(path, previous)) {
+        struct stored_text metadata[] = {{"format", format_name}, {"state", text}};
+        result = safetensors_write(path, list.items, list.count, metadata, 2);
+    }
+    tensor_list_release(&list);
+    free(text);
+    free(previous);
+    free(path);
+    return result;
+}
+
+static int load(const safetensors *file, const char *path, stepper *t, train_state *state)
+{
+    params *p = t->network->params;
+    part parts[PARTS_MAX];
+    int count = list_parts(t, parts);
+    train_state read = {0};
+    long step;
+    const char *format = safetensors_metadata(file, "format");
+    const char *text = safetensors_metadata(file, "state");
+    if (!format || strcmp(format, format_name) || !text)
+        return fail(STATUS_DATA, "%s: not a checkpoint of unblend", path);
+    if (parse_state(text, path, &step, &read) || params_check(p, "", false, file, path))
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (params_check(p, parts[i].prefix, true, file, path))
+            return -1;
+    if (params_import(p, p->values, "", false, file))
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (params_import(p, parts[i].buffer, parts[i].prefix, true, file))
+            return -1;
+    t->step = t->optimizer->step = step;
+    *state = read;
+    return 0;
+}
+
+int checkpoint_read(const char *run, stepper *t, train_state *state)
+{
+    safetensors *file;
+    char *path = path_join(run, file_name);
+    int result = -1;
+    if (path && !safetensors_read(path, &file)) {
+        result = load(file, path, t, state);
+        safetensors_free(file);
+    } else if (path) {
+        fail_while(
+            "cannot resume; the checkpoint before it, if any, is %s/%s, and can be put in its "
+            "place",
+            run, previous_name);
+    }
+    free(path);
+    return result;
+}

@@ -1,0 +1,33 @@
+/*
+ * Checkpoints: all that a training needs to go on to the bit where it was. RUN/checkpoint.safetensors
+ * holds the parameters, the optimizer's moments and moving average, and in the metadata the state
+ * below; the one before is kept as RUN/checkpoint.previous.safetensors. Random numbers need no
+ * state, being drawn from (seed, step). The best weights so far are RUN/model.safetensors, the
+ * epochs so far RUN/history.json; both are written before the checkpoint that counts on them.
+ */
+#ifndef TRAIN_CHECKPOINT_H
+#define TRAIN_CHECKPOINT_H
+
+#include "train/early_stopping.h"
+#include "train/schedule.h"
+#include "train/stepper.h"
+
+typedef struct train_state {
+    long epoch;      /* under way, from 1 */
+    long first_step; /* the stepper's step at its begin */
+    step_sums sums;  /* of its finished steps */
+    double seconds;  /* they took */
+    struct schedule_state schedule;
+    struct early_stopping_state stopping;
+    long history; /* epochs recorded */
+} train_state;
+
+/* The stepper must have been drained. At any moment of the call, killed or not, there is a whole
+ * checkpoint under the name: the old one or the new one. */
+int checkpoint_write(const char *run, const stepper *t, const train_state *state);
+
+/* Into a stepper of the same settings. STATUS_DATA if there is none or it is damaged; then nothing
+ * has changed. */
+int checkpoint_read(const char *run, stepper *t, train_state *state);
+
+#endif

@@ -1,0 +1,48 @@
+#include "train/progress.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include <math.h>
+#include <stdio.h>
+
+static const double interval = 0.2; /* seconds between live lines */
+
+static double seconds_left(const progress *p, long epoch, long steps, double rate)
+{
+    long all = settings_int(p->settings, "train.steps_per_epoch");
+    long epochs = settings_int(p->settings, "train.epochs");
+    long limit = settings_int(p->settings, "train.time_limit");
+    double left = (double)(all - steps + (epochs - epoch) * all) / rate;
+    double until_limit = (double)limit - (clock_seconds() - p->started);
+    return limit && left > until_limit ? until_limit : left;
+}
+
+void progress_step(progress *p, long epoch, const step_sums *sums, double learning_rate)
+{
+    double now = clock_seconds(), done = (double)(sums->steps - p->steps_at_begin);
+    if (!log_is_live() || now - p->shown < interval || done < 1)
+        return;
+    p->shown = now;
+    const settings *s = p->settings;
+    double rate = done / (now - p->begun), steps = (double)sums->steps;
+    char eta[32];
+    log_live("epoch %ld/%ld  step %ld/%ld  %.0f images/s  %s left  loss %.5f (%s %.5f, %s %.5f)  "
+             "rate %.2g",
+             epoch, settings_int(s, "train.epochs"), sums->steps,
+             settings_int(s, "train.steps_per_epoch"),
+             rate * (double)settings_int(s, "train.batch"),
+             clock_text(seconds_left(p, epoch, sums->steps, rate), eta, sizeof eta),
+             (sums->loss[0] + sums->loss[1]) / steps, settings_text(s, "data.name_a"),
+             sums->loss[0] / steps, settings_text(s, "data.name_b"), sums->loss[1] / steps,
+             learning_rate);
+}
+
+void progress_epoch(const progress *p, const epoch_record *e, bool is_best)
+{
+    char validation[64] = "";
+    if (isfinite(e->val_loss[0]))
+        snprintf(validation, sizeof validation, "  val_loss %.6f", e->val_loss[0] + e->val_loss[1]);
+    log_info("epoch %ld/%ld  %ld steps  %.1f s  %.0f images/s  rate %.2g  loss %.6f%s%s", e->epoch,
+             settings_int(p->settings, "train.epochs"), e->steps, e->seconds, e->images_per_second,
+             e->learning_rate, e->loss[0] + e->loss[1], validation, is_best ? "  best" : "");
+}
