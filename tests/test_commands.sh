@@ -192,6 +192,48 @@ works "info --json" info "$model" --json
 check "info --json is JSON" json_holds "$scratch/out" '"layers"'
 works "selftest" selftest "$model"
 
+# ---- The other architecture ----
+
+transformer=$scratch/transformer.ini
+cat >"$transformer" <<END
+[model]
+architecture = unet-transformer
+filters = 2
+cbam_ratio = 2
+blocks = 1
+width = 6
+heads = 2
+key_size = 3
+ffn = 5
+dropout = 0.3
+[data]
+directory = tests/sample
+validation = 0
+[train]
+batch = 4
+steps_per_epoch = 3
+validation_steps = 0
+epochs = 2
+END
+
+works "train a transformer" train "$transformer" --run "$kept/transformer" --seed 5
+attending=$kept/transformer/model.safetensors
+works "train it again" train "$kept/transformer/config.ini" --run "$kept/transformer-again"
+check "same seed, same model, with dropout" cmp "$attending" "$kept/transformer-again/model.safetensors"
+works "evaluate a transformer" evaluate "$attending" --runs 1 --samples 10 --json
+check "and get its error" json_holds "$scratch/out" '"mse"' '"mnist"' '"fashion"'
+works "separate with a transformer" separate "$attending" "$kept/mixed" "$kept/by-transformer"
+check "into pictures" is_png_of_width "$kept/by-transformer/0003.fashion.png" 32
+works "info of a transformer" info "$attending"
+check "shows attention" printed '^bottleneck/block1/attention/heads +attention +4x4x4x6 '
+check "shows both decoders" printed '^decoder_b/stage3/cbam/pixels +scale_pixels +4x32x32x2 '
+works "info of its config" info configs/unet-transformer.ini
+check "its published size" printed '4,494,474.*4,492,170'
+check "and memory" printed '^training .*batch of 256'
+works "selftest of a transformer" selftest "$attending"
+refuses "a transformer's settings" 2 "model.cbam" "true, false" \
+    train "$transformer" --run "$kept/never" --set model.cbam=maybe
+
 # ---- Bad command lines and configs ----
 
 refuses "no command" 2 "no command" "--help"

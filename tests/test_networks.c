@@ -2,100 +2,12 @@
  * Whole networks: one training step beside PyTorch's (tests/fixtures), buffers shared or not, a few
  * pairs learned by heart, a model saved and loaded.
  */
-#include "base/error.h"
-#include "base/memory.h"
 #include "base/streams.h"
 #include "data/mixer.h"
 #include "models/model_file.h"
-#include "models/network.h"
-#include "scratch.h"
-#include "train/optimizer.h"
-#include <math.h>
-
-/* A network to train and one to infer, over the same parameters. */
-typedef struct bench {
-    settings *settings;
-    params *params;
-    network *train, *infer;
-    optimizer *optimizer;
-    cl_mem status; /* 0: no loss was bad */
-} bench;
-
-static device *opened;
-
-static void must(int result)
-{
-    if (result)
-        fail_msg("%s", error_message());
-}
-
-/* ---- The bench ---- */
-
-static bench bench_open(const char *const *overrides, size_t count, shape mixture,
-                        struct plan_options options)
-{
-    bench b = {0};
-    must(settings_load(&b.settings, NULL, overrides, count));
-    must(params_new(&b.params, opened));
-    must(network_new_custom(&b.train, b.params, b.settings, mixture, NETWORK_TRAIN, options));
-    must(network_new_custom(&b.infer, b.params, b.settings, mixture, NETWORK_INFER, options));
-    must(params_allocate(b.params, true));
-    must(network_prepare(b.train));
-    must(network_prepare(b.infer));
-    must(optimizer_new(&b.optimizer, b.params));
-    must(buffer_new(opened, sizeof(int), "status", &b.status));
-    must(buffer_fill(opened, b.status, 0, 0, sizeof(int)));
-    return b;
-}
-
-static void bench_close(bench *b)
-{
-    buffer_free(opened, &b->status);
-    optimizer_free(b->optimizer);
-    network_free(b->infer);
-    network_free(b->train);
-    params_free(b->params);
-    settings_free(b->settings);
-}
-
-static void write_tensor(const tensor *t, const float *values)
-{
-    must(buffer_write(opened, t->data, 0, values, shape_count(t->shape) * sizeof(float)));
-}
-
-static float *read_values(cl_mem buffer, size_t count)
-{
-    float *values = allocate(count, sizeof *values);
-    assert_non_null(values);
-    must(buffer_read(opened, buffer, 0, values, count * sizeof *values));
-    return values;
-}
-
-static float *read_tensor(const tensor *t)
-{
-    return read_values(t->data, shape_count(t->shape));
-}
-
-static float read_loss(const network *n)
-{
-    float losses[SOURCES];
-    for (int i = 0; i < SOURCES; i++)
-        must(buffer_read(opened, n->losses[i]->data, 0, &losses[i], sizeof losses[i]));
-    return losses[0] + losses[1];
-}
+#include "network_bench.h"
 
 /* ---- Beside PyTorch ---- */
-
-static const struct stored_tensor *stored(const safetensors *file, const char *group,
-                                          const char *name)
-{
-    char full[128];
-    snprintf(full, sizeof full, "%s%s", group, name);
-    const struct stored_tensor *found = safetensors_find(file, full);
-    if (!found)
-        fail_msg("the fixture has no tensor %s", full);
-    return found;
-}
 
 static float largest(const float *values, size_t count)
 {
@@ -172,51 +84,6 @@ static void compare_step(const params *p, const safetensors *file, double rate)
     }
 }
 
-/* The settings that the fixture's metadata names, as overrides: fixture's word, our key. */
-static const struct {
-    const char *word, *key;
-} fixture_keys[] = {
-    {"filters", "filters"},       {"modules", "modules"},  {"convolutions", "convolutions"},
-    {"activation", "activation"}, {"ratio", "cbam_ratio"}, {"width", "width"},
-    {"width", "key_size"},        {"heads", "heads"},      {"hidden", "ffn"},
-    {"blocks", "blocks"},         {"dropout", "dropout"},
-};
-
-static bench bench_of_fixture(const safetensors *file, struct plan_options options)
-{
-    enum { KEYS = sizeof fixture_keys / sizeof *fixture_keys };
-    char *overrides[KEYS + 1];
-    int count = 0;
-    bool transformer = safetensors_metadata(file, "heads");
-    overrides[count++] =
-        format_text("model.architecture=%s", transformer ? "unet-transformer" : "unet");
-    for (int i = 0; i < KEYS; i++) {
-        const char *value = safetensors_metadata(file, fixture_keys[i].word);
-        if (value)
-            overrides[count++] = format_text("model.%s=%s", fixture_keys[i].key, value);
-    }
-    const struct stored_tensor *x = stored(file, "", "x");
-    shape mixture = {(int)x->shape[0], (int)x->shape[1], (int)x->shape[2], (int)x->shape[3]};
-    bench b = bench_open((const char *const *)overrides, (size_t)count, mixture, options);
-    while (count)
-        free(overrides[--count]);
-    must(params_load(b.params, file, "fixture"));
-    write_tensor(b.infer->mixture, x->data);
-    write_tensor(b.train->mixture, x->data);
-    write_tensor(b.train->truths[0], stored(file, "", "a")->data);
-    write_tensor(b.train->truths[1], stored(file, "", "b")->data);
-    return b;
-}
-
-static safetensors *fixture_of(const char *name)
-{
-    char path[64];
-    safetensors *file;
-    snprintf(path, sizeof path, "tests/fixtures/unet_%s.safetensors", name);
-    must(safetensors_read(path, &file));
-    return file;
-}
-
 static void matches_pytorch(const char *name)
 {
     const double rate = 1e-3;
@@ -272,16 +139,6 @@ static void transformer_matches_pytorch(void **state)
 }
 
 /* ---- Sharing buffers changes nothing ---- */
-
-static void assert_same_bits(cl_mem left, cl_mem right, size_t count, const char *name)
-{
-    float *a = read_values(left, count), *b = read_values(right, count);
-    if (memcmp(a, b, count * sizeof *a))
-        fail_msg("%s differs between shared and separate buffers", name);
-    assert_true(isfinite(largest(a, count)));
-    free(a);
-    free(b);
-}
 
 static void shared_buffers_change_nothing(const char *name)
 {
@@ -351,11 +208,15 @@ static void show_pairs(const bench *b)
 
 static void train_steps(bench *b, int steps)
 {
-    for (int i = 0; i < steps; i++) {
-        must(plan_forward(b->train->plan));
-        must(plan_backward(b->train->plan));
-        must(optimizer_step(b->optimizer, 5e-3, b->status));
-    }
+    for (int i = 0; i < steps; i++)
+        train_step(b, 5e-3);
+}
+
+static float total_loss(const bench *b)
+{
+    float losses[SOURCES];
+    read_losses(b->train, losses);
+    return losses[0] + losses[1];
 }
 
 static void eight_pairs_are_learned_by_heart(void **state)
@@ -364,9 +225,9 @@ static void eight_pairs_are_learned_by_heart(void **state)
     bench b = small_bench(8);
     show_pairs(&b);
     train_steps(&b, 1);
-    float first = read_loss(b.train);
+    float first = total_loss(&b);
     train_steps(&b, 200);
-    float last = read_loss(b.train);
+    float last = total_loss(&b);
     if (!(last * 10 <= first))
         fail_msg("the loss went from %g only to %g", first, last);
     bench_close(&b);
@@ -443,34 +304,6 @@ static void published_sizes_are_counted_as_keras_does(void **state)
     }
 }
 
-/* ---- Both kernel families ---- */
-
-static int open_family(enum kernel_family family)
-{
-    if (device_open(&opened, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family)) {
-        print_error("%s\n", error_message());
-        return -1;
-    }
-    return 0;
-}
-
-static int open_vector(void **state)
-{
-    return scratch_make(state) || open_family(KERNELS_VECTOR) ? -1 : 0;
-}
-
-static int open_tiled(void **state)
-{
-    return scratch_make(state) || open_family(KERNELS_TILED) ? -1 : 0;
-}
-
-static int close_device(void **state)
-{
-    device_close(opened);
-    opened = NULL;
-    return scratch_remove(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,8 +321,9 @@ int main(void)
     /* 200 steps: once, with the kernels that are quick on a CPU */
     const struct CMUnitTest learning[] = {cmocka_unit_test(eight_pairs_are_learned_by_heart)};
     int failed =
-        cmocka_run_group_tests_name("U-Net, vector kernels", tests, open_vector, close_device);
-    failed += cmocka_run_group_tests_name("U-Net, tiled kernels", tests, open_tiled, close_device);
+        cmocka_run_group_tests_name("networks, vector kernels", tests, open_vector, close_device);
+    failed +=
+        cmocka_run_group_tests_name("networks, tiled kernels", tests, open_tiled, close_device);
     return failed +
-           cmocka_run_group_tests_name("U-Net, learning", learning, open_vector, close_device);
+           cmocka_run_group_tests_name("networks, learning", learning, open_vector, close_device);
 }

@@ -1,0 +1,198 @@
+/*
+ * A bench for whole networks, shared by the test programs: a network to train and one to infer over
+ * the same parameters, on the device that setup opened, filled by hand or from a file of
+ * tests/fixtures. Use open_vector or open_tiled and close_device as cmocka's group setup and
+ * teardown; they make the scratch directory too.
+ */
+#ifndef TESTS_NETWORK_BENCH_H
+#define TESTS_NETWORK_BENCH_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "models/network.h"
+#include "scratch.h"
+#include "train/optimizer.h"
+#include <math.h>
+
+/* A network to train and one to infer, over the same parameters. */
+typedef struct bench {
+    settings *settings;
+    params *params;
+    network *train, *infer;
+    optimizer *optimizer;
+    cl_mem status; /* 0: no loss was bad */
+} bench;
+
+static device *opened;
+
+static inline void must(int result)
+{
+    if (result)
+        fail_msg("%s", error_message());
+}
+
+/* ---- The bench ---- */
+
+static inline bench bench_open(const char *const *overrides, size_t count, shape mixture,
+                               struct plan_options options)
+{
+    bench b = {0};
+    must(settings_load(&b.settings, NULL, overrides, count));
+    must(params_new(&b.params, opened));
+    must(network_new_custom(&b.train, b.params, b.settings, mixture, NETWORK_TRAIN, options));
+    must(network_new_custom(&b.infer, b.params, b.settings, mixture, NETWORK_INFER, options));
+    must(params_allocate(b.params, true));
+    must(network_prepare(b.train));
+    must(network_prepare(b.infer));
+    must(optimizer_new(&b.optimizer, b.params));
+    must(buffer_new(opened, sizeof(int), "status", &b.status));
+    must(buffer_fill(opened, b.status, 0, 0, sizeof(int)));
+    return b;
+}
+
+static inline void bench_close(bench *b)
+{
+    buffer_free(opened, &b->status);
+    optimizer_free(b->optimizer);
+    network_free(b->infer);
+    network_free(b->train);
+    params_free(b->params);
+    settings_free(b->settings);
+}
+
+static inline void write_tensor(const tensor *t, const float *values)
+{
+    must(buffer_write(opened, t->data, 0, values, shape_count(t->shape) * sizeof(float)));
+}
+
+static inline float *read_values(cl_mem buffer, size_t count)
+{
+    float *values = allocate(count, sizeof *values);
+    assert_non_null(values);
+    must(buffer_read(opened, buffer, 0, values, count * sizeof *values));
+    return values;
+}
+
+static inline float *read_tensor(const tensor *t)
+{
+    return read_values(t->data, shape_count(t->shape));
+}
+
+static inline void read_losses(const network *n, float losses[SOURCES])
+{
+    for (int i = 0; i < SOURCES; i++)
+        must(buffer_read(opened, n->losses[i]->data, 0, &losses[i], sizeof losses[i]));
+}
+
+static inline void train_step(bench *b, double rate)
+{
+    must(plan_forward(b->train->plan));
+    must(plan_backward(b->train->plan));
+    must(optimizer_step(b->optimizer, rate, b->status));
+}
+
+static inline void assert_finite(const float *values, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            fail_msg("%s[%zu] is %g", name, i, values[i]);
+}
+
+/* Also that they are finite. */
+static inline void assert_same_bits(cl_mem left, cl_mem right, size_t count, const char *name)
+{
+    float *a = read_values(left, count), *b = read_values(right, count);
+    assert_finite(a, count, name);
+    if (memcmp(a, b, count * sizeof *a))
+        fail_msg("%s differs, where every bit should be the same", name);
+    free(a);
+    free(b);
+}
+
+/* ---- Fixtures ---- */
+
+static inline const struct stored_tensor *stored(const safetensors *file, const char *group,
+                                                 const char *name)
+{
+    char full[128];
+    snprintf(full, sizeof full, "%s%s", group, name);
+    const struct stored_tensor *found = safetensors_find(file, full);
+    if (!found)
+        fail_msg("the fixture has no tensor %s", full);
+    return found;
+}
+
+/* The settings that the fixture's metadata names, as overrides: fixture's word, our key. */
+static const struct {
+    const char *word, *key;
+} fixture_keys[] = {
+    {"filters", "filters"},       {"modules", "modules"},  {"convolutions", "convolutions"},
+    {"activation", "activation"}, {"ratio", "cbam_ratio"}, {"width", "width"},
+    {"width", "key_size"},        {"heads", "heads"},      {"hidden", "ffn"},
+    {"blocks", "blocks"},         {"dropout", "dropout"},
+};
+
+static inline bench bench_of_fixture(const safetensors *file, struct plan_options options)
+{
+    enum { KEYS = sizeof fixture_keys / sizeof *fixture_keys };
+    char *overrides[KEYS + 1];
+    int count = 0;
+    bool transformer = safetensors_metadata(file, "heads");
+    overrides[count++] =
+        format_text("model.architecture=%s", transformer ? "unet-transformer" : "unet");
+    for (int i = 0; i < KEYS; i++) {
+        const char *value = safetensors_metadata(file, fixture_keys[i].word);
+        if (value)
+            overrides[count++] = format_text("model.%s=%s", fixture_keys[i].key, value);
+    }
+    const struct stored_tensor *x = stored(file, "", "x");
+    shape mixture = {(int)x->shape[0], (int)x->shape[1], (int)x->shape[2], (int)x->shape[3]};
+    bench b = bench_open((const char *const *)overrides, (size_t)count, mixture, options);
+    while (count)
+        free(overrides[--count]);
+    must(params_load(b.params, file, "fixture"));
+    write_tensor(b.infer->mixture, x->data);
+    write_tensor(b.train->mixture, x->data);
+    write_tensor(b.train->truths[0], stored(file, "", "a")->data);
+    write_tensor(b.train->truths[1], stored(file, "", "b")->data);
+    return b;
+}
+
+static inline safetensors *fixture_of(const char *name)
+{
+    char path[64];
+    safetensors *file;
+    snprintf(path, sizeof path, "tests/fixtures/unet_%s.safetensors", name);
+    must(safetensors_read(path, &file));
+    return file;
+}
+
+/* ---- Both kernel families ---- */
+
+static inline int open_family(enum kernel_family family)
+{
+    if (device_open(&opened, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family)) {
+        print_error("%s\n", error_message());
+        return -1;
+    }
+    return 0;
+}
+
+static inline int open_vector(void **state)
+{
+    return scratch_make(state) || open_family(KERNELS_VECTOR) ? -1 : 0;
+}
+
+static inline int open_tiled(void **state)
+{
+    return scratch_make(state) || open_family(KERNELS_TILED) ? -1 : 0;
+}
+
+static inline int close_device(void **state)
+{
+    device_close(opened);
+    opened = NULL;
+    return scratch_remove(state);
+}
+
+#endif
