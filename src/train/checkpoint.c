@@ -75,6 +75,8 @@ static int parse_state(const char *text, const char *path, long *step, train_sta
         s->stopping.wait = (long)numbers[8];
     }
     json_decref(root);
+    broken = broken || *step < 0 || s->epoch < 1 || s->first_step < 0 || s->first_step > *step ||
+             s->sums.steps < 0 || s->history < 0;
     return broken ? fail(STATUS_DATA, "%s: the state in it cannot be understood", path) : 0;
 }
 
@@ -153,7 +155,7 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
     part parts[PARTS_MAX];
     int count = list_parts(t, parts);
     train_state read = {0};
-    long step;
+    long step = 0;
     const char *format = safetensors_metadata(file, "format");
     const char *text = safetensors_metadata(file, "state");
     if (!format || strcmp(format, format_name) || !text)
