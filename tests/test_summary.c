@@ -350,6 +350,12 @@ static void transformer_configs_have_the_published_recipe(void **state)
         assert_int_equal(settings_int(s, "train.steps_per_epoch"), 1000);
         assert_int_equal(settings_int(s, "train.epochs"), 80);
         assert_true(settings_real(s, "train.learning_rate") == 1e-3);
+        assert_string_equal(settings_text(s, "train.monitor"), "loss");
+        assert_string_equal(settings_text(s, "train.schedule"), "plateau");
+        assert_true(settings_real(s, "train.rate_factor") == 0.5);
+        assert_true(settings_real(s, "train.rate_min") == 1e-6);
+        assert_int_equal(settings_int(s, "train.plateau_patience"), 5);
+        assert_int_equal(settings_int(s, "train.stop_patience"), 5);
         assert_true(settings_real(s, "model.dropout") == 0.1);
         assert_true(settings_real(s, "data.validation") == 0);
         settings_free(s);
