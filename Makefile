@@ -3,6 +3,7 @@
 #   make            build/unblend and build/libunblend.a
 #   make demo       train a small U-Net in front of you, separate images, draw build/demo/panel.png
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole
+#   make test-soak  200 trainings killed
 #   make bench      beside PyTorch          make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
 #   make install    under PREFIX            make clean    removes what was built, keeps build/data
@@ -27,7 +28,7 @@ TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*
 TOOLS    := $(sort $(wildcard tools/*.c))
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch]) $(TOOLS))
 
-.PHONY: all setup demo test data bench asan valgrind check format install clean distclean
+.PHONY: all setup demo test test-soak data bench asan valgrind check format install clean distclean
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM)
@@ -71,6 +72,9 @@ demo: all $(BUILD)/tools/panel
 test: all $(TESTS)
 	tools/run-tests $(BUILD) $(TESTS)
 
+test-soak: all
+	BUILD=$(BUILD) tools/kill-test 200
+
 bench: $(BUILD)/tools/bench_unblend
 	tools/setup bench
 	tools/bench
@@ -89,7 +93,7 @@ check: setup
 	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
 	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
 	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
-	shellcheck tools/setup tools/demo tools/run-tests tools/run-valgrind tools/get-data tools/make-sample tests/*.sh .ci/run
+	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/get-data tools/make-sample tests/*.sh .ci/run
 
 format:
 	clang-format -i $(C_FILES)

@@ -3,82 +3,12 @@
 # prints when all is well; exit code and message when something is not, and that nothing which stood
 # before is changed then.
 set -uo pipefail
-cd "$(dirname "$0")/.." || exit 1
-
-unblend=$(realpath "${BUILD:-build}")/unblend
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/unblend-test-XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
-kept=$scratch/kept # what the good calls make and the bad ones must not touch
-bad=$scratch/bad   # broken input
-mkdir "$kept" "$bad"
-unset UNBLEND_PLATFORM UNBLEND_DEVICE UNBLEND_DATA
-passed=0 failed=0
-
-# ---- Checking ----
-
-report() {
-    if [ "$1" = ok ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        sed 's/^/  | /' "$scratch/out" "$scratch/err"
-    fi
-    echo "$1: $2"
-}
-
-# check NAME COMMAND...: the command succeeds
-check() {
-    if "${@:2}"; then report ok "$1"; else report FAILED "$1"; fi
-}
-
-# run ARGUMENTS...: unblend, its output in $scratch/out and err, its exit code in $status
-run() {
-    status=0
-    "$unblend" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || status=$?
-}
-
-works() {
-    local name=$1
-    shift
-    run "$@"
-    check "$name" [ "$status" -eq 0 ]
-}
-
-fingerprint() { (cd "$kept" && find . | sort && find . -type f -exec sha256sum {} + | sort); }
-
-# refuses NAME CODE TEXT TEXT ARGUMENTS...: exits with the code, the message holds both texts, and
-# nothing in $kept is different afterwards
-refuses() {
-    local name=$1 code=$2 first=$3 second=$4 before
-    shift 4
-    before=$(fingerprint)
-    run "$@"
-    if [ "$status" -ne "$code" ]; then
-        report FAILED "$name: exit code $status instead of $code"
-    elif ! grep -qF -- "$first" "$scratch/err" || ! grep -qF -- "$second" "$scratch/err"; then
-        report FAILED "$name: the message should hold \"$first\" and \"$second\""
-    elif [ "$(fingerprint)" != "$before" ]; then
-        report FAILED "$name: files have changed"
-    else
-        report ok "$name"
-    fi
-}
-
-printed() { grep -qE -- "$1" "$scratch/out"; }
+# shellcheck source=tests/cases.sh
+. "$(dirname "$0")/cases.sh"
 
 # A PNG's width is in the four bytes from the 16th on.
 png_width() { od -An -tu1 -j19 -N1 "$1" | tr -d ' '; }
 is_png_of_width() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ] && [ "$(png_width "$1")" = "$2" ]; }
-
-# Its braces and brackets pair up, and it holds every text. (No JSON program need be installed.)
-json_holds() {
-    local file=$1 text
-    shift
-    [ "$(tr -dc '{[' <"$file" | wc -c)" -eq "$(tr -dc '}]' <"$file" | wc -c)" ] || return 1
-    for text in "$@"; do
-        grep -qF -- "$text" "$file" || return 1
-    done
-}
 
 # ---- Without a driver ----
 
@@ -324,5 +254,4 @@ if [ -w /dev/full ]; then
     check "a full disk is no success" [ "$status" -eq 1 ]
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

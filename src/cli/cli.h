@@ -37,6 +37,7 @@ void help_command(const command *c, FILE *out);
 
 int command_devices(const options *given);
 int command_train(const options *given);
+int command_search(const options *given);
 int command_separate(const options *given);
 int command_evaluate(const options *given);
 int command_mix(const options *given);

@@ -59,6 +59,20 @@ static const row table[] = {
      .field = FIELD(data),
      .value = "DIR",
      .help = "directory that holds the data sets"},
+    {.name = "trials",
+     .flag = OPTION_TRIALS,
+     .kind = WHOLE,
+     .field = FIELD(trials),
+     .value = "N",
+     .initial = -1,
+     .low = 1,
+     .high = TRIALS_LIMIT,
+     .help = "trials at most (default: the space's search.trials)"},
+    {.name = "train-best",
+     .flag = OPTION_TRAIN_BEST,
+     .kind = SWITCH,
+     .field = FIELD(train_best),
+     .help = "then train the best trial's config"},
     {.name = "count",
      .flag = OPTION_COUNT,
      .kind = WHOLE,
@@ -365,6 +379,18 @@ int options_model(const options *given, const char *path, model_file *out)
         return -1;
     int result = model_open(path, (const char *const *)over.texts, over.count, out);
     free_overrides(&over);
+    return result;
+}
+
+int options_space(const options *given, const char *path, space **out)
+{
+    overrides over;
+    if (list_overrides(given, &over))
+        return -1;
+    int result = space_load(out, path, (const char *const *)over.texts, over.count);
+    free_overrides(&over);
+    if (!result && given->trials > 0)
+        (*out)->trials = given->trials;
     return result;
 }
 

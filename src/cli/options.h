@@ -11,6 +11,7 @@
 
 #include "config/settings.h"
 #include "models/model_file.h"
+#include "search/space.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -31,15 +32,17 @@ enum option_flag {
     OPTION_DATA = 1 << 11,
     OPTION_JSON = 1 << 12,
     OPTION_RESUME = 1 << 13,
+    OPTION_TRIALS = 1 << 14,
+    OPTION_TRAIN_BEST = 1 << 15,
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
 
 /* Texts and arguments point into argv. */
 typedef struct options {
     bool help, quiet, verbose;
-    bool force, strict, json;
+    bool force, strict, json, train_best;
     const char *platform, *device, *run, *resume, *data; /* NULL: not given */
-    long seed;                                           /* -1: not given */
+    long seed, trials;                                   /* -1: not given */
     long batch, runs, samples, count;                    /* the default where not given */
     const char **sets;                                   /* the "section.key=value" of each --set */
     size_t set_count;
@@ -63,6 +66,9 @@ int options_settings(const options *given, const char *path, settings **out);
 
 /* A model file, what was given standing over its own settings. */
 int options_model(const options *given, const char *path, model_file *out);
+
+/* The space of a search, what was given standing over its base. */
+int options_space(const options *given, const char *path, space **out);
 
 /* The help lines of the common options and of those that `accepted` has. */
 void options_print(unsigned accepted, FILE *out);

@@ -92,14 +92,20 @@ static int check_together(const settings *s, const char *origin)
     return 0;
 }
 
-static int apply_all(settings *s, const char *text, size_t length, const char *origin,
-                     const char *const *overrides, size_t count)
+static int apply_overrides(settings *s, const char *const *overrides, size_t count)
 {
-    if (apply_defaults(s) || (length && apply_ini(s, text, length, origin)) || apply_environment(s))
-        return -1;
     for (size_t i = 0; i < count; i++)
         if (apply_override(s, overrides[i]))
             return -1;
+    return 0;
+}
+
+static int apply_all(settings *s, const char *text, size_t length, const char *origin,
+                     const char *const *overrides, size_t count)
+{
+    if (apply_defaults(s) || (length && apply_ini(s, text, length, origin)) ||
+        apply_environment(s) || apply_overrides(s, overrides, count))
+        return -1;
     return check_together(s, origin);
 }
 
@@ -117,15 +123,26 @@ static void leave_plain_locale(locale_t before)
         freelocale(uselocale(before));
 }
 
-static int build(settings **out, const char *text, size_t length, const char *origin,
-                 const char *const *overrides, size_t count)
+static settings *new_settings(void)
 {
     settings *s = allocate(1, sizeof *s);
     if (!s)
-        return -1;
+        return NULL;
     s->values = allocate(key_count, sizeof *s->values);
+    if (s->values)
+        return s;
+    settings_free(s);
+    return NULL;
+}
+
+static int build(settings **out, const char *text, size_t length, const char *origin,
+                 const char *const *overrides, size_t count)
+{
+    settings *s = new_settings();
+    if (!s)
+        return -1;
     locale_t before = enter_plain_locale();
-    int result = s->values ? apply_all(s, text, length, origin, overrides, count) : -1;
+    int result = apply_all(s, text, length, origin, overrides, count);
     leave_plain_locale(before);
     if (result) {
         settings_free(s);
@@ -152,6 +169,38 @@ int settings_load(settings **out, const char *path, const char *const *overrides
     int result = build(out, (const char *)bytes, length, path, overrides, count);
     free(bytes);
     return result;
+}
+
+static int copy_values(settings *to, const settings *from)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        const char *text = from->values[i].text;
+        to->values[i] = from->values[i];
+        to->values[i].text = text ? copy_text(text) : NULL;
+        if (text && !to->values[i].text)
+            return -1;
+    }
+    return 0;
+}
+
+int settings_derive(settings **out, const settings *base, const char *const *overrides,
+                    size_t count)
+{
+    settings *s = new_settings();
+    if (!s)
+        return -1;
+    locale_t before = enter_plain_locale();
+    int result = copy_values(s, base) || apply_overrides(s, overrides, count) ||
+                         check_together(s, "the derived settings")
+                     ? -1
+                     : 0;
+    leave_plain_locale(before);
+    if (result) {
+        settings_free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
 }
 
 void settings_free(settings *s)

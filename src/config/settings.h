@@ -25,6 +25,10 @@ int settings_load(settings **out, const char *path, const char *const *overrides
 /* The same from text in memory, e.g. a model's metadata; origin stands for the path in messages. */
 int settings_parse(settings **out, const char *text, const char *origin,
                    const char *const *overrides, size_t count);
+
+/* A copy of base under overrides; neither files nor the environment are looked at again. */
+int settings_derive(settings **out, const settings *base, const char *const *overrides,
+                    size_t count);
 void settings_free(settings *s);
 
 /* Values of declared keys, "section.key". Asking for an undeclared key, or by the wrong type, is a

@@ -149,6 +149,20 @@ int checkpoint_write(const char *run, const stepper *t, const train_state *state
     return result;
 }
 
+/* A tensor too many is one of another network, or of settings that need more. */
+static int check_count(const safetensors *file, const char *path, const params *p, int parts)
+{
+    size_t needed = p->count;
+    for (size_t i = 0; i < p->count; i++)
+        needed += p->items[i]->trainable ? (size_t)parts : 0;
+    return safetensors_count(file) == needed
+               ? 0
+               : fail(STATUS_DATA,
+                      "%s: holds %zu tensors, but these settings need %zu; resume with the "
+                      "settings it was trained with",
+                      path, safetensors_count(file), needed);
+}
+
 static int load(const safetensors *file, const char *path, stepper *t, train_state *state)
 {
     params *p = t->network->params;
@@ -165,7 +179,7 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
     for (int i = 0; i < count; i++)
         if (params_check(p, parts[i].prefix, true, file, path))
             return -1;
-    if (params_import(p, p->values, "", false, file))
+    if (check_count(file, path, p, count) || params_import(p, p->values, "", false, file))
         return -1;
     for (int i = 0; i < count; i++)
         if (params_import(p, parts[i].buffer, parts[i].prefix, true, file))

@@ -1,0 +1,107 @@
+/* unblend search SPACE.ini, or --resume RUN: trains the trials of a space and leaves their record
+ * and the winner's config in the run directory. */
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "check/network_check.h"
+#include "cli/cli.h"
+#include "models/open_device.h"
+#include "search/search.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is searched: a space into a new run directory, or an old run's own space again. */
+typedef struct job {
+    char *space, *run;
+    bool resume;
+} job;
+
+/* runs/NAME for a space called NAME.ini */
+static char *default_run(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    int length = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
+    return format_text("runs/%.*s", length, name);
+}
+
+static int choose_job(const options *given, job *j)
+{
+    *j = (job){.resume = given->resume};
+    if (given->resume && (given->argument_count || given->run || given->force || given->set_count ||
+                          given->seed >= 0))
+        return fail(STATUS_USAGE,
+                    "search: --resume RUN takes the run's own space; SPACE, --run, --set, --seed "
+                    "and --force do not go with it (see `unblend search --help`)");
+    if (!given->resume && !given->argument_count)
+        return fail(STATUS_USAGE,
+                    "search: SPACE or --resume RUN is missing (see `unblend search --help`)");
+    if (given->resume) {
+        j->run = copy_text(given->resume);
+        j->space = path_join(given->resume, "search.ini");
+    } else {
+        j->space = copy_text(given->arguments[0]);
+        j->run = given->run ? copy_text(given->run) : default_run(given->arguments[0]);
+    }
+    return j->run && j->space ? 0 : -1;
+}
+
+/* Also with --force no search goes into another's directory: it would take the trials there for its
+ * own. */
+static int check_run_directory(const job *j, bool force)
+{
+    char *space = path_join(j->run, "search.ini");
+    bool searched = space && file_exists(space);
+    free(space);
+    if (!space)
+        return -1;
+    if (j->resume && !directory_exists(j->run))
+        return fail(STATUS_USAGE, "%s: there is no such run to resume", j->run);
+    if (j->resume || !directory_exists(j->run) || directory_is_empty(j->run))
+        return 0;
+    if (searched || !force)
+        return fail(STATUS_USAGE,
+                    "%s is not empty; --resume %s goes on with a search, or choose another --run%s",
+                    j->run, j->run, searched ? "" : "; --force uses it all the same");
+    return 0;
+}
+
+static int write_space(const space *s, const char *run)
+{
+    char *path = path_join(run, "search.ini"), *text = space_ini(s);
+    int result = path && text ? file_write_atomic(path, text, strlen(text)) : -1;
+    free(path);
+    free(text);
+    return result;
+}
+
+static int search(device *d, const space *s, const job *j, bool train_best)
+{
+    if ((settings_flag(s->base, "device.selftest") && network_check_quick(d, s->base)) ||
+        directory_make(j->run) || write_space(s, j->run))
+        return -1;
+    log_info("seed %ld, at most %ld trials, run directory %s", settings_int(s->base, "train.seed"),
+             s->trials, j->run);
+    if (search_run(d, s, j->run) || (train_best && search_train_best(d, j->run)))
+        return -1;
+    printf("%s/%s\n", j->run, train_best ? "best/model.safetensors" : "best.ini");
+    return 0;
+}
+
+int command_search(const options *given)
+{
+    space *s = NULL;
+    device *d = NULL;
+    job j;
+    int result = -1;
+    if (!choose_job(given, &j) && !check_run_directory(&j, given->force) &&
+        !options_space(given, j.space, &s) && !open_device(&d, s->base))
+        result = search(d, s, &j, given->train_best);
+    device_close(d);
+    space_free(s);
+    free(j.space);
+    free(j.run);
+    return result;
+}

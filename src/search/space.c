@@ -1,0 +1,198 @@
+#include "search/space.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "search/space_reader.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_LIMIT = 1 << 20 };
+
+/* ---- Making ---- */
+
+static const dimension *find_dimension(const space *s, const key *k)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->dimensions[i].written.key == k)
+            return &s->dimensions[i];
+    return NULL;
+}
+
+static int check_final(const space *s, const char *origin)
+{
+    for (size_t i = 0; i < s->final_count; i++) {
+        const dimension *searched = find_dimension(s, s->final[i].key);
+        if (searched)
+            return fail(STATUS_USAGE,
+                        "%s:%d: %s is what is searched for (line %d); [final] cannot set it",
+                        origin, s->final[i].line, s->final[i].key->name, searched->written.line);
+    }
+    return 0;
+}
+
+/* Whether any trial could have the cosine schedule. */
+static bool cosine_is_possible(const space *s)
+{
+    const dimension *d = find_dimension(s, key_find("train.schedule"));
+    for (size_t i = 0; d && i < d->count; i++)
+        if (!strcmp(d->choices[i].text, "cosine"))
+            return true;
+    return !d && !strcmp(settings_text(s->base, "train.schedule"), "cosine");
+}
+
+/* A trial that goes on is trained as if there had been no break: true of all that does not look at
+ * train.epochs or the clock. */
+static int check_halving(const space *s, const char *origin)
+{
+    long epochs = settings_int(s->base, "train.epochs");
+    const dimension *searched = find_dimension(s, key_find("train.epochs"));
+    if (searched)
+        return fail(STATUS_USAGE, "%s:%d: halving decides about train.epochs; do not search it",
+                    origin, searched->written.line);
+    if (cosine_is_possible(s))
+        return fail(STATUS_USAGE,
+                    "%s: train.schedule = cosine depends on train.epochs, which grows with "
+                    "halving; take constant, step or plateau, or strategy = random",
+                    origin);
+    if (settings_int(s->base, "train.time_limit") ||
+        find_dimension(s, key_find("train.time_limit")))
+        return fail(STATUS_USAGE,
+                    "%s: halving compares trials after as many epochs; remove train.time_limit",
+                    origin);
+    if (s->min_epochs * s->eta > epochs)
+        return fail(STATUS_USAGE,
+                    "%s: search.min_epochs times search.eta is %ld, more than train.epochs = %ld: "
+                    "nothing would be halved",
+                    origin, s->min_epochs * s->eta, epochs);
+    return 0;
+}
+
+static int check(const space *s, const char *origin)
+{
+    if (!s->count)
+        return fail(STATUS_USAGE,
+                    "%s: nothing to search; a section [space] with lines such as model.filters = "
+                    "32 | 64 | 128 is missing",
+                    origin);
+    if (check_final(s, origin))
+        return -1;
+    return s->strategy == STRATEGY_HALVING ? check_halving(s, origin) : 0;
+}
+
+int space_parse(space **out, char *text, const char *origin, const char *const *overrides,
+                size_t count)
+{
+    space *s = allocate(1, sizeof *s);
+    if (!s)
+        return -1;
+    *s = (space){.trials = 50, .eta = 3, .min_epochs = 1};
+    if (space_read_sections(s, text, origin) ||
+        settings_parse(&s->base, text, origin, overrides, count) || check(s, origin)) {
+        space_free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+int space_load(space **out, const char *path, const char *const *overrides, size_t count)
+{
+    unsigned char *bytes;
+    size_t length;
+    if (file_read(path, FILE_LIMIT, STATUS_USAGE, &bytes, &length))
+        return -1;
+    const unsigned char *zero = memchr(bytes, 0, length);
+    int result = zero ? fail(STATUS_USAGE, "%s: byte 0x00 at offset %zu is not text", path,
+                             (size_t)(zero - bytes))
+                      : space_parse(out, (char *)bytes, path, overrides, count);
+    free(bytes);
+    return result;
+}
+
+static void release_dimension(dimension *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        free(d->choices[i].text);
+        free(d->choices[i].value.text);
+    }
+    free(d->choices);
+    free(d->written.text);
+}
+
+void space_free(space *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->count; i++)
+        release_dimension(&s->dimensions[i]);
+    for (size_t i = 0; i < s->final_count; i++)
+        free(s->final[i].text);
+    free(s->dimensions);
+    free(s->final);
+    settings_free(s->base);
+    free(s);
+}
+
+/* ---- Writing ---- */
+
+static void write_sections(const space *s, FILE *out)
+{
+    fprintf(out, "\n[search]\nstrategy = %s\ntrials = %ld\neta = %ld\nmin_epochs = %ld\n",
+            s->strategy == STRATEGY_HALVING ? "halving" : "random", s->trials, s->eta,
+            s->min_epochs);
+    fputs("\n[space]\n", out);
+    for (size_t i = 0; i < s->count; i++)
+        fprintf(out, "%s = %s\n", s->dimensions[i].written.key->name,
+                s->dimensions[i].written.text);
+    fputs("\n[final]\n", out);
+    for (size_t i = 0; i < s->final_count; i++)
+        fprintf(out, "%s = %s\n", s->final[i].key->name, s->final[i].text);
+}
+
+char *space_ini(const space *s)
+{
+    char *base = settings_ini(s->base), *text = NULL;
+    size_t length;
+    FILE *out = base ? open_memstream(&text, &length) : NULL;
+    bool broken = !out;
+    if (out) {
+        fputs(base, out);
+        write_sections(s, out);
+        broken = ferror(out);
+        broken = fclose(out) || broken;
+    }
+    free(base);
+    if (!broken)
+        return text;
+    free(text);
+    fail(STATUS_MEMORY, "out of memory: the space as text");
+    return NULL;
+}
+
+/* ---- Settings of a trial ---- */
+
+static int add_override(char **overrides, size_t *count, const key *k, const char *text)
+{
+    overrides[*count] = format_text("%s=%s", k->name, text);
+    return overrides[(*count)++] ? 0 : -1;
+}
+
+int space_settings(const space *s, char *const *values, const assignment *more, size_t more_count,
+                   settings **out)
+{
+    char **overrides = allocate(s->count + more_count, sizeof *overrides);
+    size_t count = 0;
+    int result = overrides ? 0 : -1;
+    for (size_t i = 0; i < s->count && !result; i++)
+        result = add_override(overrides, &count, s->dimensions[i].written.key, values[i]);
+    for (size_t i = 0; i < more_count && !result; i++)
+        result = add_override(overrides, &count, more[i].key, more[i].text);
+    if (!result)
+        result = settings_derive(out, s->base, (const char *const *)overrides, count);
+    for (size_t i = 0; i < count; i++)
+        free(overrides[i]);
+    free(overrides);
+    return result;
+}

@@ -1,0 +1,389 @@
+/* What a search is made of: spaces, the points drawn from them, the arithmetic of halving, and the
+ * record of trials. Needs no device; tests/test_search_run.c does. */
+#include "search/rungs.h"
+#include "search_spaces.h"
+#include <math.h>
+
+/* ---- Spaces ---- */
+
+static void bad_spaces_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *where, *what;
+    } bad[] = {
+        {"", "s.ini", "nothing to search"},
+        {"[model]\nfilters = 8\n[space]\n", "s.ini", "nothing to search"},
+        {"[model]\nfliters = 8\n[space]\n", "s.ini:2", "did you mean model.filters"},
+        {"[spaec]\nmodel.filters = 8\n", "s.ini:1", "unknown section [spaec]"},
+        {"[space] ; mine\nmodel.filters = 8\n", "s.ini:1", "alone on its line"},
+        {"[space]\n\nfilters = 8 | 16\n", "s.ini:3", "did you mean model.filters"},
+        {"[space]\nmodel.filters\n", "s.ini:2", "expected [section], key = value"},
+        {"[space]\n= 3\n", "s.ini:2", "expected [section], key = value"},
+        {"[space]\nmodel.filters = 8 | many\n", "s.ini:2", "many: not a whole number"},
+        {"[space]\nmodel.filters = 8 | 4096\n", "s.ini:2", "allowed: 1 to 1024"},
+        {"[space]\nmodel.filters = 8 | 08\n", "s.ini:2", "lists 08 twice"},
+        {"[space]\nmodel.filters = 8 |\n", "s.ini:2", "(nothing)"},
+        {"[space]\nmodel.filters = 8\n\nModel.Filters = 9\n", "s.ini:4", "first on line 2"},
+        {"[space]\nmodel.activation = relu | rleu\n", "s.ini:2", "did you mean relu"},
+        {"[space]\nmodel.activation = relu .. tanh\n", "s.ini:2", "no such choice"},
+        {"[space]\ntrain.learning_rate = 1e-2 .. 1e-4\n", "s.ini:2", "lower end"},
+        {"[space]\ntrain.learning_rate = 1e-4 .. 20\n", "s.ini:2", "out of range"},
+        {"[space]\ntrain.learning_rate = 1e-4 .. 1e-2 lgo\n", "s.ini:2", "neither log nor linear"},
+        {"[space]\ntrain.learning_rate = 1e-4 ..\n", "s.ini:2", "(nothing)"},
+        {"[space]\ntrain.clip_norm = 0 .. 1 log\n", "s.ini:2", "above 0"},
+        {"[space]\ntrain.batch = 1.5 .. 8\n", "s.ini:2", "not a whole number"},
+        {"[search]\ntrails = 5\n", "s.ini:2", "did you mean trials"},
+        {"[search]\ntrials = 0\n", "s.ini:2", "search.trials"},
+        {"[search]\nstrategy = grid\n", "s.ini:2", "random, halving"},
+        {"[search]\ntrials = 5\ntrials = 6\n", "s.ini:3", "first on line 2"},
+        {"[space]\nmodel.filters = 8\n[final]\ntrain.epoch = 9\n", "s.ini:4", "train.epochs"},
+        {"[space]\nmodel.filters = 8\n[final]\nmodel.filters = 9\n", "s.ini:4", "searched for"},
+        {"[search]\nstrategy=halving\n[space]\ntrain.epochs = 3|9\n", "s.ini:4", "train.epochs"},
+        {"[search]\nstrategy=halving\n[space]\ntrain.schedule = step|cosine\n", "s.ini", "cosine"},
+        {"[train]\ntime_limit=9\n[search]\nstrategy=halving\n[space]\ntrain.batch = 4\n", "s.ini",
+         "time_limit"},
+        {"[train]\nepochs=2\n[search]\nstrategy=halving\n[space]\ntrain.batch = 4\n", "s.ini",
+         "nothing would be halved"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        space *s = NULL;
+        if (!parse(&s, bad[i].text))
+            fail_msg("this should be refused: %s", bad[i].text);
+        assert_error(STATUS_USAGE, bad[i].where, bad[i].what);
+        assert_null(s);
+    }
+}
+
+static void bytes_that_are_not_text_are_refused(void **state)
+{
+    (void)state;
+    space *s = NULL;
+    const char *path = scratch_file("zero.ini", "[space]\nmodel\0.filters = 8\n", 26);
+    assert_int_equal(space_load(&s, path, NULL, 0), -1);
+    assert_error(STATUS_USAGE, "zero.ini", "offset 13");
+    char longer[1200] = "[space]\nmodel.filters = ";
+    memset(longer + strlen(longer), '8', 1010);
+    assert_int_equal(parse(&s, longer), -1);
+    assert_error(STATUS_USAGE, "s.ini:2", "at most 1000");
+}
+
+static const char full_space[] = "\xef\xbb\xbf[search]\r\n"
+                                 "strategy = random ; as ever\r\n"
+                                 "trials=7\r\n"
+                                 "[model]\n"
+                                 "filters = 4   # under the space\n"
+                                 "[ SPACE ]\n"
+                                 "; a comment\n"
+                                 "Model.Filters = 2 | 4\n"
+                                 "data.name_a = \"one\" | 'two'\n"
+                                 "train.learning_rate = 1e-4..1e-2 log\n"
+                                 "train.batch = 2 .. 6 linear # pairs\n"
+                                 "[train]\n"
+                                 "epochs = 3\n"
+                                 "[final]\n"
+                                 "train.epochs = 9\n";
+
+static void assert_is_full_space(const space *s)
+{
+    assert_int_equal(s->strategy, STRATEGY_RANDOM);
+    assert_int_equal(s->trials, 7);
+    assert_int_equal(s->eta, 3);
+    assert_int_equal(s->min_epochs, 1);
+    assert_int_equal(settings_int(s->base, "model.filters"), 4);
+    assert_int_equal(settings_int(s->base, "train.epochs"), 3);
+    assert_int_equal(s->count, 4);
+    assert_string_equal(s->dimensions[0].written.key->name, "model.filters");
+    assert_int_equal(s->dimensions[0].count, 2);
+    assert_string_equal(s->dimensions[1].choices[0].text, "one");
+    assert_string_equal(s->dimensions[1].choices[1].text, "two");
+    assert_int_equal(s->dimensions[2].count, 0);
+    assert_true(s->dimensions[2].logarithmic);
+    assert_true(s->dimensions[2].low == 1e-4 && s->dimensions[2].high == 1e-2);
+    assert_false(s->dimensions[3].logarithmic);
+    assert_int_equal(s->final_count, 1);
+    assert_string_equal(s->final[0].text, "9");
+}
+
+static void a_space_reads_back(void **state)
+{
+    (void)state;
+    space *first = space_of(full_space);
+    assert_is_full_space(first);
+    char *text = space_ini(first);
+    space *second = space_of(text);
+    assert_is_full_space(second);
+    char *again = space_ini(second);
+    assert_string_equal(text, again);
+    free(again);
+    free(text);
+    space_free(second);
+    space_free(first);
+}
+
+static void settings_of_a_trial(void **state)
+{
+    (void)state;
+    space *s = space_of(full_space);
+    settings *trial, *final;
+    char *values[] = {"2", "two", "0.005", "6"};
+    assert_int_equal(space_settings(s, values, NULL, 0, &trial), 0);
+    assert_int_equal(space_settings(s, values, s->final, s->final_count, &final), 0);
+    assert_int_equal(settings_int(trial, "model.filters"), 2);
+    assert_string_equal(settings_text(trial, "data.name_a"), "two");
+    assert_int_equal(settings_int(trial, "train.epochs"), 3);
+    assert_int_equal(settings_int(final, "train.batch"), 6);
+    assert_int_equal(settings_int(final, "train.epochs"), 9);
+    assert_int_equal(settings_int(s->base, "model.filters"), 4);
+    settings_free(final);
+    settings_free(trial);
+    space_free(s);
+}
+
+/* ---- Points ---- */
+
+static bool same_point(const points *p, size_t i, const points *q, size_t k)
+{
+    for (size_t at = 0; at < p->dimensions; at++)
+        if (strcmp(p->items[i].values[at], q->items[k].values[at]))
+            return false;
+    return true;
+}
+
+static void assert_no_repeats(const points *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_false(same_point(p, i, p, k));
+}
+
+static void a_grid_is_exhausted(void **state)
+{
+    (void)state;
+    space *s = NULL;
+    assert_int_equal(space_load(&s, "configs/search.ini", NULL, 0), 0);
+    assert_int_equal(s->trials, 50);
+    points p = draw(s, s->trials);
+    assert_int_equal(p.count, 36);
+    assert_no_repeats(&p);
+    points_release(&p);
+    space_free(s);
+}
+
+static void points_follow_from_the_seed(void **state)
+{
+    (void)state;
+    space *s = space_of("[train]\nseed = 3\n[space]\nmodel.filters = 8 | 16\n"
+                        "train.learning_rate = 1e-4 .. 1e-2 log\n");
+    space *other = space_of("[train]\nseed = 4\n[space]\nmodel.filters = 8 | 16\n"
+                            "train.learning_rate = 1e-4 .. 1e-2 log\n");
+    points p = draw(s, 40), fewer = draw(s, 9), elsewhere = draw(other, 40);
+    size_t common = 0;
+    assert_int_equal(p.count, 40);
+    assert_int_equal(fewer.count, 9);
+    assert_no_repeats(&p);
+    for (size_t i = 0; i < fewer.count; i++)
+        assert_true(same_point(&p, i, &fewer, i));
+    for (size_t i = 0; i < p.count; i++)
+        common += same_point(&p, i, &elsewhere, i);
+    assert_true(common < 3);
+    points_release(&elsewhere);
+    points_release(&fewer);
+    points_release(&p);
+    space_free(other);
+    space_free(s);
+}
+
+/* All whole numbers of a range come, nothing beyond its ends, and of a log range as many below the
+ * middle decade as above. */
+static void ranges_are_covered(void **state)
+{
+    (void)state;
+    space *s = space_of("[space]\ntrain.batch = 3 .. 9\n");
+    points p = draw(s, 100);
+    assert_int_equal(p.count, 7);
+    points_release(&p);
+    space_free(s);
+    s = space_of("[space]\ntrain.batch = 1 .. 20 log\n");
+    p = draw(s, 100);
+    assert_int_equal(p.count, 20);
+    points_release(&p);
+    space_free(s);
+
+    s = space_of("[space]\ntrain.learning_rate = 1e-4 .. 1e-2 log\n");
+    p = draw(s, 1000);
+    size_t low = 0;
+    for (size_t i = 0; i < p.count; i++) {
+        double rate = strtod(p.items[i].values[0], NULL);
+        assert_true(rate >= 1e-4 && rate <= 1e-2);
+        low += rate < 1e-3;
+    }
+    assert_true(low > 420 && low < 580);
+    points_release(&p);
+    space_free(s);
+}
+
+/* ---- Rungs ---- */
+
+static void halving_arithmetic(void **state)
+{
+    (void)state;
+    space *s = space_of("[train]\nepochs = 10\n[search]\nstrategy = halving\n[space]\n"
+                        "train.learning_rate = 1e-4 .. 1e-2\n");
+    assert_int_equal(rungs_last(s), 2);
+    const long epochs[] = {1, 3, 10}, sizes[] = {36, 12, 4};
+    for (long rung = 0; rung < 3; rung++) {
+        assert_int_equal(rung_epochs(s, rung), epochs[rung]);
+        assert_int_equal(rung_size(s, 36, rung), sizes[rung]);
+    }
+    assert_int_equal(rung_size(s, 2, 2), 1); /* there is always one that goes on */
+    s->strategy = STRATEGY_RANDOM;
+    assert_int_equal(rungs_last(s), 0);
+    assert_int_equal(rung_epochs(s, 0), 10);
+    space_free(s);
+}
+
+static trials nine_trials(space **s, points *p)
+{
+    *s = space_of("[train]\nepochs = 9\n[search]\nstrategy = halving\n[space]\n"
+                  "train.learning_rate = 1e-4 .. 1e-2\n");
+    *p = draw(*s, 9);
+    trials t = {.space = *s, .points = p};
+    for (long number = 1; number <= 9; number++) {
+        trial entry = {.number = number,
+                       .epochs = 1,
+                       .best_epoch = 1,
+                       .loss = 0.5,
+                       .val_loss = number % 2 ? (double)number : 1.0 / (double)number};
+        assert_true(rung_awaits(&t, 0, number));
+        assert_int_equal(trials_put(&t, &entry), 0);
+        assert_false(rung_awaits(&t, 0, number));
+    }
+    return t;
+}
+
+/* Which trials a rung awaits, as digits. */
+static const char *awaited(const trials *t, long rung)
+{
+    static char digits[16];
+    char *end = digits;
+    for (long number = 1; number <= 9; number++)
+        if (rung_awaits(t, rung, number))
+            *end++ = (char)('0' + number);
+    *end = '\0';
+    return digits;
+}
+
+static void put(trials *t, long number, long rung, enum trial_status status, double val_loss)
+{
+    trial entry = {.number = number, .rung = rung, .status = status, .val_loss = val_loss};
+    assert_int_equal(trials_put(t, &entry), 0);
+}
+
+/* The best go on; who does is not changed by how those fare who went before. */
+static void the_best_go_on(void **state)
+{
+    (void)state;
+    space *s;
+    points p;
+    trials t = nine_trials(&s, &p); /* in order: 8, 6, 4, 2, 1, 3, 5, 7, 9 */
+    assert_string_equal(awaited(&t, 1), "468");
+    put(&t, 6, 1, TRIAL_DONE, 0.01);
+    assert_string_equal(awaited(&t, 1), "48");
+    put(&t, 8, 1, TRIAL_DIVERGED, NAN);
+    assert_string_equal(awaited(&t, 1), "4");
+    put(&t, 4, 1, TRIAL_DONE, 0.9);
+    assert_string_equal(awaited(&t, 1), "");
+    assert_string_equal(awaited(&t, 2), "6");
+    put(&t, 6, 2, TRIAL_DONE, 0.009);
+    assert_string_equal(awaited(&t, 2), "");
+    assert_int_equal(trials_best(&t)->number, 6);
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
+
+/* ---- The record ---- */
+
+static void the_record_is_sorted_and_reads_back(void **state)
+{
+    (void)state;
+    space *s;
+    points p;
+    trials t = nine_trials(&s, &p), again = {.space = s, .points = &p};
+    put(&t, 8, 0, TRIAL_MEMORY, NAN);
+    put(&t, 6, 0, TRIAL_DIVERGED, 0.0001);
+    const long order[] = {4, 2, 1, 3, 5, 7, 9, 6, 8};
+    assert_int_equal(trials_write(&t, scratch), 0);
+    assert_int_equal(trials_read(&again, scratch), 0);
+    assert_int_equal(again.count, 9);
+    for (size_t i = 0; i < 9; i++) {
+        const trial *a = &t.items[i], *b = &again.items[i];
+        assert_int_equal(a->number, order[i]);
+        assert_int_equal(b->number, order[i]);
+        assert_int_equal(a->status, b->status);
+        assert_int_equal(a->epochs, b->epochs);
+        assert_true(a->val_loss == b->val_loss || (isnan(a->val_loss) && isnan(b->val_loss)));
+    }
+    trials_release(&again);
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
+
+static void refuse_record(const space *s, const points *p, const char *text, const char *what)
+{
+    trials t = {.space = s, .points = p};
+    scratch_file("trials.json", text, strlen(text));
+    assert_int_equal(trials_read(&t, scratch), -1);
+    assert_error(STATUS_DATA, "trials.json", what);
+    trials_release(&t);
+}
+
+#define ENTRY(number, status, value)                                                               \
+    "{\"trial\": " number ", \"status\": \"" status "\", \"rung\": 0, \"epochs\": 1, "             \
+    "\"loss\": 0.1, \"val_loss\": null, \"best_epoch\": 1, \"steps\": 5, \"seconds\": 0.5, "       \
+    "\"values\": {\"model.filters\": \"" value "\"}}"
+
+static void damaged_records_are_refused(void **state)
+{
+    (void)state;
+    space *s = space_of("[space]\nmodel.filters = 4\n");
+    points p = draw(s, 5);
+    trials t = {.space = s, .points = &p};
+    const char *good = "{\"trials\": [" ENTRY("1", "done", "4") "]}";
+    scratch_file("trials.json", good, strlen(good));
+    assert_int_equal(trials_read(&t, scratch), 0);
+    assert_int_equal(t.count, 1);
+    trials_release(&t);
+    refuse_record(s, &p, "{\"trials\": [", "not JSON");
+    refuse_record(s, &p, "[]", "no list of trials");
+    refuse_record(s, &p, "{\"trials\": [7]}", "cannot be understood");
+    refuse_record(s, &p, "{\"trials\": [" ENTRY("0", "done", "4") "]}", "cannot be understood");
+    refuse_record(s, &p, "{\"trials\": [" ENTRY("1", "odd", "4") "]}", "cannot be understood");
+    refuse_record(s, &p, "{\"trials\": [" ENTRY("2", "done", "4") "]}", "more trials");
+    refuse_record(s, &p, "{\"trials\": [" ENTRY("1", "done", "8") "]}", "other values");
+    refuse_record(s, &p, "{\"trials\": [" ENTRY("1", "done", "4") ", " ENTRY("1", "done", "4") "]}",
+                  "twice");
+    unlink(scratch_path("trials.json"));
+    points_release(&p);
+    space_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_spaces_are_refused),
+        cmocka_unit_test(bytes_that_are_not_text_are_refused),
+        cmocka_unit_test(a_space_reads_back),
+        cmocka_unit_test(settings_of_a_trial),
+        cmocka_unit_test(a_grid_is_exhausted),
+        cmocka_unit_test(points_follow_from_the_seed),
+        cmocka_unit_test(ranges_are_covered),
+        cmocka_unit_test(halving_arithmetic),
+        cmocka_unit_test(the_best_go_on),
+        cmocka_unit_test(the_record_is_sorted_and_reads_back),
+        cmocka_unit_test(damaged_records_are_refused),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
