@@ -36,7 +36,7 @@ struct trainer {
     cl_mem losses; /* (SOURCES), of the latest step */
     cl_mem status; /* int: first step whose loss was not finite */
     step_in_flight flight[STEPS_AHEAD];
-    char *model_path, *history_path;
+    char *model_path, *run_directory;
     history history;
     double started; /* for train.time_limit */
     long step;      /* steps handed to the device, over all epochs */
@@ -85,8 +85,8 @@ int trainer_new(trainer **out, device *d, const settings *s, const char *run_dir
     t->device = d;
     t->settings = s;
     t->model_path = path_join(run_directory, "model.safetensors");
-    t->history_path = path_join(run_directory, "history.json");
-    if (!t->model_path || !t->history_path || mixer_open(&t->mixer, d, s, false) ||
+    t->run_directory = copy_text(run_directory);
+    if (!t->model_path || !t->run_directory || mixer_open(&t->mixer, d, s, false) ||
         build_networks(t) || make_loss_buffers(t)) {
         trainer_free(t);
         return -1;
@@ -111,7 +111,7 @@ void trainer_free(trainer *t)
     mixer_close(t->mixer);
     history_release(&t->history);
     free(t->model_path);
-    free(t->history_path);
+    free(t->run_directory);
     free(t);
 }
 
@@ -245,7 +245,7 @@ int trainer_run(trainer *t)
                               .learning_rate = settings_real(t->settings, "train.learning_rate")};
         if (run_steps(t, setting(t, "train.steps_per_epoch"), &epoch) || validate(t, &epoch) ||
             history_add(&t->history, &epoch) || model_save(t->model_path, t->params, t->settings) ||
-            history_write(&t->history, t->settings, t->history_path))
+            history_write(&t->history, t->settings, t->run_directory))
             return -1;
         report_epoch(t, &epoch);
         if (out_of_time(t)) {
