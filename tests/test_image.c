@@ -341,21 +341,21 @@ static void writes_panels(void **state)
     const unsigned char left[] = {10, 20, 30, 40, 50, 60}, right[] = {1, 2, 3, 4, 5, 6};
     const unsigned char *const cells[] = {left, right, NULL, left};
     const char *path = scratch_path("panel.png");
-    struct image panel;
-    assert_int_equal(panel_write(path, 2, 2, 3, 2, cells, NULL, 2), 0);
-    assert_int_equal(image_read(path, &panel), 0);
+    struct image drawn;
+    assert_int_equal(panel_write(path, &(panel){2, 2, 3, 2, cells, .scale = 2}), 0);
+    assert_int_equal(image_read(path, &drawn), 0);
     /* margin 8, cells of 6 x 4, gap 2 */
-    assert_int_equal(panel.width, 8 + 6 + 2 + 6 + 8);
-    assert_int_equal(panel.height, 8 + 4 + 2 + 4 + 8);
-    assert_int_equal(panel.gray[0], 255);
-    assert_int_equal(panel.gray[8 * panel.width + 8], 10);
-    assert_int_equal(panel.gray[9 * panel.width + 9], 10);
-    assert_int_equal(panel.gray[11 * panel.width + 13], 60);
-    assert_int_equal(panel.gray[8 * panel.width + 14], 255);
-    assert_int_equal(panel.gray[8 * panel.width + 16], 1);
-    assert_int_equal(panel.gray[14 * panel.width + 8], 255); /* the blank cell */
-    assert_int_equal(panel.gray[17 * panel.width + 21], 60);
-    image_release(&panel);
+    assert_int_equal(drawn.width, 8 + 6 + 2 + 6 + 8);
+    assert_int_equal(drawn.height, 8 + 4 + 2 + 4 + 8);
+    assert_int_equal(drawn.gray[0], 255);
+    assert_int_equal(drawn.gray[8 * drawn.width + 8], 10);
+    assert_int_equal(drawn.gray[9 * drawn.width + 9], 10);
+    assert_int_equal(drawn.gray[11 * drawn.width + 13], 60);
+    assert_int_equal(drawn.gray[8 * drawn.width + 14], 255);
+    assert_int_equal(drawn.gray[8 * drawn.width + 16], 1);
+    assert_int_equal(drawn.gray[14 * drawn.width + 8], 255); /* the blank cell */
+    assert_int_equal(drawn.gray[17 * drawn.width + 21], 60);
+    image_release(&drawn);
 }
 
 /* Titles make room for themselves on the left and leave the cells as they were. */
@@ -365,21 +365,55 @@ static void writes_titles(void **state)
     static const unsigned char black[28 * 28] = {0};
     const unsigned char *const cells[] = {black, black};
     const char *const titles[] = {"i", "truth: \xff g"};
-    struct image panel;
+    struct image drawn;
     const int room = (10 * 6 - 1) * 2 + 12; /* ten letters at twice their size, and the space */
-    assert_int_equal(panel_write(scratch_path("titles.png"), 2, 1, 28, 28, cells, titles, 3), 0);
-    assert_int_equal(image_read(scratch_path("titles.png"), &panel), 0);
-    assert_int_equal(panel.width, 12 + room + 84 + 12);
+    assert_int_equal(panel_write(scratch_path("titles.png"),
+                                 &(panel){2, 1, 28, 28, cells, .row_titles = titles, .scale = 3}),
+                     0);
+    assert_int_equal(image_read(scratch_path("titles.png"), &drawn), 0);
+    assert_int_equal(drawn.width, 12 + room + 84 + 12);
     int inked = 0;
-    for (int y = 0; y < panel.height; y++)
+    for (int y = 0; y < drawn.height; y++)
         for (int x = 0; x < 12 + room; x++)
-            inked += panel.gray[y * panel.width + x] < 255;
+            inked += drawn.gray[y * drawn.width + x] < 255;
     assert_true(inked > 200);
-    assert_int_equal(panel.gray[12 * panel.width + 12 + room], 0);
-    assert_int_equal(panel.gray[12 * panel.width + 11 + room], 255);
-    image_release(&panel);
+    assert_int_equal(drawn.gray[12 * drawn.width + 12 + room], 0);
+    assert_int_equal(drawn.gray[12 * drawn.width + 11 + room], 255);
+    image_release(&drawn);
     /* Taller than its row: clipped at the picture's edge. */
-    assert_int_equal(panel_write(scratch_path("low.png"), 2, 1, 28, 1, cells, titles, 1), 0);
+    assert_int_equal(panel_write(scratch_path("low.png"),
+                                 &(panel){2, 1, 28, 1, cells, .row_titles = titles, .scale = 1}),
+                     0);
+}
+
+/* Titles of columns make room above the cells and keep to their column. */
+static void writes_column_titles(void **state)
+{
+    (void)state;
+    static const unsigned char black[28 * 28] = {0};
+    const unsigned char *const cells[] = {black, black};
+    const char *const titles[] = {"a name that is far too long for this column", "two\nlines"};
+    const char *path = scratch_path("columns.png");
+    struct image drawn;
+    const int room = 2 * 10 * 2 + 3; /* two lines at twice their size, and the gap */
+    assert_int_equal(
+        panel_write(path, &(panel){1, 2, 28, 28, cells, .column_titles = titles, .scale = 3}), 0);
+    assert_int_equal(image_read(path, &drawn), 0);
+    assert_int_equal(drawn.width, 12 + 84 + 3 + 84 + 12);
+    assert_int_equal(drawn.height, 12 + room + 84 + 12);
+    int inked = 0;
+    for (int y = 0; y < 12 + room; y++) {
+        for (int x = 0; x < drawn.width; x++) {
+            bool between = x < 12 || (x >= 12 + 84 && x < 12 + 84 + 3) || x >= 12 + 84 + 3 + 84;
+            bool ink = drawn.gray[y * drawn.width + x] < 255;
+            assert_false(ink && (between || y < 12));
+            inked += ink;
+        }
+    }
+    assert_true(inked > 200);
+    assert_int_equal(drawn.gray[(12 + room) * drawn.width + 12], 0);
+    assert_int_equal(drawn.gray[(11 + room) * drawn.width + 12], 255);
+    image_release(&drawn);
 }
 
 static void refuses_impossible_panels(void **state)
@@ -388,13 +422,14 @@ static void refuses_impossible_panels(void **state)
     const unsigned char *const cells[] = {NULL};
     const char *path = scratch_path("refused.png");
     const int huge = 0x7fffffff;
-    assert_int_equal(panel_write(path, 0, 1, 3, 2, cells, NULL, 1), -1);
+    assert_int_equal(panel_write(path, &(panel){0, 1, 3, 2, cells, .scale = 1}), -1);
     assert_error(STATUS_RUNTIME, path, "not written");
-    assert_int_equal(panel_write(path, 1, 1, 3, 2, cells, NULL, 17), -1);
+    assert_int_equal(panel_write(path, &(panel){1, 1, 3, 2, cells, .scale = 17}), -1);
     assert_error(STATUS_RUNTIME, path, "scale 17");
-    assert_int_equal(panel_write(path, huge, huge, huge, huge, cells, NULL, 16), -1);
+    assert_int_equal(panel_write(path, &(panel){huge, huge, huge, huge, cells, .scale = 16}), -1);
     assert_error(STATUS_RUNTIME, path, "not written");
-    assert_int_equal(panel_write(path, 16384, 16384, 16384, 16384, cells, NULL, 16), -1);
+    assert_int_equal(panel_write(path, &(panel){16384, 16384, 16384, 16384, cells, .scale = 16}),
+                     -1);
     assert_error(STATUS_RUNTIME, path, "not written");
     assert_false(file_exists(path));
 }
@@ -418,6 +453,7 @@ int main(void)
         cmocka_unit_test(refuses_folders_without_pictures),
         cmocka_unit_test(writes_panels),
         cmocka_unit_test(writes_titles),
+        cmocka_unit_test(writes_column_titles),
         cmocka_unit_test(refuses_impossible_panels),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -92,7 +92,8 @@ static int draw(const drawing *d, const char *path)
         rows[i] = titles[i];
     for (int i = 0; i < ROWS * d->columns; i++)
         cells[i] = d->cells[i].gray;
-    return panel_write(path, ROWS, d->columns, IMAGE_SIZE, IMAGE_SIZE, cells, rows, SCALE);
+    return panel_write(path, &(panel){ROWS, d->columns, IMAGE_SIZE, IMAGE_SIZE, cells,
+                                      .row_titles = rows, .scale = SCALE});
 }
 
 int main(int argc, char **argv)

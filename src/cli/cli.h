@@ -40,6 +40,7 @@ int command_train(const options *given);
 int command_search(const options *given);
 int command_separate(const options *given);
 int command_evaluate(const options *given);
+int command_plot(const options *given);
 int command_mix(const options *given);
 int command_info(const options *given);
 int command_selftest(const options *given);

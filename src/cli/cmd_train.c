@@ -7,6 +7,7 @@
 #include "check/network_check.h"
 #include "cli/cli.h"
 #include "models/open_device.h"
+#include "train/pictures.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,15 @@ static int write_config(const settings *s, const char *run)
     return result;
 }
 
+/* Training needs no test sets, but the panel does: a picture that cannot be drawn is no failure. */
+static void draw_pictures(device *d, const settings *s, const char *run)
+{
+    if (pictures_write(d, s, run)) {
+        log_warning("%s (`unblend plot %s` tries again)", error_message(), run);
+        error_clear();
+    }
+}
+
 /* The run directory is made last, so that a run that cannot start leaves none behind. */
 static int train(device *d, const settings *s, const job *j)
 {
@@ -84,8 +94,10 @@ static int train(device *d, const settings *s, const job *j)
         result = trainer_run(t);
     }
     trainer_free(t);
-    if (!result)
+    if (!result) {
+        draw_pictures(d, s, j->run);
         printf("%s/model.safetensors\n", j->run);
+    }
     return result;
 }
 

@@ -74,14 +74,28 @@ const command commands[] = {
      .summary = "Measure a model's error on the test sets",
      .arguments = "MODEL",
      .description =
-         "Measures the mean squared error of MODEL on random pairs of the two test sets,\n"
-         "several times with fresh pairs, and prints mean and standard deviation.\n",
+         "Measures mean squared error, PSNR (dB) and SSIM of MODEL on random pairs of the\n"
+         "two test sets, several times with fresh pairs, and prints mean and standard\n"
+         "deviation. PSNR counts at most 100 dB an image; SSIM is that of Wang et al. 2004\n"
+         "with Gaussian windows of 11x11 inside the image.\n",
      .examples = "  unblend evaluate models/unet.safetensors\n",
      .options =
          OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA | OPTION_JSON,
      .least = 1,
      .most = 1,
      .run = command_evaluate},
+    {.name = "plot",
+     .summary = "Draw a run's losses and what its model makes of test images",
+     .arguments = "RUN",
+     .description =
+         "Draws RUN/history.svg from RUN/history.json: the losses of every epoch; and\n"
+         "RUN/panel.png with RUN/model.safetensors: pairs of the test sets, a row each:\n"
+         "input, truths, results, absolute errors.\n",
+     .examples = "  unblend plot runs/first\n",
+     .options = OPTIONS_COMPUTE | OPTION_COUNT | OPTION_SEED | OPTION_DATA,
+     .least = 1,
+     .most = 1,
+     .run = command_plot},
     {.name = "mix",
      .summary = "Make blended images to try a model on",
      .arguments = "OUTPUT",

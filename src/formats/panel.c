@@ -19,46 +19,59 @@ struct canvas {
 
 /* Sizes in pixels of the finished picture. */
 struct layout {
-    int rows, columns;
-    int cell_width, cell_height; /* before magnification */
-    int scale, letter_scale;
-    int margin, gap; /* around everything; between cells */
-    int title_width; /* the widest title with the space to its right; 0 without titles */
+    const panel *panel;
+    int letter_scale;
+    int margin, gap;  /* around everything; between cells */
+    int title_width;  /* the widest row title with the space to its right; 0 without titles */
+    int title_height; /* the tallest column title with the space below it; 0 without titles */
 };
 
-static int text_width(const char *text, int letter_scale)
+/* ---- Sizes ---- */
+
+static int text_width(size_t letters, int letter_scale)
 {
-    size_t letters = strnlen(text, IMAGE_SIDE_LIMIT / FONT_ADVANCE / letter_scale);
+    size_t most = (size_t)(IMAGE_SIDE_LIMIT / FONT_ADVANCE / letter_scale);
+    letters = letters < most ? letters : most;
     return letters ? ((int)letters * FONT_ADVANCE - 1) * letter_scale : 0;
 }
 
-static struct layout lay_out(int rows, int columns, int cell_width, int cell_height,
-                             const char *const *titles, int scale)
+static int line_count(const char *text)
 {
-    struct layout l = {.rows = rows,
-                       .columns = columns,
-                       .cell_width = cell_width,
-                       .cell_height = cell_height,
-                       .scale = scale,
-                       .letter_scale = (scale + 1) / 2,
-                       .margin = 4 * scale,
-                       .gap = scale};
-    for (int row = 0; titles && row < rows; row++) {
-        int width = text_width(titles[row], l.letter_scale) + l.margin;
+    int lines = 1;
+    while ((text = strchr(text, '\n'))) {
+        text++;
+        lines++;
+    }
+    return lines;
+}
+
+static struct layout lay_out(const panel *p)
+{
+    struct layout l = {
+        .panel = p, .letter_scale = (p->scale + 1) / 2, .margin = 4 * p->scale, .gap = p->scale};
+    for (int row = 0; p->row_titles && row < p->rows; row++) {
+        int width = text_width(strlen(p->row_titles[row]), l.letter_scale) + l.margin;
         l.title_width = width > l.title_width ? width : l.title_width;
+    }
+    for (int column = 0; p->column_titles && column < p->columns; column++) {
+        int height =
+            line_count(p->column_titles[column]) * (FONT_HEIGHT + 1) * l.letter_scale + l.gap;
+        l.title_height = height > l.title_height ? height : l.title_height;
     }
     return l;
 }
 
 static int cell_left(const struct layout *l, int column)
 {
-    return l->margin + l->title_width + column * (l->cell_width * l->scale + l->gap);
+    return l->margin + l->title_width + column * (l->panel->cell_width * l->panel->scale + l->gap);
 }
 
 static int cell_top(const struct layout *l, int row)
 {
-    return l->margin + row * (l->cell_height * l->scale + l->gap);
+    return l->margin + l->title_height + row * (l->panel->cell_height * l->panel->scale + l->gap);
 }
+
+/* ---- Drawing ---- */
 
 /* Clipped to the canvas: a title may be taller than a row of tiny cells. */
 static void fill(struct canvas *c, int left, int top, int width, int height, unsigned char value)
@@ -69,13 +82,16 @@ static void fill(struct canvas *c, int left, int top, int width, int height, uns
         memset(c->gray + (size_t)y * (size_t)c->width + left, value, (size_t)(right - left));
 }
 
-static void draw_cell(struct canvas *c, const struct layout *l, int row, int column,
-                      const unsigned char *cell)
+static void draw_cell(struct canvas *c, const struct layout *l, int row, int column)
 {
-    for (int y = 0; y < l->cell_height; y++)
-        for (int x = 0; x < l->cell_width; x++)
-            fill(c, cell_left(l, column) + x * l->scale, cell_top(l, row) + y * l->scale, l->scale,
-                 l->scale, cell[(size_t)y * (size_t)l->cell_width + x]);
+    const panel *p = l->panel;
+    const unsigned char *cell = p->cells[row * p->columns + column];
+    if (!cell)
+        return;
+    for (int y = 0; y < p->cell_height; y++)
+        for (int x = 0; x < p->cell_width; x++)
+            fill(c, cell_left(l, column) + x * p->scale, cell_top(l, row) + y * p->scale, p->scale,
+                 p->scale, cell[(size_t)y * (size_t)p->cell_width + x]);
 }
 
 static void draw_letter(struct canvas *c, int left, int top, int scale, char letter)
@@ -86,27 +102,65 @@ static void draw_letter(struct canvas *c, int left, int top, int scale, char let
                 fill(c, left + x * scale, top + y * scale, scale, scale, INK);
 }
 
-/* Against the row's first cell, its lower-case letters at half height. */
-static void draw_title(struct canvas *c, const struct layout *l, int row, const char *title)
+static void draw_letters(struct canvas *c, int left, int top, int scale, const char *text,
+                         size_t letters)
 {
-    int left = cell_left(l, 0) - l->margin - text_width(title, l->letter_scale);
-    int top = cell_top(l, row) + (l->cell_height * l->scale - FONT_HEIGHT * l->letter_scale) / 2;
-    for (; *title; title++, left += FONT_ADVANCE * l->letter_scale)
-        draw_letter(c, left, top, l->letter_scale, *title);
+    for (size_t i = 0; i < letters; i++)
+        draw_letter(c, left + (int)i * FONT_ADVANCE * scale, top, scale, text[i]);
 }
 
-static void draw(struct canvas *c, const struct layout *l, const unsigned char *const *cells,
-                 const char *const *titles)
+/* Against the row's first cell, its lower-case letters at half height. */
+static void draw_row_title(struct canvas *c, const struct layout *l, int row)
 {
-    memset(c->gray, PAPER, (size_t)c->width * (size_t)c->height);
-    for (int row = 0; row < l->rows; row++) {
-        if (titles)
-            draw_title(c, l, row, titles[row]);
-        for (int column = 0; column < l->columns; column++)
-            if (cells[row * l->columns + column])
-                draw_cell(c, l, row, column, cells[row * l->columns + column]);
+    const char *title = l->panel->row_titles[row];
+    size_t letters = strlen(title);
+    int height = l->panel->cell_height * l->panel->scale;
+    draw_letters(c, cell_left(l, 0) - l->margin - text_width(letters, l->letter_scale),
+                 cell_top(l, row) + (height - FONT_HEIGHT * l->letter_scale) / 2, l->letter_scale,
+                 title, letters);
+}
+
+/* One line of a column's title in the middle of the column. */
+static void draw_line(struct canvas *c, const struct layout *l, int column, int top,
+                      const char *text, size_t letters)
+{
+    int room = l->panel->cell_width * l->panel->scale, scale = l->letter_scale;
+    while (scale > 1 && text_width(letters, scale) > room)
+        scale--;
+    while (letters && text_width(letters, scale) > room)
+        letters--;
+    draw_letters(c, cell_left(l, column) + (room - text_width(letters, scale)) / 2, top, scale,
+                 text, letters);
+}
+
+static void draw_column_title(struct canvas *c, const struct layout *l, int column)
+{
+    const char *text = l->panel->column_titles[column];
+    int line_height = (FONT_HEIGHT + 1) * l->letter_scale;
+    int top = cell_top(l, 0) - l->gap - line_count(text) * line_height;
+    for (size_t letters;; text += letters + 1, top += line_height) {
+        letters = strcspn(text, "\n");
+        draw_line(c, l, column, top, text, letters);
+        if (!text[letters])
+            return;
     }
 }
+
+static void draw(struct canvas *c, const struct layout *l)
+{
+    const panel *p = l->panel;
+    memset(c->gray, PAPER, (size_t)c->width * (size_t)c->height);
+    for (int column = 0; p->column_titles && column < p->columns; column++)
+        draw_column_title(c, l, column);
+    for (int row = 0; row < p->rows; row++) {
+        if (p->row_titles)
+            draw_row_title(c, l, row);
+        for (int column = 0; column < p->columns; column++)
+            draw_cell(c, l, row, column);
+    }
+}
+
+/* ---- The picture ---- */
 
 static bool in_range(int value, int limit)
 {
@@ -116,10 +170,11 @@ static bool in_range(int value, int limit)
 /* In long long, which holds the product of three numbers in range. */
 static int size_canvas(const char *path, const struct layout *l, struct canvas *c)
 {
+    const panel *p = l->panel;
     long long width = 2LL * l->margin + l->title_width - l->gap +
-                      (long long)l->columns * ((long long)l->cell_width * l->scale + l->gap);
-    long long height = 2LL * l->margin - l->gap +
-                       (long long)l->rows * ((long long)l->cell_height * l->scale + l->gap);
+                      (long long)p->columns * ((long long)p->cell_width * p->scale + l->gap);
+    long long height = 2LL * l->margin + l->title_height - l->gap +
+                       (long long)p->rows * ((long long)p->cell_height * p->scale + l->gap);
     if (width > IMAGE_SIDE_LIMIT || height > IMAGE_SIDE_LIMIT)
         return fail(STATUS_RUNTIME, "%s: not written: a panel of %lld x %lld pixels is above %d",
                     path, width, height, IMAGE_SIDE_LIMIT);
@@ -127,19 +182,19 @@ static int size_canvas(const char *path, const struct layout *l, struct canvas *
     return c->gray ? 0 : -1;
 }
 
-int panel_write(const char *path, int rows, int columns, int cell_width, int cell_height,
-                const unsigned char *const *cells, const char *const *row_titles, int scale)
+int panel_write(const char *path, const panel *p)
 {
     struct canvas canvas = {0};
-    if (!in_range(rows, IMAGE_SIDE_LIMIT) || !in_range(columns, IMAGE_SIDE_LIMIT) ||
-        !in_range(cell_width, IMAGE_SIDE_LIMIT) || !in_range(cell_height, IMAGE_SIDE_LIMIT) ||
-        !in_range(scale, SCALE_LIMIT))
+    if (!in_range(p->rows, IMAGE_SIDE_LIMIT) || !in_range(p->columns, IMAGE_SIDE_LIMIT) ||
+        !in_range(p->cell_width, IMAGE_SIDE_LIMIT) || !in_range(p->cell_height, IMAGE_SIDE_LIMIT) ||
+        !in_range(p->scale, SCALE_LIMIT))
         return fail(STATUS_RUNTIME, "%s: not written: %d x %d cells of %d x %d, scale %d (1 to %d)",
-                    path, rows, columns, cell_width, cell_height, scale, SCALE_LIMIT);
-    struct layout layout = lay_out(rows, columns, cell_width, cell_height, row_titles, scale);
+                    path, p->rows, p->columns, p->cell_width, p->cell_height, p->scale,
+                    SCALE_LIMIT);
+    struct layout layout = lay_out(p);
     if (size_canvas(path, &layout, &canvas))
         return -1;
-    draw(&canvas, &layout, cells, row_titles);
+    draw(&canvas, &layout);
     int result = image_write_png(path, canvas.width, canvas.height, 1, canvas.gray);
     free(canvas.gray);
     return result;

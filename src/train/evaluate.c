@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "train/ssim.h"
+#include <math.h>
 #include <stdlib.h>
 
 struct evaluator {
@@ -9,8 +11,9 @@ struct evaluator {
     mixer *mixer;
     kernel *image_error;
     cl_mem truths[SOURCES]; /* as the network's outputs */
-    cl_mem errors;          /* (SOURCES, batch) */
+    cl_mem errors;          /* (batch) */
     float *host_errors;
+    ssim *ssim; /* made when it is first asked for: validation does without */
 };
 
 int evaluator_new(evaluator **out, network *n, mixer *m)
@@ -43,12 +46,20 @@ void evaluator_free(evaluator *e)
     buffer_free(d, &e->truths[0]);
     buffer_free(d, &e->truths[1]);
     buffer_free(d, &e->errors);
+    ssim_free(e->ssim);
     free(e->host_errors);
     free(e);
 }
 
-/* Adds the squared errors of the first `images` images of the batch to sums. */
-static int add_errors(evaluator *e, int images, double sums[SOURCES])
+/* Written so that NaN stays NaN. */
+double psnr(double mse)
+{
+    double decibels = -10 * log10(mse);
+    return decibels > PSNR_MOST ? PSNR_MOST : decibels;
+}
+
+/* Adds the scores of the first `images` images of the batch to sums. */
+static int add_scores(evaluator *e, int images, bool with_ssim, image_scores *sums)
 {
     network *n = e->network;
     device *d = n->params->device;
@@ -58,8 +69,33 @@ static int add_errors(evaluator *e, int images, double sums[SOURCES])
                    ARG(e->truths[i]), ARG(e->errors), ARG(pixels), ARG(images)) ||
             buffer_read(d, e->errors, 0, e->host_errors, (size_t)images * sizeof(float)))
             return -1;
-        for (int k = 0; k < images; k++)
-            sums[i] += e->host_errors[k] / pixels;
+        for (int k = 0; k < images; k++) {
+            sums->mse[i] += e->host_errors[k] / pixels;
+            sums->psnr[i] += psnr(e->host_errors[k] / pixels);
+        }
+        if (with_ssim &&
+            ssim_add(e->ssim, n->outputs[i]->data, e->truths[i], images, &sums->ssim[i]))
+            return -1;
+    }
+    return 0;
+}
+
+static int score_pairs(evaluator *e, enum split split, unsigned long seed, unsigned stream,
+                       unsigned long position, long samples, bool with_ssim, image_scores *out)
+{
+    network *n = e->network;
+    *out = (image_scores){0};
+    for (long done = 0; done < samples; done += n->batch) {
+        int images = samples - done < n->batch ? (int)(samples - done) : n->batch;
+        if (mixer_batch(e->mixer, split, seed, stream, position + (unsigned long)done, n->batch,
+                        n->mixture->data, e->truths[0], e->truths[1]) ||
+            plan_forward(n->plan) || add_scores(e, images, with_ssim, out))
+            return -1;
+    }
+    for (int i = 0; i < SOURCES; i++) {
+        out->mse[i] /= samples;
+        out->psnr[i] /= samples;
+        out->ssim[i] /= samples;
     }
     return 0;
 }
@@ -67,16 +103,18 @@ static int add_errors(evaluator *e, int images, double sums[SOURCES])
 int evaluator_run(evaluator *e, enum split split, unsigned long seed, unsigned stream,
                   unsigned long position, long samples, double mse[SOURCES])
 {
-    network *n = e->network;
-    double sums[SOURCES] = {0};
-    for (long done = 0; done < samples; done += n->batch) {
-        int images = samples - done < n->batch ? (int)(samples - done) : n->batch;
-        if (mixer_batch(e->mixer, split, seed, stream, position + (unsigned long)done, n->batch,
-                        n->mixture->data, e->truths[0], e->truths[1]) ||
-            plan_forward(n->plan) || add_errors(e, images, sums))
-            return -1;
-    }
+    image_scores scores;
+    if (score_pairs(e, split, seed, stream, position, samples, false, &scores))
+        return -1;
     for (int i = 0; i < SOURCES; i++)
-        mse[i] = sums[i] / samples;
+        mse[i] = scores.mse[i];
     return 0;
+}
+
+int evaluator_scores(evaluator *e, enum split split, unsigned long seed, unsigned stream,
+                     unsigned long position, long samples, image_scores *out)
+{
+    if (!e->ssim && ssim_new(&e->ssim, e->network->params->device, e->network->batch))
+        return -1;
+    return score_pairs(e, split, seed, stream, position, samples, true, out);
 }

@@ -1,12 +1,25 @@
-/* What training recorded, an entry an epoch; RUN/history.json. */
+/*
+ * What training recorded, an entry an epoch: RUN/history.json, and the same in RUN/history.csv for
+ * spreadsheets.
+ *
+ *     {"sources": ["mnist", "fashion"],
+ *      "epochs": [{"epoch": 1, "steps": 1500, "loss": {"total": 0.02, "mnist": 0.01, ...},
+ *                  "val_loss": {...}, "learning_rate": 0.001, "seconds": 9.5,
+ *                  "images_per_second": 5052.6}, ...]}
+ *
+ * Where there is no finite value JSON has null and CSV an empty cell. JSON keeps every bit of a
+ * number, CSV nine digits.
+ */
 #ifndef TRAIN_HISTORY_H
 #define TRAIN_HISTORY_H
 
 #include "config/settings.h"
 #include "models/network.h"
 
+#define HISTORY_JSON "history.json"
+
 typedef struct epoch_record {
-    long epoch;               /* from 1 */
+    long epoch;               /* from 1, without gaps */
     long steps;               /* of this epoch; fewer than asked for if time ran out */
     double loss[SOURCES];     /* mean of the training batches' errors, per source */
     double val_loss[SOURCES]; /* on held-out pairs; NaN without validation */
@@ -20,12 +33,17 @@ typedef struct history {
 } history;
 
 int history_add(history *h, const epoch_record *record);
-void history_release(history *h);
+void history_release(history *h); /* leaves an empty history */
 
-/* {"sources": [...], "epochs": [{"epoch": 1, "loss": {"total": ..., "mnist": ...}, ...}]},
- * atomically. */
-int history_write(const history *h, const settings *s, const char *run);
+/* The epoch of the lowest val_loss, both sources summed, or of the lowest loss if no epoch has a
+ * val_loss; the first of equals. NULL if there is none. */
+const epoch_record *history_best(const history *h);
+
+/* run_directory/history.json and history.csv, each atomically. */
+int history_write(const history *h, const settings *s, const char *run_directory);
+
+/* What history_write() put into path, a history.json; STATUS_DATA with the file's name for anything
+ * else. *out is empty on failure. */
 int history_read(const char *path, history *out);
-#define HISTORY_JSON "history.json"
 
 #endif

@@ -1,0 +1,37 @@
+/* unblend plot RUN: a run's history.svg, then its panel.png, which needs the data and a device. */
+#include "base/error.h"
+#include "base/files.h"
+#include "cli/cli.h"
+#include "models/open_device.h"
+#include "train/pictures.h"
+#include <stdlib.h>
+
+static int plot_panel(const options *given, const char *run)
+{
+    model_file m = {0};
+    device *d = NULL;
+    int result = -1;
+    char *path = path_join(run, "model.safetensors");
+    if (path && !options_model(given, path, &m) && !open_device(&d, m.settings))
+        result = picture_panel(d, m.settings, m.tensors, path, run, (int)given->count);
+    device_close(d);
+    model_close(&m);
+    free(path);
+    return result;
+}
+
+int command_plot(const options *given)
+{
+    const char *run = given->arguments[0];
+    if (given->count > PANEL_ROWS_MOST)
+        return fail(STATUS_USAGE, "plot: --count %ld: a panel has at most %d rows", given->count,
+                    PANEL_ROWS_MOST);
+    if (picture_history(run))
+        return -1;
+    printf("%s/%s\n", run, HISTORY_PICTURE_NAME);
+    if (plot_panel(given, run))
+        return fail_while("%s/%s is written, %s is not", run, HISTORY_PICTURE_NAME,
+                          PANEL_PICTURE_NAME);
+    printf("%s/%s\n", run, PANEL_PICTURE_NAME);
+    return 0;
+}

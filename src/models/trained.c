@@ -1,0 +1,21 @@
+#include "models/trained.h"
+
+int trained_open(trained *out, device *d, const settings *s, const safetensors *weights,
+                 const char *path, int batch)
+{
+    *out = (trained){0};
+    if (!params_new(&out->params, d) &&
+        !network_new(&out->network, out->params, s, batch, NETWORK_INFER) &&
+        !params_allocate(out->params, false) && !params_load(out->params, weights, path) &&
+        !network_prepare(out->network))
+        return 0;
+    trained_close(out);
+    return -1;
+}
+
+void trained_close(trained *t)
+{
+    network_free(t->network);
+    params_free(t->params);
+    *t = (trained){0};
+}

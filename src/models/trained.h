@@ -1,0 +1,25 @@
+/*
+ * A trained network on a device: params and network of one model file.
+ *
+ *     trained t;
+ *     if (trained_open(&t, d, m.settings, m.tensors, path, 50)) ...
+ *     plan_forward(t.network->plan);
+ *     trained_close(&t);
+ */
+#ifndef MODELS_TRAINED_H
+#define MODELS_TRAINED_H
+
+#include "models/network.h"
+
+typedef struct trained {
+    params *params;
+    network *network; /* NETWORK_INFER */
+} trained;
+
+/* weights were read from path, which is for messages. All arguments stay the caller's; *out is
+ * empty on failure. */
+int trained_open(trained *out, device *d, const settings *s, const safetensors *weights,
+                 const char *path, int batch);
+void trained_close(trained *t);
+
+#endif

@@ -1,0 +1,201 @@
+/* PSNR and SSIM: the plain C against known values, the kernel against the plain C, and what the
+ * evaluator makes of a model. */
+#include "scratch.h"
+#include "tiny_model.h"
+
+#include "base/log.h"
+#include "base/streams.h"
+#include "check/image_scores.h"
+#include "models/trained.h"
+#include "train/evaluate.h"
+#include "train/ssim.h"
+#include <math.h>
+
+enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE };
+
+static void assert_near(double value, double expected, double tolerance)
+{
+    if (!(fabs(value - expected) <= tolerance))
+        fail_msg("%.12g should be %.12g, within %g", value, expected, tolerance);
+}
+
+/* A pattern that other programs can make too. */
+static void fill(float *image, int count, int factor, int offset, int modulus)
+{
+    for (int i = 0; i < count; i++)
+        image[i] = (float)((i * factor + offset) % modulus) / 255;
+}
+
+static void psnr_is_in_decibels(void **state)
+{
+    (void)state;
+    assert_near(psnr(1), 0, 0);
+    assert_near(psnr(0.01), 20, 1e-12);
+    assert_near(psnr(0.0005), 33.010299956639813, 1e-12);
+    assert_near(psnr(0), PSNR_MOST, 0);
+    assert_near(psnr(1e-12), PSNR_MOST, 0);
+    assert_true(isnan(psnr(NAN)));
+}
+
+/* The three numbers were computed with NumPy, by convolution. */
+static void plain_ssim_is_right(void **state)
+{
+    (void)state;
+    float x[PIXELS], y[PIXELS];
+    fill(x, PIXELS, 37, 0, 256);
+    fill(y, PIXELS, 61, 11, 200);
+    assert_near(reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x, x), 1, 1e-14);
+    assert_near(reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x, y), 0.003618921701848627, 1e-7);
+    for (int i = 0; i < PIXELS; i++)
+        y[i] = 0.5f * x[i] + 0.25f * y[i];
+    assert_near(reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x, y), 0.7277626271352492, 1e-7);
+    fill(x, 13 * 17, 5, 0, 256);
+    fill(y, 13 * 17, 7, 11, 200);
+    assert_near(reference_ssim(13, 17, x, y), -0.4489593092258377, 1e-7);
+}
+
+/* Without variance only the means count. */
+static void plain_ssim_of_even_images(void **state)
+{
+    (void)state;
+    float x[PIXELS], y[PIXELS];
+    for (int i = 0; i < PIXELS; i++) {
+        x[i] = 0.25f;
+        y[i] = 0.75f;
+    }
+    assert_near(reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x, y), (0.375 + 1e-4) / (0.625 + 1e-4),
+                1e-12);
+}
+
+/* ---- On the device ---- */
+
+/* Images that are unlike, alike, equal, black, and white. */
+enum { IMAGES = 5 };
+
+static void make_images(float x[IMAGES][PIXELS], float y[IMAGES][PIXELS])
+{
+    fill(x[0], PIXELS, 37, 0, 256);
+    fill(y[0], PIXELS, 61, 11, 200);
+    for (int i = 0; i < PIXELS; i++) {
+        x[1][i] = x[2][i] = y[2][i] = x[0][i];
+        y[1][i] = 0.9f * x[0][i] + 0.1f * y[0][i];
+        x[3][i] = y[3][i] = 0;
+        x[4][i] = 1;
+        y[4][i] = 1 - 0.02f * y[0][i];
+    }
+}
+
+/* Single precision costs most where bright areas hardly vary: variances are small differences. */
+static void kernel_matches_plain_ssim(void **state)
+{
+    (void)state;
+    static float x[IMAGES][PIXELS], y[IMAGES][PIXELS];
+    settings *s;
+    device *d;
+    ssim *similarity;
+    cl_mem buffers[2];
+    make_images(x, y);
+    assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
+    assert_int_equal(open_device(&d, s), 0);
+    assert_int_equal(ssim_new(&similarity, d, IMAGES), 0);
+    assert_int_equal(buffer_new(d, sizeof x, "x", &buffers[0]), 0);
+    assert_int_equal(buffer_new(d, sizeof y, "y", &buffers[1]), 0);
+    double expected = 0, before = 0;
+    for (int i = 0; i < IMAGES; i++) {
+        /* One more image each time: what it adds is its own similarity. */
+        double sum = 0, own = reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x[i], y[i]);
+        assert_int_equal(buffer_write(d, buffers[0], 0, x, sizeof x), 0);
+        assert_int_equal(buffer_write(d, buffers[1], 0, y, sizeof y), 0);
+        assert_int_equal(ssim_add(similarity, buffers[0], buffers[1], i + 1, &sum), 0);
+        assert_near(sum - before, own, 1e-4);
+        expected += own;
+        assert_near(sum, expected, 1e-4);
+        before = sum;
+    }
+    buffer_free(d, &buffers[0]);
+    buffer_free(d, &buffers[1]);
+    ssim_free(similarity);
+    device_close(d);
+    settings_free(s);
+}
+
+/* ---- The evaluator ---- */
+
+enum { BATCH = 4, SAMPLES = 10 }; /* the last batch is not full */
+
+/* The same from outputs and truths on the host. */
+static void score_on_host(network *n, mixer *pairs, device *d, image_scores *out)
+{
+    static float results[BATCH][PIXELS], truths[BATCH][PIXELS];
+    cl_mem buffers[SOURCES];
+    *out = (image_scores){0};
+    for (int k = 0; k < SOURCES; k++)
+        assert_int_equal(buffer_new(d, sizeof truths, "truth", &buffers[k]), 0);
+    for (int i = 0; i < SAMPLES * SOURCES; i++) {
+        int sample = i / SOURCES, k = i % SOURCES;
+        assert_int_equal(mixer_batch(pairs, SPLIT_TEST, 3, STREAM_EVALUATE, 7 + (size_t)sample,
+                                     BATCH, n->mixture->data, buffers[0], buffers[1]),
+                         0);
+        assert_int_equal(plan_forward(n->plan), 0);
+        assert_int_equal(buffer_read(d, n->outputs[k]->data, 0, results, sizeof results), 0);
+        assert_int_equal(buffer_read(d, buffers[k], 0, truths, sizeof truths), 0);
+        double squares = 0;
+        for (int p = 0; p < PIXELS; p++)
+            squares += pow((double)results[0][p] - truths[0][p], 2);
+        out->mse[k] += squares / PIXELS / SAMPLES;
+        out->psnr[k] += 10 * log10(1 / (squares / PIXELS)) / SAMPLES;
+        out->ssim[k] += reference_ssim(IMAGE_SIZE, IMAGE_SIZE, results[0], truths[0]) / SAMPLES;
+    }
+    for (int k = 0; k < SOURCES; k++)
+        buffer_free(d, &buffers[k]);
+}
+
+static void evaluator_scores_a_model(void **state)
+{
+    (void)state;
+    static const char *const sample[] = {"data.directory=tests/sample"};
+    model_file m;
+    device *d;
+    trained t;
+    mixer *pairs;
+    evaluator *e;
+    image_scores scores, expected;
+    double mse[SOURCES];
+    const char *path = scratch_path("tiny.safetensors");
+    assert_int_equal(tiny_model_save(path), 0);
+    assert_int_equal(model_open(path, sample, 1, &m), 0);
+    assert_int_equal(open_device(&d, m.settings), 0);
+    assert_int_equal(mixer_open(&pairs, d, m.settings, true), 0);
+    assert_int_equal(trained_open(&t, d, m.settings, m.tensors, path, BATCH), 0);
+    assert_int_equal(evaluator_new(&e, t.network, pairs), 0);
+    score_on_host(t.network, pairs, d, &expected);
+    assert_int_equal(evaluator_scores(e, SPLIT_TEST, 3, STREAM_EVALUATE, 7, SAMPLES, &scores), 0);
+    assert_int_equal(evaluator_run(e, SPLIT_TEST, 3, STREAM_EVALUATE, 7, SAMPLES, mse), 0);
+    for (int k = 0; k < SOURCES; k++) {
+        assert_near(scores.mse[k], expected.mse[k], 1e-5 * expected.mse[k]);
+        assert_near(scores.psnr[k], expected.psnr[k], 1e-5);
+        assert_near(scores.ssim[k], expected.ssim[k], 1e-5);
+        assert_near(scores.mse[k], mse[k], 0);
+    }
+    evaluator_free(e);
+    trained_close(&t);
+    mixer_close(pairs);
+    device_close(d);
+    model_close(&m);
+}
+
+static int set_up(void **state)
+{
+    log_set_level(LOG_QUIET);
+    return scratch_make(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(psnr_is_in_decibels),       cmocka_unit_test(plain_ssim_is_right),
+        cmocka_unit_test(plain_ssim_of_even_images), cmocka_unit_test(kernel_matches_plain_ssim),
+        cmocka_unit_test(evaluator_scores_a_model),
+    };
+    return cmocka_run_group_tests_name("image scores", tests, set_up, scratch_remove);
+}
