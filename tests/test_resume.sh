@@ -191,12 +191,13 @@ cp -r "$half" "$kept/run"
 checkpoint=$half/checkpoint.safetensors
 previous=checkpoint.previous.safetensors
 damaged "an empty checkpoint" "$previous" </dev/null
-head -c 1000 "$checkpoint" | damaged "a checkpoint cut in its header" "$previous"
-head -c -1 "$checkpoint" | damaged "a checkpoint cut at its end" "$previous"
-{ head -c -1 "$checkpoint" && printf '\377'; } | damaged "another last byte" "sha256"
+damaged "cut in its header" "$previous" < <(head -c 1000 "$checkpoint")
+damaged "cut at its end" "$previous" < <(head -c -1 "$checkpoint")
+damaged "another last byte" "sha256" < <(head -c -1 "$checkpoint" && printf '\377')
 damaged "a model in its place" "not a checkpoint" <"$half/model.safetensors"
-LC_ALL=C sed 's/first_step/forst_step/' "$checkpoint" | damaged "a state without a key" "the state"
-LC_ALL=C sed 's/\(epoch_steps[^0-9]*\)[0-9]/\1x/' "$checkpoint" | damaged "a letter in a number" "the state"
+damaged "a state without a key" "the state" < <(LC_ALL=C sed 's/first_step/forst_step/' "$checkpoint")
+damaged "a letter in a number" "the state" \
+    < <(LC_ALL=C sed 's/\(epoch_steps[^0-9]*\)[0-9]/\1x/' "$checkpoint")
 
 rm "$kept/run/checkpoint.safetensors"
 refuses "no checkpoint" 3 "$kept/run/checkpoint.safetensors" "$previous" train --resume "$kept/run"
