@@ -3,6 +3,8 @@
 #include "scratch.h"
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
 static const char *gzip_file(const char *name, const void *bytes, size_t length)
@@ -186,6 +188,27 @@ static void joins_paths(void **state)
     }
 }
 
+static void sweeps_up_after_the_dead_only(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (!child)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child); /* its number is free again */
+    char dead[64], alive[64];
+    snprintf(dead, sizeof dead, "model.tmp-%ld", (long)child);
+    snprintf(alive, sizeof alive, "model.tmp-%ld", (long)getpid());
+    const char *kept[] = {alive, "model", "model.tmp-", "model.tmp-7x", "model.tmp--1"};
+    scratch_file(dead, "x", 1);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        scratch_file(kept[i], "x", 1);
+    directory_sweep(scratch);
+    assert_false(file_exists(scratch_path(dead)));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        assert_true(file_exists(scratch_path(kept[i])));
+    directory_sweep("/nonexistent"); /* nothing to do */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +219,7 @@ int main(void)
         cmocka_unit_test(replaces_a_file_whole),
         cmocka_unit_test(keeps_the_old_file_when_the_disk_is_full),
         cmocka_unit_test(refuses_places_that_cannot_be_written),
+        cmocka_unit_test(sweeps_up_after_the_dead_only),
         cmocka_unit_test(makes_directories),
         cmocka_unit_test(joins_paths),
     };

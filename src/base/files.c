@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,30 @@ int file_write_atomic(const char *path, const void *bytes, size_t length)
         sync_directory_of(path);
     free(temporary);
     return why ? fail(STATUS_RUNTIME, "%s: cannot be written: %s", path, strerror(why)) : 0;
+}
+
+/* The process that a temporary file's name names, or 0 for a name that is not such. */
+static long owner_of_temporary(const char *name)
+{
+    const char *mark = strstr(name, ".tmp-");
+    char *end;
+    if (!mark || mark[5] < '1' || mark[5] > '9')
+        return 0;
+    long owner = strtol(mark + 5, &end, 10);
+    return *end ? 0 : owner;
+}
+
+void directory_sweep(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (!directory)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        long owner = owner_of_temporary(entry->d_name);
+        if (owner > 0 && kill((pid_t)owner, 0) && errno == ESRCH)
+            unlinkat(dirfd(directory), entry->d_name, 0);
+    }
+    closedir(directory);
 }
 
 bool file_exists(const char *path)

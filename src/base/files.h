@@ -22,6 +22,9 @@ int file_read_gzip(const char *path, size_t limit, enum status code, unsigned ch
  * old file or the new one, whole. What is not a regular file (/dev/null) is refused. */
 int file_write_atomic(const char *path, const void *bytes, size_t length);
 
+/* Removes what file_write_atomic() of processes that are no more left in a directory: NAME.tmp-PID. */
+void directory_sweep(const char *path);
+
 bool file_exists(const char *path);
 bool directory_exists(const char *path);
 bool directory_is_empty(const char *path); /* false if it cannot be read */

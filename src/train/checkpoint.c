@@ -132,6 +132,17 @@ static int keep_previous(const char *path, const char *previous)
     return result;
 }
 
+void checkpoint_remove(const char *run)
+{
+    const char *const names[] = {file_name, previous_name};
+    for (int i = 0; i < 2; i++) {
+        char *path = path_join(run, names[i]);
+        if (path)
+            unlink(path);
+        free(path);
+    }
+}
+
 int checkpoint_write(const char *run, const stepper *t, const train_state *state)
 {
     tensor_list list = {0};

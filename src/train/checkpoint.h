@@ -26,6 +26,9 @@ typedef struct train_state {
  * checkpoint under the name: the old one or the new one. */
 int checkpoint_write(const char *run, const stepper *t, const train_state *state);
 
+/* Removes both, so that a new run in an old directory cannot be resumed as the old one. */
+void checkpoint_remove(const char *run);
+
 /* Into a stepper of the same settings. STATUS_DATA if there is none or it is damaged; then nothing
  * has changed. */
 int checkpoint_read(const char *run, stepper *t, train_state *state);

@@ -275,6 +275,9 @@ int trainer_run(trainer *t)
     int result = 0;
     t->progress.started = clock_seconds();
     t->checkpoint_at = t->progress.started + (double)setting(t, "train.checkpoint_seconds");
+    directory_sweep(t->run);
+    if (t->stepper->step == 0)
+        checkpoint_remove(t->run);
     signals_catch();
     while (!result && !is_finished(t))
         result = train_epoch(t) || end_epoch(t) ? -1 : 0;
