@@ -159,6 +159,7 @@ impatient=$scratch/impatient
 begin train "$tiny" --run "$impatient"
 wait_for told '^epoch 2/'
 kill -s STOP "$pid"
+wait_for grep -q '^State:.*T' "/proc/$pid/status" # it may still run for a moment
 cp "$impatient/checkpoint.safetensors" "$scratch/before"
 kill -s INT "$pid"
 kill -s TERM "$pid"
