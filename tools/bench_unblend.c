@@ -65,11 +65,11 @@ static int answer(bench *b)
     fflush(stdout);
     while (scanf("%15s", what) == 1 && strcmp(what, "quit")) {
         if (scanf("%ld", &steps) != 1)
-            return fail(STATUS_USAGE, "\"train K\", \"bare K\", \"infer K\" or \"quit\" is expected");
+            return fail(STATUS_USAGE,
+                        "\"train K\", \"bare K\", \"infer K\" or \"quit\" is expected");
         bool bare = !strcmp(what, "bare");
-        if (bare || !strcmp(what, "train")
-                ? trainer_time_steps(b->trainer, steps, bare, &seconds)
-                                   : infer(b, steps, &seconds))
+        if (bare || !strcmp(what, "train") ? trainer_time_steps(b->trainer, steps, bare, &seconds)
+                                           : infer(b, steps, &seconds))
             return -1;
         printf("%.6f\n", seconds);
         fflush(stdout);
