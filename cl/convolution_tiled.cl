@@ -6,6 +6,8 @@
  *
  * COLUMNS: 64, or 16 where there are no more than 16 output channels.
  */
+#include "view.h"
+
 #define ROWS 64
 #define DEPTH 16
 #define SIDE 16 /* of the work-group */
@@ -32,11 +34,13 @@ void multiply(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS], int
 
 /* Rows are output pixels, columns output channels, the inner dimension runs over (tap, channel). */
 kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
-convolve(global const float *x, global const float *weights, global const float *bias,
-         global float *y, global const int *taps, int tap_count, int images, int h, int w, int cin,
-         int out_h, int out_w, int cout, int qh, int qw, int in_stride, int out_stride, int phase_y,
-         int phase_x, int dy_min, int dx_min, int adjoint, int has_bias, int accumulate)
+convolve(VIEW_ARGS(x), global const float *weights, global const float *bias, SINK_ARGS(y),
+         global const int *taps, int tap_count, int images, int h, int w, int cin, int out_h,
+         int out_w, int cout, int qh, int qw, int in_stride, int out_stride, int phase_y,
+         int phase_x, int dy_min, int dx_min, int adjoint, int has_bias)
 {
+    const view from = VIEW(x);
+    const sink to = SINK(y);
     local float a[DEPTH][ROWS + 1], b[DEPTH][COLUMNS];
     const int column = get_local_id(0), row = get_local_id(1);
     const int item = row * SIDE + column;
@@ -52,7 +56,7 @@ convolve(global const float *x, global const float *weights, global const float 
                 const int iy = q / qw % qh * in_stride + dy, ix = q % qw * in_stride + dx;
                 const size_t at = ((size_t)(q / (qw * qh)) * h + iy) * w + ix;
                 const int inside = q < pixels && channel < cin && iy >= 0 && iy < h && ix >= 0 && ix < w;
-                a[i % DEPTH][i / DEPTH] = inside ? x[at * cin + channel] : 0.0f;
+                a[i % DEPTH][i / DEPTH] = inside ? view_load(from, at, channel) : 0.0f;
             }
             for (int i = item; i < COLUMNS * DEPTH; i += ITEMS) {
                 const int in = c0 + i / COLUMNS, out = first_channel + i % COLUMNS;
@@ -70,11 +74,11 @@ convolve(global const float *x, global const float *weights, global const float 
         if (q >= pixels)
             break;
         const int oy = q / qw % qh * out_stride + phase_y, ox = q % qw * out_stride + phase_x;
-        global float *pixel = y + (((size_t)(q / (qw * qh)) * out_h + oy) * out_w + ox) * cout;
+        const size_t pixel = ((size_t)(q / (qw * qh)) * out_h + oy) * out_w + ox;
         for (int c = 0; c < C; c++) {
             const int o = first_channel + column + SIDE * c;
             if (o < cout)
-                pixel[o] = sum[r][c] + (has_bias ? bias[o] : 0.0f) + (accumulate ? pixel[o] : 0.0f);
+                sink_store(to, pixel, o, sum[r][c] + (has_bias ? bias[o] : 0.0f));
         }
     }
 }
@@ -82,34 +86,34 @@ convolve(global const float *x, global const float *weights, global const float 
 /* Rows are (tap, channel) of the weights, columns output channels, the inner dimension runs over the
  * pixels of a chunk of images. The tiles of the first row also sum g, for the bias. */
 kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
-convolve_weight_gradient(global const float *x, global const float *g, global float *partial,
-                         global const int *taps, int tap_count, int images, int chunk_images, int h,
-                         int w, int cin, int qh, int qw, int cout, int in_stride, int dy_min,
-                         int dx_min)
+convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, global const int *taps,
+                         int tap_count, int images, int chunk_images, int h, int w, int cin, int qh,
+                         int qw, int cout, int in_stride, int dy_min, int dx_min)
 {
+    const view values = VIEW(x), gradients = VIEW(g);
     local float a[DEPTH][ROWS + 1], b[DEPTH][COLUMNS];
     const int column = get_local_id(0), row = get_local_id(1);
     const int item = row * SIDE + column;
     const int first_row = get_group_id(0) * ROWS, first_channel = get_group_id(1) * COLUMNS;
     const int chunk = get_group_id(2), rows = tap_count * cin, padded = get_num_groups(1) * COLUMNS;
-    const int from = chunk * chunk_images * qh * qw;
-    const int to = min(images, (chunk + 1) * chunk_images) * qh * qw;
+    const int begin = chunk * chunk_images * qh * qw;
+    const int end = min(images, (chunk + 1) * chunk_images) * qh * qw;
     float sum[R][C], bias[C];
     clear(sum);
     for (int c = 0; c < C; c++)
         bias[c] = 0.0f;
-    for (int q0 = from; q0 < to; q0 += DEPTH) {
+    for (int q0 = begin; q0 < end; q0 += DEPTH) {
         for (int i = item; i < ROWS * DEPTH; i += ITEMS) {
             const int m = min(first_row + i % ROWS, rows - 1), q = q0 + i / ROWS, t = m / cin;
             const int iy = q / qw % qh * in_stride + taps[3 * t] + dy_min;
             const int ix = q % qw * in_stride + taps[3 * t + 1] + dx_min;
             const size_t at = ((size_t)(q / (qw * qh)) * h + iy) * w + ix;
-            const int inside = q < to && iy >= 0 && iy < h && ix >= 0 && ix < w;
-            a[i / ROWS][i % ROWS] = inside ? x[at * cin + m % cin] : 0.0f;
+            const int inside = q < end && iy >= 0 && iy < h && ix >= 0 && ix < w;
+            a[i / ROWS][i % ROWS] = inside ? view_load(values, at, m % cin) : 0.0f;
         }
         for (int i = item; i < COLUMNS * DEPTH; i += ITEMS) {
             const int q = q0 + i / COLUMNS, o = first_channel + i % COLUMNS;
-            b[i / COLUMNS][i % COLUMNS] = q < to && o < cout ? g[(size_t)q * cout + o] : 0.0f;
+            b[i / COLUMNS][i % COLUMNS] = q < end && o < cout ? view_load(gradients, q, o) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         multiply(a, b, DEPTH, row, column, sum);

@@ -4,22 +4,21 @@
  *
  * A work-group is a single item. It copies the input rows it needs into local memory with a zero
  * border, so that the inner loops need no bounds test, then walks register tiles of TILE pixels x
- * LANES channels: one broadcast input value times VECTORS weight vectors, TILE * VECTORS sums in
- * registers.
+ * LANES channels.
  *
- * VECTORS (1 or 2): vectors of 16 output channels in a tile. 1 where there are 16 or fewer.
+ * VECTORS (1 or 2): vectors of 16 output channels in a tile. TILE: pixels in a tile.
  */
+#include "tile.h"
+#include "view.h"
+
 #ifndef TILE
 #define TILE 8 /* TILE * VECTORS sums must fit the register file: 16 of 32 on AVX-512 */
 #endif
-#define LANES (16 * VECTORS)
 
-/*
- * Copies rows x columns pixels of c channels from image (H, W, c), starting at pixel (y, x), to
- * patch (rows, columns, c); pixels outside the image become zero.
- */
-void gather_patch(local float *patch, global const float *image, int h, int w, int c, int y, int x,
-                  int rows, int columns)
+/* Copies rows x columns pixels of c channels from image (H, W, c), starting at pixel (y, x), to
+ * patch (rows, columns, c); pixels outside the image become zero. */
+void gather_stored(local float *patch, global const float *image, int h, int w, int c, int y, int x,
+                   int rows, int columns)
 {
     const int before = clamp(-x, 0, columns);
     const int inside = max(min(w - max(x, 0), columns - before), 0) * c;
@@ -38,6 +37,37 @@ void gather_patch(local float *patch, global const float *image, int h, int w, i
     }
 }
 
+/* The same for any view; first: the image's first pixel. */
+void gather_patch(local float *patch, view v, size_t first, int h, int w, int channels, int y,
+                  int x, int rows, int columns)
+{
+    if (!v.b.channels && !IS_PENDING(v.a)) {
+        gather_stored(patch, v.a.data + first * channels, h, w, channels, y, x, rows, columns);
+        return;
+    }
+    for (int c = 0; c < channels; c += 16) {
+        int at = c;
+        const part p = part_of(v, &at);
+        float16 scale = 1.0f, shift = 0.0f;
+        if (IS_PENDING(p)) {
+            scale = vload16(0, SCALE_OF(p, at));
+            shift = vload16(0, SHIFT_OF(p, at));
+        }
+        for (int row = 0; row < rows; row++) {
+            for (int column = 0; column < columns; column++) {
+                const int py = y + row, px = x + column;
+                float16 value = 0.0f;
+                if (py >= 0 && py < h && px >= 0 && px < w) {
+                    value = vload16(0, p.data + (first + py * w + px) * p.channels + at);
+                    if (IS_PENDING(p))
+                        value = finish16(value, scale, shift, p.slope);
+                }
+                vstore16(value, 0, patch + (row * columns + column) * channels + c);
+            }
+        }
+    }
+}
+
 /*
  * One phase: y[n, qy * OUT_STRIDE + phase_y, qx * OUT_STRIDE + phase_x, :] = bias +
  *     sum over taps t of x[n, qy * IN_STRIDE + dy[t], qx * IN_STRIDE + dx[t], :] * w[t]
@@ -46,65 +76,60 @@ void gather_patch(local float *patch, global const float *image, int h, int w, i
  * taps: (dy - dy_min, dx - dx_min, index) each. patch: (patch_rows, patch_columns, cin).
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-convolve(global const float *x, global const float *packed, ulong packed_offset,
-         global const float *bias, global float *y, global const int *taps, int tap_count, int h, int w, int cin, int out_h,
+convolve(VIEW_ARGS(x), global const float *packed, ulong packed_offset, global const float *bias,
+         SINK_ARGS(y), global const int *taps, int tap_count, int h, int w, int cin, int out_h,
          int out_w, int cout, int qw, int in_stride, int out_stride, int phase_y, int phase_x,
-         int dy_min, int dx_min, int patch_rows, int patch_columns, int has_bias, int accumulate,
+         int dy_min, int dx_min, int patch_rows, int patch_columns, int has_bias,
          local float *patch)
 {
+    const view from = VIEW(x);
+    const sink to = SINK(y);
     const int qy = get_group_id(0);
     const int n = get_group_id(1);
-    gather_patch(patch, x + (size_t)n * h * w * cin, h, w, cin, qy * in_stride + dy_min, dx_min,
+    gather_patch(patch, from, (size_t)n * h * w, h, w, cin, qy * in_stride + dy_min, dx_min,
                  patch_rows, patch_columns);
-    global float *row = y + ((size_t)n * out_h + qy * out_stride + phase_y) * out_w * cout;
+    const size_t row = ((size_t)n * out_h + qy * out_stride + phase_y) * out_w;
     const int step = in_stride * cin;
 
     for (int first = 0; first < cout; first += LANES) {
         global const float *panel = packed + packed_offset + (size_t)first * tap_count * cin;
         for (int q0 = 0; q0 < qw; q0 += TILE) {
-            float16 sum[TILE][VECTORS];
-#pragma unroll
-            for (int p = 0; p < TILE; p++)
-#pragma unroll
-                for (int v = 0; v < VECTORS; v++)
-                    sum[p][v] = 0.0f;
+            TILE_CLEAR(sum, TILE);
             global const float *weight = panel;
             for (int t = 0; t < tap_count; t++) {
                 local const float *value =
                     patch + (taps[3 * t] * patch_columns + taps[3 * t + 1]) * cin + q0 * step;
-                for (int c = 0; c < cin; c++, value++, weight += LANES) {
-                    float16 k[VECTORS];
-#pragma unroll
-                    for (int v = 0; v < VECTORS; v++)
-                        k[v] = vload16(v, weight);
-#pragma unroll
-                    for (int p = 0; p < TILE; p++)
-#pragma unroll
-                        for (int v = 0; v < VECTORS; v++)
-                            sum[p][v] = fma((float16)(value[p * step]), k[v], sum[p][v]);
-                }
+                for (int c = 0; c < cin; c++, value++, weight += LANES)
+                    TILE_STEP(sum, TILE, value[r * step], weight);
             }
-            for (int p = 0; p < TILE && q0 + p < qw; p++) {
-                global float *pixel = row + ((q0 + p) * out_stride + phase_x) * cout;
-                for (int v = 0; v < VECTORS; v++) {
-                    if (first + 16 * v + 16 <= cout) {
-                        float16 s = sum[p][v];
-                        if (has_bias)
-                            s += vload16(0, bias + first + 16 * v);
-                        if (accumulate)
-                            s += vload16(0, pixel + first + 16 * v);
-                        vstore16(s, 0, pixel + first + 16 * v);
-                    } else {
-                        float s[16];
-                        vstore16(sum[p][v], 0, s);
-                        for (int i = 0; first + 16 * v + i < cout; i++) {
-                            int o = first + 16 * v + i;
-                            pixel[o] = s[i] + (has_bias ? bias[o] : 0.0f) +
-                                       (accumulate ? pixel[o] : 0.0f);
-                        }
-                    }
+            for (int v = 0; v < VECTORS; v++) {
+                const int o = first + 16 * v, left = cout - o;
+                float16 b = 0.0f;
+                if (has_bias) {
+                    float part[16];
+                    for (int i = 0; i < 16; i++)
+                        part[i] = i < left ? bias[o + i] : 0.0f;
+                    b = vload16(0, part);
                 }
+                for (int p = 0; left > 0 && p < TILE && q0 + p < qw; p++)
+                    sink_store16(to, row + (q0 + p) * out_stride + phase_x, o, left, sum[p][v] + b);
             }
+        }
+    }
+}
+
+/* Pixel `pixel` of g, LANES channels from `first`, zero beyond cout. */
+void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS])
+{
+    for (int v = 0; v < VECTORS; v++) {
+        const int c = first + 16 * v;
+        if (c + 16 <= cout) {
+            value[v] = view_load16(g, pixel, c);
+        } else {
+            float part[16];
+            for (int i = 0; i < 16; i++)
+                part[i] = c + i < cout ? view_load(g, pixel, c + i) : 0.0f;
+            value[v] = vload16(0, part);
         }
     }
 }
@@ -119,16 +144,16 @@ convolve(global const float *x, global const float *packed, ulong packed_offset,
  * in registers and is added to partial.
  */
 #ifndef ROWS
-#define ROWS 8
+#define ROWS TILE
 #endif
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-convolve_weight_gradient(global const float *x, global const float *g, global float *partial,
-                         global const int *taps, int tap_count, int images, int chunk_images,
-                         int h, int w, int cin, int qh, int qw, int cout, int in_stride, int dy_min,
-                         int dx_min, int strip, int patch_rows, int patch_columns,
-                         local float *patch, local float *panel)
+convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, global const int *taps,
+                         int tap_count, int images, int chunk_images, int h, int w, int cin, int qh,
+                         int qw, int cout, int in_stride, int dy_min, int dx_min, int strip,
+                         int patch_rows, int patch_columns, local float *patch, local float *panel)
 {
+    const view from = VIEW(x), gradients = VIEW(g);
     const int first = get_group_id(0) * LANES;
     const int chunk = get_group_id(1);
     const int padded = get_num_groups(0) * LANES;
@@ -145,22 +170,14 @@ convolve_weight_gradient(global const float *x, global const float *g, global fl
     for (int n = chunk * chunk_images; n < last; n++) {
         for (int q0 = 0; q0 < qh; q0 += strip) {
             const int strip_rows = min(strip, qh - q0);
-            gather_patch(patch, x + (size_t)n * h * w * cin, h, w, cin, q0 * in_stride + dy_min,
-                         dx_min, patch_rows, patch_columns);
-            global const float *from = g + ((size_t)n * qh + q0) * qw * cout + first;
-            for (int p = 0; p < strip_rows * qw; p++, from += cout) {
+            gather_patch(patch, from, (size_t)n * h * w, h, w, cin, q0 * in_stride + dy_min, dx_min,
+                         patch_rows, patch_columns);
+            for (int p = 0; p < strip_rows * qw; p++) {
+                float16 value[VECTORS];
+                load_panel(gradients, ((size_t)n * qh + q0) * qw + p, first, cout, value);
                 for (int v = 0; v < VECTORS; v++) {
-                    float16 value;
-                    if (first + 16 * v + 16 <= cout) {
-                        value = vload16(v, from);
-                    } else {
-                        float s[16];
-                        for (int i = 0; i < 16; i++)
-                            s[i] = first + 16 * v + i < cout ? from[16 * v + i] : 0.0f;
-                        value = vload16(0, s);
-                    }
-                    bias[v] += value;
-                    vstore16(value, 0, panel + p * LANES + 16 * v);
+                    bias[v] += value[v];
+                    vstore16(value[v], 0, panel + p * LANES + 16 * v);
                 }
             }
             for (int m = 0; m < rows; m += ROWS) {
@@ -170,26 +187,12 @@ convolve_weight_gradient(global const float *x, global const float *g, global fl
                     const int row = min(m + r, rows - 1), t = row / cin;
                     offset[r] = (taps[3 * t] * patch_columns + taps[3 * t + 1]) * cin + row % cin;
                 }
-                float16 sum[ROWS][VECTORS];
-#pragma unroll
-                for (int r = 0; r < ROWS; r++)
-#pragma unroll
-                    for (int v = 0; v < VECTORS; v++)
-                        sum[r][v] = 0.0f;
+                TILE_CLEAR(sum, ROWS);
                 local const float *gradient = panel;
                 for (int row = 0; row < strip_rows; row++) {
                     local const float *value = patch + row * in_stride * patch_columns * cin;
-                    for (int q = 0; q < qw; q++, value += in_stride * cin, gradient += LANES) {
-                        float16 k[VECTORS];
-#pragma unroll
-                        for (int v = 0; v < VECTORS; v++)
-                            k[v] = vload16(v, gradient);
-#pragma unroll
-                        for (int r = 0; r < ROWS; r++)
-#pragma unroll
-                            for (int v = 0; v < VECTORS; v++)
-                                sum[r][v] = fma((float16)(value[offset[r]]), k[v], sum[r][v]);
-                    }
+                    for (int q = 0; q < qw; q++, value += in_stride * cin, gradient += LANES)
+                        TILE_STEP(sum, ROWS, value[offset[r]], gradient);
                 }
                 for (int r = 0; r < ROWS && m + r < rows; r++) {
                     global float *to = sums + (size_t)(m + r) * padded;

@@ -6,9 +6,11 @@
  * TILE rows x LANES columns with their sums in registers. Element (i, k) of op(a) lies at
  * a[i * a_row + k * a_column], so that a transposed operand is only another pair of strides.
  */
-#define LANES 32
-#define VECTORS 2
+#include "tile.h"
+
+#ifndef TILE
 #define TILE 8
+#endif
 #define DEPTH 384
 
 void gather_panel(local float *panel, global const float *b, int b_row, int b_column, int depth,
@@ -17,8 +19,8 @@ void gather_panel(local float *panel, global const float *b, int b_row, int b_co
     for (int k = 0; k < depth; k++) {
         global const float *from = b + (size_t)k * b_row;
         if (b_column == 1 && columns == LANES) {
-            vstore16(vload16(0, from), 0, panel + k * LANES);
-            vstore16(vload16(1, from), 1, panel + k * LANES);
+            for (int v = 0; v < VECTORS; v++)
+                vstore16(vload16(v, from), v, panel + k * LANES);
         } else {
             for (int i = 0; i < LANES; i++)
                 panel[k * LANES + i] = i < columns ? from[(size_t)i * b_column] : 0.0f;
@@ -64,23 +66,9 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
 #pragma unroll
             for (int r = 0; r < TILE; r++)
                 offset[r] = min(i + r, last - 1) * a_row;
-            float16 sum[TILE][VECTORS];
-#pragma unroll
-            for (int r = 0; r < TILE; r++)
-#pragma unroll
-                for (int v = 0; v < VECTORS; v++)
-                    sum[r][v] = 0.0f;
-            for (int j = 0; j < depth; j++, value += a_column) {
-                float16 w[VECTORS];
-#pragma unroll
-                for (int v = 0; v < VECTORS; v++)
-                    w[v] = vload16(v, panel + j * LANES);
-#pragma unroll
-                for (int r = 0; r < TILE; r++)
-#pragma unroll
-                    for (int v = 0; v < VECTORS; v++)
-                        sum[r][v] = fma((float16)(value[offset[r]]), w[v], sum[r][v]);
-            }
+            TILE_CLEAR(sum, TILE);
+            for (int j = 0; j < depth; j++, value += a_column)
+                TILE_STEP(sum, TILE, value[offset[r]], panel + j * LANES);
             for (int r = 0; r < TILE && i + r < last; r++)
                 store_row(c + (size_t)(i + r) * c_row, sum[r], columns, alpha,
                           k0 ? 1.0f : beta);

@@ -4,6 +4,7 @@
  * places (as y, bytes): which of the window's four values was the maximum, the first in row order.
  */
 #include "lanes.h"
+#include "view.h"
 
 size_t window(int p, int h, int w, int channels)
 {
@@ -41,9 +42,22 @@ void store_places(lane_mask places, global uchar *to, int left)
 }
 #endif
 
-kernel void max_pool_forward(global const float *x, global float *y, global uchar *places, int pixels,
-                             int channels, int h, int w, int span)
+/* A value of x, finished if it is pending (view.h). */
+lane load_finished(part x, size_t at, int c)
 {
+    const int left = x.channels - c;
+    const lane value = load_lane(x.data + at + c, left);
+    if (!IS_PENDING(x))
+        return value;
+    const lane y = fma(value, load_lane(SCALE_OF(x, c), left), load_lane(SHIFT_OF(x, c), left));
+    return select(y, fma(y, (lane)(x.slope), (lane)(0.0f)), (lane_mask)(y < 0.0f));
+}
+
+kernel void max_pool_forward(global const float *x, global const float *moments, int channels,
+                             float slope, global float *y, global uchar *places, int pixels, int h,
+                             int w, int span)
+{
+    const part from_x = {x, moments, channels, slope};
     FOR_PIXELS(p, pixels, span)
     {
         const size_t from = window(p, h, w, channels);
@@ -51,11 +65,11 @@ kernel void max_pool_forward(global const float *x, global float *y, global ucha
         {
             const int left = channels - c;
             const size_t at = (size_t)p * channels + c;
-            lane best = load_lane(x + from + c, left);
+            lane best = load_finished(from_x, from, c);
             lane_mask place = 0;
             for (int i = 1; i < 4; i++) {
-                const size_t next = from + ((size_t)(i / 2) * w + i % 2) * channels + c;
-                const lane value = load_lane(x + next, left);
+                const size_t next = from + ((size_t)(i / 2) * w + i % 2) * channels;
+                const lane value = load_finished(from_x, next, c);
                 const lane_mask better = value > best || value != value; /* NaN stays visible */
                 best = select(best, value, better);
                 place = select(place, (lane_mask)(i), better);

@@ -66,6 +66,11 @@ static void rows_tell_shapes_and_buffers(void **state)
     assert_int_equal(rows[0].parameters, 3 * 3 * 1 * 8 + 8);
     assert_int_equal(rows[0].bytes, 32 * 32 * 32 * 8 * 4);
     for (size_t i = 0; i < n->graph->layer_count; i++) {
+        if (n->graph->layers[i]->skipped) { /* a join that its readers do */
+            assert_int_equal(rows[i].buffer, -1);
+            assert_int_equal(rows[i].bytes, 0);
+            continue;
+        }
         assert_true(rows[i].buffer >= 0 && (size_t)rows[i].buffer < n->plan->buffer_count);
         assert_true(rows[i].bytes <= n->plan->buffer_bytes[rows[i].buffer]);
     }

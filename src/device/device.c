@@ -37,6 +37,7 @@ int device_open(device **out, const char *platform, const char *name, enum kerne
         goto failed;
     d->info = *chosen;
     d->kernels = kernels == KERNELS_AUTO ? family_for(&d->info) : kernels;
+    d->tuning = tuning_default;
     if (open_chosen(d))
         goto failed;
     free(list);

@@ -10,6 +10,7 @@
 #define DEVICE_DEVICE_H
 
 #define CL_TARGET_OPENCL_VERSION 120
+#include "device/tuning.h"
 #include <CL/cl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,10 +40,11 @@ typedef struct device {
     cl_context context;
     cl_command_queue queue;
     enum kernel_family kernels; /* never KERNELS_AUTO */
-    const char *layer;          /* whose kernels run now; named in errors, may be NULL */
-    struct program *programs;   /* built so far, with their kernels */
-    size_t allocated;           /* bytes in buffers of this device */
-    bool compiling_announced;   /* the user was told once that a cold compile takes long */
+    tuning tuning;
+    const char *layer;        /* whose kernels run now; named in errors, may be NULL */
+    struct program *programs; /* built so far, with their kernels */
+    size_t allocated;         /* bytes in buffers of this device */
+    bool compiling_announced; /* the user was told once that a cold compile takes long */
 } device;
 
 /* Every device of every platform; empty platforms are skipped. *list is released with free().

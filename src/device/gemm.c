@@ -3,10 +3,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include <clblast_c.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* As in cl/gemm_vector.cl. */
-enum { LANES = 32, DEPTH = 384, ROWS_IN_BLOCK = 64 };
+enum { DEPTH = 384, ROWS_IN_BLOCK = 64 };
 
 static int ceil_divide(int a, int b)
 {
@@ -16,13 +17,16 @@ static int ceil_divide(int a, int b)
 static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix *a,
                        const matrix *b, float beta, const matrix *c)
 {
-    kernel *k = kernel_get(d, "gemm_vector", "", "gemm");
+    char options[64];
+    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", d->tuning.vectors, d->tuning.tile);
+    kernel *k = kernel_get(d, "gemm_vector", options, "gemm");
+    int lanes = 16 * d->tuning.vectors;
     size_t depth = (size_t)(s->k < DEPTH ? s->k : DEPTH);
     if (!k)
         return -1;
     return LAUNCH(
         d, k,
-        range_single((size_t)ceil_divide(s->n, LANES), (size_t)ceil_divide(s->m, ROWS_IN_BLOCK),
+        range_single((size_t)ceil_divide(s->n, lanes), (size_t)ceil_divide(s->m, ROWS_IN_BLOCK),
                      (size_t)s->outer * (size_t)s->inner),
         ARG(a->buffer), ARG((unsigned long)a->offset), ARG(s->transpose_a ? 1 : a->row_stride),
         ARG(s->transpose_a ? a->row_stride : 1), ARG(a->outer_stride), ARG(a->inner_stride),
@@ -30,7 +34,7 @@ static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix
         ARG(s->transpose_b ? b->row_stride : 1), ARG(b->outer_stride), ARG(b->inner_stride),
         ARG(c->buffer), ARG((unsigned long)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
         ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG((int)ROWS_IN_BLOCK),
-        ARG(s->inner), ARG(alpha), ARG(beta), LOCAL(depth * LANES * sizeof(float)));
+        ARG(s->inner), ARG(alpha), ARG(beta), LOCAL(depth * (size_t)lanes * sizeof(float)));
 }
 
 static void list_offsets(const gemm_shape *s, const matrix *m, size_t *offsets)

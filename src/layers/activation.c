@@ -21,6 +21,16 @@ const char *activation_name(enum activation a)
     return names[a];
 }
 
+bool activation_is_piecewise_linear(enum activation a)
+{
+    return a == ACT_LINEAR || a == ACT_RELU || a == ACT_LEAKY_RELU;
+}
+
+float activation_slope_below_zero(enum activation a)
+{
+    return a == ACT_RELU ? 0.0f : a == ACT_LEAKY_RELU ? 0.2f : 1.0f;
+}
+
 struct state {
     kernel *forward, *backward;
 };

@@ -29,6 +29,10 @@ static int shape_batch_norm(layer *l)
         layer_param(l, "moving_variance", dims, 1, INIT_ONES, false))
         return -1;
     l->saved[MOMENTS].bytes = 4 * (size_t)x.c * sizeof(float);
+    enum activation a = ((struct activation_options *)l->options)->kind;
+    l->output->pending.possible = activation_is_piecewise_linear(a);
+    l->output->pending.slope = activation_slope_below_zero(a);
+    l->output->pending.moments = MOMENTS;
     l->workspace_bytes =
         (size_t)spans_reduction(l->store->device, x).count * 2 * (size_t)x.c * sizeof(float);
     return 0;
@@ -84,6 +88,8 @@ static int forward(layer *l, run *r)
     struct state *s = l->state;
     if (r->training ? batch_moments(l, r) : moving_moments(l, r))
         return -1;
+    if (l->output->pending.planned)
+        return 0;
     spans over = spans_elementwise(r->device, l->output->shape);
     return LAUNCH(r->device, s->normalise, spans_range(r->device, &over), ARG(l->inputs[0]->data),
                   ARG(l->saved[MOMENTS].buffer), ARG(l->output->data), ARG(over.pixels),

@@ -63,6 +63,7 @@ static int backward(layer *l, run *r)
 const layer_type concat_layer = {
     .name = "concat",
     .state_size = sizeof(struct state),
+    .flags = IS_JOIN,
     .shape = shape_concat,
     .prepare = prepare,
     .forward = forward,

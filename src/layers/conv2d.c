@@ -22,9 +22,9 @@ static int shape_conv2d(layer *l)
         (!(o->flags & CONV2D_NO_BIAS) &&
          layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, true)))
         return -1;
-    l->saved[PACKED].bytes = convolution_packed_floats(c, &c->forward) * sizeof(float);
+    l->saved[PACKED].bytes = convolution_packed_floats(c, l->store->device, false) * sizeof(float);
     l->saved[PACKED].persistent = true;
-    size_t packed = convolution_packed_floats(c, &c->adjoint);
+    size_t packed = convolution_packed_floats(c, l->store->device, true);
     size_t partial = convolution_partial_floats(c, l->store->device);
     l->workspace_bytes = (packed > partial ? packed : partial) * sizeof(float);
     return 0;
@@ -32,7 +32,10 @@ static int shape_conv2d(layer *l)
 
 static int prepare(layer *l, device *d)
 {
-    return convolution_prepare(&((struct state *)l->state)->convolution, d);
+    unsigned parts = CONVOLUTION_FORWARD;
+    if (l->output->needs_gradient)
+        parts |= CONVOLUTION_GRADIENT | (l->reads[0]->needs_gradient ? CONVOLUTION_ADJOINT : 0);
+    return convolution_prepare(&((struct state *)l->state)->convolution, d, parts);
 }
 
 /* NULL without one. */
@@ -52,8 +55,8 @@ static int forward(layer *l, run *r)
             return -1;
         s->packed_version = r->params_version;
     }
-    return convolution_run(&c->forward, r->device, l->inputs[0]->data, weights, packed,
-                           bias ? bias->data : NULL, l->output->data, false);
+    return convolution_run(&c->forward, r->device, view_of_inputs(l), weights, packed,
+                           bias ? bias->data : NULL, sink_of(l->output->data, c->y.c, false));
 }
 
 static int backward(layer *l, run *r)
@@ -61,16 +64,16 @@ static int backward(layer *l, run *r)
     const convolution *c = &((struct state *)l->state)->convolution;
     const param *bias = bias_of(l);
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
-    if (convolution_weight_gradient(c, r->device, l->inputs[0]->data, g,
+    if (convolution_weight_gradient(c, r->device, view_of_inputs(l), view_of(g, c->y.c),
                                     l->params[KERNEL]->gradient, bias ? bias->gradient : NULL,
                                     r->workspace))
         return -1;
-    if (!l->inputs[0]->gradient)
+    if (!l->reads[0]->gradient)
         return 0;
     if (convolution_pack(&c->adjoint, r->device, weights, r->workspace))
         return -1;
-    return convolution_run(&c->adjoint, r->device, g, weights, r->workspace, NULL,
-                           l->inputs[0]->gradient, l->beta[0]);
+    return convolution_run(&c->adjoint, r->device, view_of(g, c->y.c), weights, r->workspace, NULL,
+                           sink_of_gradients(l));
 }
 
 static void release(layer *l)
@@ -82,7 +85,7 @@ const layer_type conv2d_layer = {
     .name = "conv2d",
     .options_size = sizeof(struct conv2d_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X,
+    .flags = BACKWARD_NEEDS_X | READS_PENDING | READS_PARTS,
     .shape = shape_conv2d,
     .prepare = prepare,
     .forward = forward,

@@ -26,10 +26,10 @@ static int shape_conv2d_transpose(layer *l)
         layer_param(l, "kernel", (int[]){3, 3, o->filters, in.c}, 4, INIT_GLOROT_UNIFORM, true) ||
         layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, true))
         return -1;
-    l->saved[PACKED].bytes = convolution_packed_floats(c, &c->adjoint) * sizeof(float);
+    l->saved[PACKED].bytes = convolution_packed_floats(c, l->store->device, true) * sizeof(float);
     l->saved[PACKED].persistent = true;
     size_t needs[] = {
-        convolution_packed_floats(c, &c->forward),
+        convolution_packed_floats(c, l->store->device, false),
         convolution_partial_floats(c, l->store->device),
         (size_t)spans_reduction(l->store->device, l->output->shape).count * (size_t)o->filters,
     };
@@ -44,7 +44,10 @@ static int prepare(layer *l, device *d)
     struct state *s = l->state;
     s->span_sums = kernel_get(d, "channel_sums", "", "channel_sums_of_spans");
     s->sums = kernel_get(d, "channel_sums", "", "channel_sums");
-    return s->span_sums && s->sums ? convolution_prepare(&s->convolution, d) : -1;
+    unsigned parts = CONVOLUTION_ADJOINT;
+    if (l->output->needs_gradient)
+        parts |= CONVOLUTION_GRADIENT | (l->reads[0]->needs_gradient ? CONVOLUTION_FORWARD : 0);
+    return s->span_sums && s->sums ? convolution_prepare(&s->convolution, d, parts) : -1;
 }
 
 static int forward(layer *l, run *r)
@@ -57,8 +60,8 @@ static int forward(layer *l, run *r)
             return -1;
         s->packed_version = r->params_version;
     }
-    return convolution_run(&c->adjoint, r->device, l->inputs[0]->data, weights, packed,
-                           l->params[BIAS]->data, l->output->data, false);
+    return convolution_run(&c->adjoint, r->device, view_of_inputs(l), weights, packed,
+                           l->params[BIAS]->data, sink_of(l->output->data, c->x.c, false));
 }
 
 static int bias_gradient(layer *l, run *r)
@@ -78,15 +81,15 @@ static int backward(layer *l, run *r)
     const convolution *c = &((struct state *)l->state)->convolution;
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
     if (bias_gradient(l, r) ||
-        convolution_weight_gradient(c, r->device, g, l->inputs[0]->data,
+        convolution_weight_gradient(c, r->device, view_of(g, c->x.c), view_of_inputs(l),
                                     l->params[KERNEL]->gradient, NULL, r->workspace))
         return -1;
-    if (!l->inputs[0]->gradient)
+    if (!l->reads[0]->gradient)
         return 0;
     if (convolution_pack(&c->forward, r->device, weights, r->workspace))
         return -1;
-    return convolution_run(&c->forward, r->device, g, weights, r->workspace, NULL,
-                           l->inputs[0]->gradient, l->beta[0]);
+    return convolution_run(&c->forward, r->device, view_of(g, c->x.c), weights, r->workspace, NULL,
+                           sink_of_gradients(l));
 }
 
 static void release(layer *l)
@@ -98,7 +101,7 @@ const layer_type conv2d_transpose_layer = {
     .name = "conv2d_transpose",
     .options_size = sizeof(struct conv2d_transpose_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X,
+    .flags = BACKWARD_NEEDS_X | READS_PENDING | READS_PARTS,
     .shape = shape_conv2d_transpose,
     .prepare = prepare,
     .forward = forward,

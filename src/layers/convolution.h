@@ -6,18 +6,21 @@
  * takes, half (rounded down) stands before. conv2d runs it forward and its adjoint backward;
  * conv2d_transpose, being the gradient of a strided convolution, the other way round.
  *
- * Each direction is one or more phases. A phase computes the outputs at q * out_stride + phase_y
- * (likewise x) from the inputs at q * in_stride + dy[t], over its taps t. Forward is one phase with
- * all K * K taps; the adjoint with stride s has s * s phases, which share the taps out.
+ * Two methods compute it: direct.c any convolution, in both kernel families; winograd.c 3 x 3 with
+ * stride 1 and channels in multiples of 16, in the vector family. Each direction has its own.
  */
 #ifndef LAYERS_CONVOLUTION_H
 #define LAYERS_CONVOLUTION_H
 
-#include "device/kernel.h"
-#include "nn/layer.h"
+#include "layers/views.h"
 
-#define PHASES_MAX 4
+enum { CONVOLUTION_KERNEL_MAX = 15, PHASES_MAX = 4 };
 
+/*
+ * Directly, a direction is one or more phases. A phase computes the outputs at q * out_stride +
+ * phase_y (likewise x) from the inputs at q * in_stride + dy[t], over its taps t. Forward is one
+ * phase with all K * K taps; the adjoint with stride s has s * s phases, which share the taps out.
+ */
 typedef struct phase {
     cl_mem taps; /* (tap_count, 3) ints: dy - dy_min, dx - dx_min, index ky * K + kx */
     int tap_count;
@@ -30,44 +33,59 @@ typedef struct phase {
 typedef struct direction {
     bool adjoint;
     shape in, out;
+    bool winograd;
+    kernel *convolve, *pack; /* pack: NULL where weights are read as they are */
+    /* of the direct method */
+    bool tiled; /* kernels of the tiled family; else vector */
     int in_stride, out_stride;
     phase phases[PHASES_MAX];
     int phase_count;
-    bool tiled;              /* kernels of the tiled family; else vector */
-    kernel *convolve, *pack; /* pack: vector family only */
+    int block; /* of Winograd's: tiles a work-item takes */
 } direction;
 
 typedef struct convolution {
     shape x, y;
     int kernel, stride, pad_y, pad_x;
     direction forward, adjoint;
-    int chunks; /* partial sums of the weight gradient */
-    kernel *weight_gradient, *reduce;
+    struct weight_gradient {
+        bool winograd;
+        kernel *sum, *reduce;
+        int chunks;     /* partial sums */
+        bool tiled;     /* of the direct method, */
+        phase geometry; /* that of the forward direction */
+        int block;      /* of Winograd's: tiles a work-item takes */
+    } gradient;
 } convolution;
 
 /* Sizes; y follows from x. stride 1 or 2, kernel odd and at most 15. Nothing is
  * allocated. */
 int convolution_shape(convolution *c, shape x, int cout, int kernel, int stride);
 
-/* Kernels and taps, for training also those of the backward directions. */
-int convolution_prepare(convolution *c, device *d);
+/* Kernels and taps of what will be run. */
+enum convolution_parts {
+    CONVOLUTION_FORWARD = 1,
+    CONVOLUTION_ADJOINT = 2,
+    CONVOLUTION_GRADIENT = 4
+};
+int convolution_prepare(convolution *c, device *d, unsigned parts);
 void convolution_release(convolution *c);
 
-/* Floats that packed weights take for a direction, and partial sums for the weight gradient. */
-size_t convolution_packed_floats(const convolution *c, const direction *dir);
+/* Floats that packed weights take for a direction, and partial sums for the weight gradient. d may
+ * be NULL: then those of a CPU. */
+size_t convolution_packed_floats(const convolution *c, const device *d, bool adjoint);
 size_t convolution_partial_floats(const convolution *c, const device *d);
 
 /* Rearranges weights (K, K, cin, cout) into packed, as convolution_run() wants them. Does nothing
  * for the tiled kernels, which read weights as they are. */
 int convolution_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed);
 
-/* out = (accumulate ? out : 0) + bias + dir(in). bias may be NULL. */
-int convolution_run(const direction *dir, device *d, cl_mem in, cl_mem weights, cl_mem packed,
-                    cl_mem bias, cl_mem out, bool accumulate);
+/* out = bias + dir(in), or added to out. bias may be NULL. */
+int convolution_run(const direction *dir, device *d, view in, cl_mem weights, cl_mem packed,
+                    cl_mem bias, sink out);
 
 /* dweights (K, K, cin, cout) from x and g, the gradient of y; dbias (cout) = sums of g, or NULL.
  * partial is scratch. The sums are taken in a fixed order. */
-int convolution_weight_gradient(const convolution *c, device *d, cl_mem x, cl_mem g,
-                                cl_mem dweights, cl_mem dbias, cl_mem partial);
+int convolution_weight_gradient(const convolution *c, device *d, view x, view g, cl_mem dweights,
+                                cl_mem dbias, cl_mem partial);
 
 #endif

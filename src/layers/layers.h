@@ -42,6 +42,9 @@ struct dropout_options {
 /* "relu", ...; ACT_LINEAR for an unknown name. */
 enum activation activation_named(const char *name);
 const char *activation_name(enum activation a);
+/* act(x) = x < 0 ? slope * x : x, and with which slope. */
+bool activation_is_piecewise_linear(enum activation a);
+float activation_slope_below_zero(enum activation a);
 
 /* Conv2D 'same' with bias, odd kernel, stride 1 or 2: (n, h, w, c) to (n, ceil(h/stride),
  * ceil(w/stride), filters). Params kernel (kernel, kernel, c, filters), bias (filters). */

@@ -3,6 +3,7 @@
 #include "device/kernel.h"
 #include "layers/layers.h"
 #include "layers/pixels.h"
+#include "layers/views.h"
 
 struct state {
     kernel *forward, *backward;
@@ -32,9 +33,10 @@ static int forward(layer *l, run *r)
     struct state *s = l->state;
     shape x = l->inputs[0]->shape;
     spans over = spans_elementwise(r->device, l->output->shape);
-    return LAUNCH(r->device, s->forward, spans_range(r->device, &over), ARG(l->inputs[0]->data),
-                  ARG(l->output->data), ARG(l->saved[PLACES].buffer), ARG(over.pixels),
-                  ARG(over.channels), ARG(x.h), ARG(x.w), ARG(over.span));
+    view from = view_of_inputs(l);
+    return LAUNCH(r->device, s->forward, spans_range(r->device, &over), PART_ARGS(from.a),
+                  ARG(l->output->data), ARG(l->saved[PLACES].buffer), ARG(over.pixels), ARG(x.h),
+                  ARG(x.w), ARG(over.span));
 }
 
 static int backward(layer *l, run *r)
@@ -54,6 +56,7 @@ static int backward(layer *l, run *r)
 const layer_type max_pool_layer = {
     .name = "max_pool",
     .state_size = sizeof(struct state),
+    .flags = READS_PENDING,
     .shape = shape_max_pool,
     .prepare = prepare,
     .forward = forward,

@@ -30,7 +30,10 @@ enum layer_flags {
     BACKWARD_NEEDS_X = 1, /* backward reads the inputs' data, */
     BACKWARD_NEEDS_Y = 2, /* the output's data */
     CAN_RUN_IN_PLACE = 4, /* output may share the input's buffer, and so may the gradients */
-    IS_LOSS = 8           /* the output is a loss: its gradient is 1 and has no tensor */
+    IS_LOSS = 8,          /* the output is a loss: its gradient is 1 and has no tensor */
+    READS_PENDING = 16,   /* can finish a pending input (tensor.h) while reading it, */
+    READS_PARTS = 32,     /* and read the two parts of a joined one */
+    IS_JOIN = 64          /* the output is the inputs side by side on channels */
 };
 
 typedef struct layer_type {
@@ -65,11 +68,15 @@ struct layer {
     void *options, *state;
     tensor *inputs[LAYER_INPUTS_MAX];
     int input_count;
+    tensor *reads[LAYER_INPUTS_MAX]; /* the inputs, or the parts of an input that nobody joins: the
+                                        plan's choice; beta belongs to these */
+    int read_count;
     tensor *output;
     param *params[LAYER_PARAMS_MAX];
     int param_count;
     saved saved[LAYER_SAVED_MAX];
     size_t workspace_bytes;
+    bool skipped; /* by the plan: its readers do its work */
     int beta[LAYER_INPUTS_MAX];
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "nn/fuse.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -73,7 +74,7 @@ static int mark_gradients(plan *p)
 /* Does this layer's backward run? A loss starts it; the others need their output's gradient. */
 static bool runs_backward(const plan *p, const layer *l)
 {
-    return p->options.training && l->type->backward &&
+    return p->options.training && !l->skipped && l->type->backward &&
            (l->type->flags & IS_LOSS ? l->inputs[0]->needs_gradient : l->output->needs_gradient);
 }
 
@@ -82,13 +83,13 @@ static bool runs_backward(const plan *p, const layer *l)
 static bool is_written_before(const plan *p, size_t index, int k)
 {
     const graph *g = p->graph;
-    const tensor *t = g->layers[index]->inputs[k];
+    const tensor *t = g->layers[index]->reads[k];
     for (int j = 0; j < k; j++)
-        if (g->layers[index]->inputs[j] == t)
+        if (g->layers[index]->reads[j] == t)
             return true;
     for (size_t later = index + 1; later < g->layer_count; later++)
-        for (int j = 0; j < g->layers[later]->input_count; j++)
-            if (g->layers[later]->inputs[j] == t && runs_backward(p, g->layers[later]))
+        for (int j = 0; j < g->layers[later]->read_count; j++)
+            if (g->layers[later]->reads[j] == t && runs_backward(p, g->layers[later]))
                 return true;
     return false;
 }
@@ -97,7 +98,7 @@ static bool is_written_before(const plan *p, size_t index, int k)
 static void mark_first_writers(plan *p)
 {
     for (size_t i = 0; i < p->graph->layer_count; i++)
-        for (int k = 0; k < p->graph->layers[i]->input_count; k++)
+        for (int k = 0; k < p->graph->layers[i]->read_count; k++)
             p->graph->layers[i]->beta[k] = is_written_before(p, i, k);
 }
 
@@ -118,8 +119,8 @@ static int data_end(const plan *p, const tensor *t, int from)
     for (size_t i = 0; i < g->layer_count; i++) {
         const layer *l = g->layers[i];
         bool backward = runs_backward(p, l);
-        for (int k = 0; k < l->input_count; k++) {
-            if (l->inputs[k] != t)
+        for (int k = 0; k < l->read_count; k++) {
+            if (l->reads[k] != t)
                 continue;
             int read = backward && l->type->flags & BACKWARD_NEEDS_X ? time_backward(p, i) : (int)i;
             end = read > end ? read : end;
@@ -135,8 +136,8 @@ static int gradient_start(const plan *p, const tensor *t, int otherwise)
 {
     const graph *g = p->graph;
     for (size_t i = g->layer_count; i-- > 0;)
-        for (int k = 0; k < g->layers[i]->input_count; k++)
-            if (g->layers[i]->inputs[k] == t && runs_backward(p, g->layers[i]))
+        for (int k = 0; k < g->layers[i]->read_count; k++)
+            if (g->layers[i]->reads[k] == t && runs_backward(p, g->layers[i]))
                 return time_backward(p, i);
     return otherwise;
 }
@@ -156,13 +157,13 @@ static tensor *in_place_source(const plan *p, const tensor *y)
     const layer *l = y->producer;
     if (p->options.separate || !l || !(l->type->flags & CAN_RUN_IN_PLACE))
         return NULL;
-    tensor *x = l->inputs[0];
+    tensor *x = l->reads[0];
     int at = index_of_layer(p->graph, l);
     if (!x->producer || x->is_output || data_end(p, x, at) != at)
         return NULL;
     for (size_t i = 0; i < p->graph->layer_count; i++)
-        for (int k = 0; k < p->graph->layers[i]->input_count; k++)
-            if (p->graph->layers[i] != l && p->graph->layers[i]->inputs[k] == x)
+        for (int k = 0; k < p->graph->layers[i]->read_count; k++)
+            if (p->graph->layers[i] != l && p->graph->layers[i]->reads[k] == x)
                 return NULL;
     return x;
 }
@@ -176,19 +177,36 @@ static tensor *in_place_user(const plan *p, const tensor *x)
     return NULL;
 }
 
-/* A tensor that is overwritten in place lives on, as data, until its last successor ends; as a
- * gradient, the last successor's stands for it until its own producer has run backward. */
+/* The tensor whose buffer holds y's data: one that y overwrites, or that y's readers finish. */
+static tensor *data_source(const plan *p, const tensor *y)
+{
+    tensor *x = pending_source(y);
+    return x ? x : in_place_source(p, y);
+}
+
+/* The time up to which the buffer of t's data is read, by whoever lies in it. */
+static int buffer_end(const plan *p, const tensor *t, int from)
+{
+    int end = data_end(p, t, from);
+    for (size_t i = 0; i < p->graph->layer_count; i++) {
+        const tensor *user = p->graph->layers[i]->output;
+        if (data_source(p, user) == t)
+            end = buffer_end(p, user, end);
+    }
+    return end;
+}
+
+/* As a gradient, the last tensor of those that overwrite each other stands for all, until the
+ * producer of the first has run backward. */
 static int list_tensor(plan *p, tenants *list, tensor *t)
 {
+    if (t->producer && t->producer->skipped)
+        return 0;
     size_t bytes = shape_count(t->shape) * sizeof(float);
     int born = t->producer ? index_of_layer(p->graph, t->producer) : 0;
-    if (!in_place_source(p, t)) {
-        int end = data_end(p, t, born);
-        for (tensor *next = t; (next = in_place_user(p, next));)
-            end = data_end(p, next, end) > end ? data_end(p, next, end) : end;
-        if (add_tenant(list, bytes, born, end, &t->data_buffer))
-            return -1;
-    }
+    if (!data_source(p, t) &&
+        add_tenant(list, bytes, born, buffer_end(p, t, born), &t->data_buffer))
+        return -1;
     if (!t->needs_gradient || in_place_user(p, t))
         return 0;
     const tensor *first = t;
@@ -200,12 +218,12 @@ static int list_tensor(plan *p, tenants *list, tensor *t)
     return add_tenant(list, bytes, start, end, &t->gradient_buffer);
 }
 
-/* After the buffers are assigned: who shares in place gets its partner's number. */
-static void share_in_place(plan *p)
+/* After the buffers are assigned: who has no own gets its partner's number. */
+static void share_buffers(plan *p)
 {
     graph *g = p->graph;
     for (size_t i = 0; i < g->tensor_count; i++) {
-        tensor *source = in_place_source(p, g->tensors[i]);
+        tensor *source = data_source(p, g->tensors[i]);
         if (source)
             g->tensors[i]->data_buffer = source->data_buffer;
     }
@@ -214,6 +232,18 @@ static void share_in_place(plan *p)
         if (user)
             g->tensors[i]->gradient_buffer = user->gradient_buffer;
     }
+}
+
+/* The time up to which layer i needs its saved memory k. */
+static int saved_end(const plan *p, size_t i, int k)
+{
+    const layer *l = p->graph->layers[i];
+    if (l->saved[k].persistent)
+        return last_time(p);
+    if (p->options.training)
+        return time_backward(p, i);
+    bool finishes = l->output->pending.planned && l->output->pending.moments == k;
+    return finishes ? data_end(p, l->output, (int)i) : (int)i;
 }
 
 static int list_tenants(plan *p, tenants *list)
@@ -227,10 +257,8 @@ static int list_tenants(plan *p, tenants *list)
         for (int k = 0; k < LAYER_SAVED_MAX; k++) {
             saved *s = &l->saved[k];
             int from = s->persistent ? 0 : (int)i;
-            int to = s->persistent         ? last_time(p)
-                     : p->options.training ? time_backward(p, i)
-                                           : (int)i;
-            if (s->bytes && add_tenant(list, s->bytes, from, to, &s->number))
+            if (s->bytes && !l->skipped &&
+                add_tenant(list, s->bytes, from, saved_end(p, i, k), &s->number))
                 return -1;
         }
     }
@@ -284,13 +312,14 @@ int plan_new(plan **out, graph *g, struct plan_options options)
     p->options = options;
     if (mark_gradients(p))
         goto failed;
+    fuse_graph(g, !options.separate);
     mark_first_writers(p);
     if (list_tenants(p, &list) || assign_buffers(p, &list))
         goto failed;
-    share_in_place(p);
+    share_buffers(p);
     size_t workspace = 0;
     for (size_t i = 0; i < g->layer_count; i++)
-        if (g->layers[i]->workspace_bytes > workspace)
+        if (!g->layers[i]->skipped && g->layers[i]->workspace_bytes > workspace)
             workspace = g->layers[i]->workspace_bytes;
     p->buffer_bytes[p->buffer_count++] = workspace ? workspace : sizeof(float);
     p->separate_bytes += workspace;
@@ -349,7 +378,7 @@ int plan_prepare(plan *p, device *d)
         for (int k = 0; k < LAYER_SAVED_MAX; k++)
             l->saved[k].buffer = buffer_at(p, l->saved[k].number);
         d->layer = l->name;
-        if (l->type->prepare(l, d))
+        if (!l->skipped && l->type->prepare(l, d))
             return fail_while("layer %s", l->name);
     }
     d->layer = NULL;
@@ -372,6 +401,8 @@ int plan_forward(plan *p)
     graph *g = p->graph;
     p->run.params_version = g->params->version;
     for (size_t i = 0; i < g->layer_count; i++) {
+        if (g->layers[i]->skipped)
+            continue;
         p->device->layer = g->layers[i]->name;
         if (g->layers[i]->type->forward(g->layers[i], &p->run))
             return -1;

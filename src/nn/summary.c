@@ -15,6 +15,8 @@ summary_row *summary_rows(const plan *p)
                                 .output = l->output->shape,
                                 .buffer = l->output->data_buffer,
                                 .bytes = shape_count(l->output->shape) * sizeof(float)};
+        if (l->skipped)
+            rows[i].bytes = 0;
         for (int k = 0; k < l->param_count; k++)
             rows[i].parameters += l->params[k]->count;
     }
@@ -46,7 +48,7 @@ int summary_print(const plan *p, FILE *out)
     if (!rows)
         return -1;
     int name = wider(0, "layer"), type = wider(0, "type");
-    char shape[64], parameters[32];
+    char shape[64], parameters[32], buffer[16];
     for (size_t i = 0; i < p->graph->layer_count; i++) {
         name = wider(name, rows[i].name);
         type = wider(type, rows[i].type);
@@ -57,8 +59,9 @@ int summary_print(const plan *p, FILE *out)
         const summary_row *r = &rows[i];
         snprintf(shape, sizeof shape, "%dx%dx%dx%d", r->output.n, r->output.h, r->output.w,
                  r->output.c);
-        fprintf(out, "%-*s  %-*s  %-17s  %12s  %6d  %9.3f\n", name, r->name, type, r->type, shape,
-                summary_count(r->parameters, parameters, sizeof parameters), r->buffer,
+        snprintf(buffer, sizeof buffer, r->buffer < 0 ? "-" : "%d", r->buffer);
+        fprintf(out, "%-*s  %-*s  %-17s  %12s  %6s  %9.3f\n", name, r->name, type, r->type, shape,
+                summary_count(r->parameters, parameters, sizeof parameters), buffer,
                 (double)r->bytes / 1048576);
     }
     free(rows);

@@ -9,7 +9,7 @@ typedef struct summary_row {
     const char *name, *type; /* the layer's; as long as the graph */
     shape output;
     size_t parameters;
-    int buffer;   /* the plan's number of the buffer that holds the output */
+    int buffer;   /* the plan's number of the buffer that holds the output; -1 for none */
     size_t bytes; /* of the output */
 } summary_row;
 

@@ -26,9 +26,16 @@ typedef struct tensor {
     struct layer *producer; /* NULL for an input of the graph */
     bool needs_gradient;    /* a parameter stands before it and a loss after it */
     bool is_output;         /* kept until the end of a run, as inputs are */
-    cl_mem data;            /* (n, h, w, c); owned by the plan */
-    cl_mem gradient;        /* d loss / d data; NULL where none is needed */
-    int data_buffer;        /* the plan's buffer numbers, -1 for none */
+    struct {
+        bool possible; /* set by the producer: data = act(x * scale + shift) can be left to the
+                              readers, act(x) = x < 0 ? slope * x : x */
+        bool planned;  /* it is: data is the producer's input */
+        float slope;
+        int moments; /* which of the producer's saved memory holds scale and shift */
+    } pending;
+    cl_mem data;     /* (n, h, w, c); owned by the plan */
+    cl_mem gradient; /* d loss / d data; NULL where none is needed */
+    int data_buffer; /* the plan's buffer numbers, -1 for none */
     int gradient_buffer;
 } tensor;
 

@@ -1,0 +1,119 @@
+/*
+ * What a convolution reads: one tensor, or two side by side on channels, so that nobody has to copy
+ * them together; each as it lies in memory, or as a batch norm has left it for its readers to
+ * finish: act(x * scale + shift), with act(x) = x < 0 ? slope * x : x. (src/layers/views.h)
+ *
+ * Two tensors, and anything left to do, come with channels in multiples of 16.
+ */
+#ifndef VIEW_H
+#define VIEW_H
+
+/* As src/layers/views.h passes them. moments as in batch_norm.cl: (4, channels). */
+#define VIEW_ARGS(x)                                                                               \
+    global const float *x##_a, global const float *x##_a_moments, int x##_a_channels,              \
+        float x##_a_slope, global const float *x##_b, global const float *x##_b_moments,           \
+        int x##_b_channels, float x##_b_slope
+#define VIEW(x)                                                                                    \
+    {                                                                                              \
+        {x##_a, x##_a_moments, x##_a_channels, x##_a_slope},                                       \
+            {x##_b, x##_b_moments, x##_b_channels, x##_b_slope}                                    \
+    }
+
+typedef struct part {
+    global const float *data, *moments;
+    int channels;
+    float slope; /* negative: as it lies in memory */
+} part;
+
+typedef struct view {
+    part a, b;
+} view;
+
+/* The part that channel c of the view belongs to; *c becomes the channel within it. */
+part part_of(view v, int *c)
+{
+    if (*c < v.a.channels)
+        return v.a;
+    *c -= v.a.channels;
+    return v.b;
+}
+
+#define IS_PENDING(part) ((part).slope >= 0.0f)
+#define SCALE_OF(part, c) ((part).moments + 2 * (part).channels + (c))
+#define SHIFT_OF(part, c) ((part).moments + 3 * (part).channels + (c))
+
+/* The same bits as batch_norm.cl's normalise; NaN stays NaN. */
+float finish(float x, float scale, float shift, float slope)
+{
+    const float y = fma(x, scale, shift);
+    return y < 0.0f ? fma(y, slope, 0.0f) : y;
+}
+
+#ifdef VECTOR_DEVICE
+float16 finish16(float16 x, float16 scale, float16 shift, float slope)
+{
+    const float16 y = fma(x, scale, shift);
+    return select(y, fma(y, (float16)(slope), (float16)(0.0f)), y < 0.0f);
+}
+
+/* 16 channels from c of one pixel. */
+float16 view_load16(view v, size_t pixel, int c)
+{
+    const part p = part_of(v, &c);
+    const float16 x = vload16(0, p.data + pixel * p.channels + c);
+    if (!IS_PENDING(p))
+        return x;
+    return finish16(x, vload16(0, SCALE_OF(p, c)), vload16(0, SHIFT_OF(p, c)), p.slope);
+}
+#endif
+
+float view_load(view v, size_t pixel, int c)
+{
+    const part p = part_of(v, &c);
+    const float x = p.data[pixel * p.channels + c];
+    return IS_PENDING(p) ? finish(x, *SCALE_OF(p, c), *SHIFT_OF(p, c), p.slope) : x;
+}
+
+/*
+ * What a convolution writes: one tensor, or two side by side, each overwritten or added to.
+ */
+#define SINK_ARGS(y)                                                                               \
+    global float *y##_a, int y##_a_channels, int y##_a_adds, global float *y##_b,                  \
+        int y##_b_channels, int y##_b_adds
+#define SINK(y)                                                                                    \
+    {                                                                                              \
+        y##_a, y##_b, y##_a_channels, y##_b_channels, y##_a_adds, y##_b_adds                       \
+    }
+
+typedef struct sink {
+    global float *a, *b;
+    int a_channels, b_channels, a_adds, b_adds;
+} sink;
+
+void sink_store(sink s, size_t pixel, int c, float value)
+{
+    const int second = c >= s.a_channels;
+    global float *to = second ? s.b + pixel * s.b_channels + c - s.a_channels
+                              : s.a + pixel * s.a_channels + c;
+    *to = value + ((second ? s.b_adds : s.a_adds) ? *to : 0.0f);
+}
+
+#ifdef VECTOR_DEVICE
+/* 16 channels from c, of which only `left` exist. */
+void sink_store16(sink s, size_t pixel, int c, int left, float16 value)
+{
+    const int second = c >= s.a_channels, adds = second ? s.b_adds : s.a_adds;
+    global float *to = second ? s.b + pixel * s.b_channels + c - s.a_channels
+                              : s.a + pixel * s.a_channels + c;
+    if (left >= 16) {
+        vstore16(adds ? value + vload16(0, to) : value, 0, to);
+        return;
+    }
+    float part[16];
+    vstore16(value, 0, part);
+    for (int i = 0; i < left; i++)
+        to[i] = part[i] + (adds ? to[i] : 0.0f);
+}
+#endif
+
+#endif

@@ -1,0 +1,377 @@
+/*
+ * 3 x 3 convolutions with stride 1 by Winograd's minimal filtering F(4 x 4, 3 x 3), as Lavin and Gray
+ * (2015) apply it, with a quarter of the multiplications:
+ *     y = A^T [ (G w G^T) * (B^T x B) ] A      for a tile of 4 x 4 pixels of y, 6 x 6 of x,
+ * products element by element, and summed over input channels: 36 matrix products of (tiles, cin)
+ * with (cin, cout). For the weight gradient the same identity is read the other way round:
+ *     dw = G^T [ sum over tiles of (B^T x B) * (A g A^T) ] G
+ *
+ * Interpolation points 0, 1, -1, 2, -2 and infinity. In fp32 results are off by some 5e-6 of a tensor's
+ * largest value, where a direct sum is by 1e-6.
+ *
+ * For CPUs: a work-group is a single item, which takes `block` tiles through all three steps in
+ * local memory. Channels of both sides are multiples of 16; cout of LANES.
+ */
+#include "tile.h"
+#include "view.h"
+
+#ifndef TILE
+#define TILE 8
+#endif
+#define POINTS 36 /* 6 x 6 */
+#define SKEW 16   /* floats between the matrices of local memory, so that cache sets differ */
+
+/* B^T: o = 6 values of d */
+#define TRANSFORM_X(o0, o1, o2, o3, o4, o5, d0, d1, d2, d3, d4, d5)                                \
+    do {                                                                                           \
+        const float16 even_ = fma((float16)(-4.0f), d2, d4), odd_ = fma((float16)(-4.0f), d1, d3); \
+        const float16 sum_ = d4 - d2, difference_ = 2.0f * (d3 - d1);                              \
+        o0 = fma((float16)(4.0f), d0, fma((float16)(-5.0f), d2, d4));                              \
+        o1 = even_ + odd_;                                                                         \
+        o2 = even_ - odd_;                                                                         \
+        o3 = sum_ + difference_;                                                                   \
+        o4 = sum_ - difference_;                                                                   \
+        o5 = fma((float16)(4.0f), d1, fma((float16)(-5.0f), d3, d5));                              \
+    } while (0)
+
+/* A^T: o = 4 values of m */
+#define TRANSFORM_Y(o0, o1, o2, o3, m0, m1, m2, m3, m4, m5)                                        \
+    do {                                                                                           \
+        const float16 a_ = m1 + m2, b_ = m1 - m2, c_ = m3 + m4, d_ = m3 - m4;                      \
+        o0 = m0 + a_ + c_;                                                                         \
+        o1 = fma((float16)(2.0f), d_, b_);                                                         \
+        o2 = fma((float16)(4.0f), c_, a_);                                                         \
+        o3 = fma((float16)(8.0f), d_, b_) + m5;                                                    \
+    } while (0)
+
+/* A: o = 6 values of g */
+#define TRANSFORM_G(o0, o1, o2, o3, o4, o5, g0, g1, g2, g3)                                        \
+    do {                                                                                           \
+        const float16 even_ = g0 + g2, odd_ = g1 + g3;                                             \
+        const float16 even4_ = fma((float16)(4.0f), g2, g0);                                       \
+        const float16 odd4_ = 2.0f * fma((float16)(4.0f), g3, g1);                                 \
+        o0 = g0;                                                                                   \
+        o1 = even_ + odd_;                                                                         \
+        o2 = even_ - odd_;                                                                         \
+        o3 = even4_ + odd4_;                                                                       \
+        o4 = even4_ - odd4_;                                                                       \
+        o5 = g3;                                                                                   \
+    } while (0)
+
+/* Where a tile stands. */
+typedef struct tile {
+    size_t image; /* its image's first pixel */
+    int y, x;     /* its first pixel */
+} tile;
+
+tile tile_at(int index, int tiles_y, int tiles_x, int h, int w)
+{
+    tile t;
+    t.image = (size_t)(index / (tiles_y * tiles_x)) * h * w;
+    t.y = index / tiles_x % tiles_y * 4;
+    t.x = index % tiles_x * 4;
+    return t;
+}
+
+/* B^T x B of one tile and 16 channels, to v[point * stride]. */
+void transform_part(local float *v, int stride, part p, int c, float16 scale, float16 shift,
+                    int pending, tile t, int h, int w)
+{
+    float16 m[6][6];
+#pragma unroll
+    for (int j = 0; j < 6; j++) {
+        float16 d[6];
+#pragma unroll
+        for (int i = 0; i < 6; i++) {
+            const int y = t.y + i - 1, x = t.x + j - 1;
+            d[i] = 0.0f;
+            if (y >= 0 && y < h && x >= 0 && x < w) {
+                d[i] = vload16(0, p.data + (t.image + y * w + x) * p.channels + c);
+                if (pending)
+                    d[i] = finish16(d[i], scale, shift, p.slope);
+            }
+        }
+        TRANSFORM_X(m[0][j], m[1][j], m[2][j], m[3][j], m[4][j], m[5][j], d[0], d[1], d[2], d[3],
+                    d[4], d[5]);
+    }
+#pragma unroll
+    for (int i = 0; i < 6; i++) {
+        float16 o[6];
+        TRANSFORM_X(o[0], o[1], o[2], o[3], o[4], o[5], m[i][0], m[i][1], m[i][2], m[i][3], m[i][4],
+                    m[i][5]);
+#pragma unroll
+        for (int j = 0; j < 6; j++)
+            vstore16(o[j], 0, v + (i * 6 + j) * stride);
+    }
+}
+
+/* The same for all channels of a view. */
+void transform_x(local float *v, int stride, view from, int channels, tile t, int h, int w)
+{
+    for (int c = 0; c < channels; c += 16) {
+        int at = c;
+        const part p = part_of(from, &at);
+        if (IS_PENDING(p))
+            transform_part(v + c, stride, p, at, vload16(0, SCALE_OF(p, at)),
+                           vload16(0, SHIFT_OF(p, at)), 1, t, h, w);
+        else
+            transform_part(v + c, stride, p, at, 1.0f, 0.0f, 0, t, h, w);
+    }
+}
+
+/* A^T m A of one tile and 16 channels from m[point * stride], written with bias. */
+void transform_y(local const float *m, int stride, sink to, int channel, float16 bias, tile t, int h,
+                 int w)
+{
+    float16 s[4][6];
+#pragma unroll
+    for (int j = 0; j < 6; j++) {
+        float16 a[6];
+#pragma unroll
+        for (int i = 0; i < 6; i++)
+            a[i] = vload16(0, m + (i * 6 + j) * stride);
+        TRANSFORM_Y(s[0][j], s[1][j], s[2][j], s[3][j], a[0], a[1], a[2], a[3], a[4], a[5]);
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        float16 o[4];
+        TRANSFORM_Y(o[0], o[1], o[2], o[3], s[i][0], s[i][1], s[i][2], s[i][3], s[i][4], s[i][5]);
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            if (t.y + i < h && t.x + j < w)
+                sink_store16(to, t.image + (t.y + i) * w + t.x + j, channel, 16, o[j] + bias);
+    }
+}
+
+/*
+ * y = bias + convolution of x. x (N, h, w, cin), y (N, h, w, cout). packed: (cout / LANES, POINTS,
+ * cin, LANES), from winograd_pack. Tiles are counted through all images, `block` (a multiple of
+ * TILE) an item.
+ * v: (POINTS, block, cin), m: (POINTS, block, LANES), both with SKEW behind each point.
+ */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SINK_ARGS(y),
+                  int images, int h, int w, int cin, int cout, int tiles_y, int tiles_x, int block,
+                  int has_bias, local float *v, local float *m)
+{
+    const view from = VIEW(x);
+    const sink to = SINK(y);
+    const int first = get_group_id(0) * block;
+    const int count = min(block, images * tiles_y * tiles_x - first);
+    const int v_stride = block * cin + SKEW, m_stride = block * LANES + SKEW;
+    for (int t = 0; t < count; t++)
+        transform_x(v + t * cin, v_stride, from, cin,
+                    tile_at(first + t, tiles_y, tiles_x, h, w), h, w);
+    if (count % TILE) /* what the last register tile computes beyond count is not stored */
+        for (int p = 0; p < POINTS; p++)
+            for (int i = count * cin; i < min(block, count + TILE) * cin; i++)
+                v[p * v_stride + i] = 0.0f;
+    for (int o = 0; o < cout; o += LANES) {
+        global const float *weights = packed + (size_t)o * POINTS * cin;
+        for (int p = 0; p < POINTS; p++, weights += cin * LANES) {
+            for (int t = 0; t < count; t += TILE) {
+                local const float *value = v + p * v_stride + t * cin;
+                TILE_CLEAR(sum, TILE);
+                for (int c = 0; c < cin; c++)
+                    TILE_STEP(sum, TILE, value[r * cin + c], weights + c * LANES);
+#pragma unroll
+                for (int r = 0; r < TILE; r++)
+#pragma unroll
+                    for (int i = 0; i < VECTORS; i++)
+                        vstore16(sum[r][i], i, m + p * m_stride + (t + r) * LANES);
+            }
+        }
+        for (int i = 0; i < VECTORS; i++) {
+            const float16 b = has_bias ? vload16(i, bias + o) : (float16)(0.0f);
+            for (int t = 0; t < count; t++)
+                transform_y(m + t * LANES + 16 * i, m_stride, to, o + 16 * i, b,
+                            tile_at(first + t, tiles_y, tiles_x, h, w), h, w);
+        }
+    }
+}
+
+/* A g A^T of one tile and 16 channels, to q[point * stride]. Returns the sum of g. */
+float16 transform_g(local float *q, int stride, global const float *g, int channels, tile t, int h,
+                    int w)
+{
+    float16 s[6][4], total = 0.0f;
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        float16 d[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            d[i] = 0.0f;
+            if (t.y + i < h && t.x + j < w)
+                d[i] = vload16(0, g + (t.image + (t.y + i) * w + t.x + j) * channels);
+            total += d[i];
+        }
+        TRANSFORM_G(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], d[0], d[1], d[2], d[3]);
+    }
+#pragma unroll
+    for (int i = 0; i < 6; i++) {
+        float16 o[6];
+        TRANSFORM_G(o[0], o[1], o[2], o[3], o[4], o[5], s[i][0], s[i][1], s[i][2], s[i][3]);
+#pragma unroll
+        for (int j = 0; j < 6; j++)
+            vstore16(o[j], 0, q + (i * 6 + j) * stride);
+    }
+    return total;
+}
+
+/*
+ * Weight gradient, first pass: an item sums a panel of LANES output channels over a chunk of tiles.
+ * partial (chunks, cout / LANES, POINTS * cin + 1, LANES); the last row is the sum of g.
+ * chunk_tiles is a multiple of block. v: (POINTS, block, cin), q: (POINTS, block, LANES), with SKEW.
+ */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+winograd_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partial, int images,
+                         int h, int w, int cin, int cout, int tiles_y, int tiles_x, int block,
+                         int chunk_tiles, local float *v, local float *q)
+{
+    const view from = VIEW(x);
+    const int o = get_group_id(0) * LANES, chunk = get_group_id(1);
+    const int begin = chunk * chunk_tiles;
+    const int end = min(images * tiles_y * tiles_x, begin + chunk_tiles);
+    const int v_stride = block * cin + SKEW, q_stride = block * LANES + SKEW;
+    global float *sums = partial + ((size_t)chunk * get_num_groups(0) + get_group_id(0)) *
+                                       (POINTS * cin + 1) * LANES;
+    float16 total[VECTORS];
+    for (int i = 0; i < VECTORS; i++)
+        total[i] = 0.0f;
+    if (begin >= end)
+        for (int row = 0; row < POINTS * cin; row++)
+            for (int i = 0; i < VECTORS; i++)
+                vstore16(0.0f, i, sums + row * LANES);
+    for (int first = begin; first < end; first += block) {
+        const int count = min(block, end - first);
+        for (int t = 0; t < count; t++) {
+            const tile at = tile_at(first + t, tiles_y, tiles_x, h, w);
+            transform_x(v + t * cin, v_stride, from, cin, at, h, w);
+            for (int i = 0; i < VECTORS; i++)
+                total[i] += transform_g(q + t * LANES + 16 * i, q_stride, g + o + 16 * i, cout, at,
+                                        h, w);
+        }
+        for (int p = 0; p < POINTS; p++) {
+            for (int c = 0; c < cin; c += TILE) {
+                int offset[TILE]; /* rows beyond cin are computed and not stored */
+#pragma unroll
+                for (int r = 0; r < TILE; r++)
+                    offset[r] = min(c + r, cin - 1);
+                local const float *value = v + p * v_stride;
+                local const float *gradient = q + p * q_stride;
+                TILE_CLEAR(sum, TILE);
+                for (int t = 0; t < count; t++, value += cin, gradient += LANES)
+                    TILE_STEP(sum, TILE, value[offset[r]], gradient);
+                global float *to = sums + (p * cin + c) * LANES;
+#pragma unroll
+                for (int r = 0; r < TILE; r++)
+#pragma unroll
+                    for (int i = 0; i < VECTORS; i++)
+                        if (c + r < cin)
+                            vstore16(first == begin ? sum[r][i]
+                                                    : sum[r][i] + vload16(i, to + r * LANES),
+                                     i, to + r * LANES);
+            }
+        }
+    }
+    for (int i = 0; i < VECTORS; i++)
+        vstore16(total[i], i, sums + POINTS * cin * LANES);
+}
+
+/* G^T: o = 3 values of m */
+#define TRANSFORM_DW(o0, o1, o2, m0, m1, m2, m3, m4, m5)                                           \
+    do {                                                                                           \
+        const float16 a_ = m1 + m2, b_ = m2 - m1, c_ = m3 + m4, d_ = m3 - m4;                      \
+        o0 = fma((float16)(0.25f), m0, fma((float16)(-1.0f / 6), a_, (1.0f / 24) * c_));           \
+        o1 = fma((float16)(1.0f / 6), b_, (1.0f / 12) * d_);                                       \
+        o2 = fma((float16)(-1.0f / 6), a_, fma((float16)(1.0f / 6), c_, m5));                      \
+    } while (0)
+
+/* Second pass: sums the chunks and transforms: gradient (3, 3, cin, cout), bias_gradient (cout) if
+ * bias. Item (input channel, 16 output channels); input channel `cin` stands for the bias. */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+winograd_reduce(global const float *partial, global float *gradient, global float *bias_gradient,
+                int cin, int cout, int chunks)
+{
+    const int c = get_group_id(0), o = get_group_id(1) * 16;
+    const size_t panel = (size_t)(POINTS * cin + 1) * LANES, all = panel * (cout / LANES);
+    global const float *from = partial + o / LANES * panel + o % LANES;
+    if (c == cin) {
+        float16 sum = 0.0f;
+        for (int chunk = 0; chunk < chunks; chunk++)
+            sum += vload16(0, from + chunk * all + POINTS * cin * LANES);
+        vstore16(sum, 0, bias_gradient + o);
+        return;
+    }
+    float16 s[3][6];
+#pragma unroll
+    for (int j = 0; j < 6; j++) {
+        float16 m[6];
+#pragma unroll
+        for (int i = 0; i < 6; i++) {
+            m[i] = 0.0f;
+            for (int chunk = 0; chunk < chunks; chunk++)
+                m[i] += vload16(0, from + chunk * all + ((i * 6 + j) * cin + c) * LANES);
+        }
+        TRANSFORM_DW(s[0][j], s[1][j], s[2][j], m[0], m[1], m[2], m[3], m[4], m[5]);
+    }
+#pragma unroll
+    for (int i = 0; i < 3; i++) {
+        float16 d[3];
+        TRANSFORM_DW(d[0], d[1], d[2], s[i][0], s[i][1], s[i][2], s[i][3], s[i][4], s[i][5]);
+#pragma unroll
+        for (int j = 0; j < 3; j++)
+            vstore16(d[j], 0, gradient + ((size_t)(i * 3 + j) * cin + c) * cout + o);
+    }
+}
+
+/* G: o = 6 values of w */
+#define TRANSFORM_W(o0, o1, o2, o3, o4, o5, w0, w1, w2)                                            \
+    do {                                                                                           \
+        const float16 sixth_ = (-1.0f / 6) * (w0 + w2);                                            \
+        const float16 part_ = fma((float16)(1.0f / 24), w0, (1.0f / 6) * w2);                      \
+        o0 = 0.25f * w0;                                                                           \
+        o1 = fma((float16)(-1.0f / 6), w1, sixth_);                                                \
+        o2 = fma((float16)(1.0f / 6), w1, sixth_);                                                 \
+        o3 = fma((float16)(1.0f / 12), w1, part_);                                                 \
+        o4 = fma((float16)(-1.0f / 12), w1, part_);                                                \
+        o5 = w2;                                                                                   \
+    } while (0)
+
+/*
+ * G w G^T: weights (3, 3, A, B) to packed (cout / LANES, POINTS, cin, LANES). Forward A is cin and B
+ * cout; adjoint the reverse, and the taps run backwards. Item (input channel, 16 output channels).
+ */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+winograd_pack(global const float *weights, global float *packed, int cin, int cout, int adjoint)
+{
+    const int c = get_group_id(0), o = get_group_id(1) * 16;
+    float16 s[6][3];
+#pragma unroll
+    for (int j = 0; j < 3; j++) {
+        float16 w[3];
+#pragma unroll
+        for (int i = 0; i < 3; i++) {
+            const int tap = i * 3 + j;
+            if (adjoint) {
+                float part[16];
+                for (int k = 0; k < 16; k++)
+                    part[k] = weights[((size_t)(8 - tap) * cout + o + k) * cin + c];
+                w[i] = vload16(0, part);
+            } else {
+                w[i] = vload16(0, weights + ((size_t)tap * cin + c) * cout + o);
+            }
+        }
+        TRANSFORM_W(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], w[0], w[1], w[2]);
+    }
+    global float *to =
+        packed + ((size_t)(o / LANES) * POINTS * cin + c) * LANES + o % LANES;
+#pragma unroll
+    for (int i = 0; i < 6; i++) {
+        float16 u[6];
+        TRANSFORM_W(u[0], u[1], u[2], u[3], u[4], u[5], s[i][0], s[i][1], s[i][2]);
+#pragma unroll
+        for (int j = 0; j < 6; j++)
+            vstore16(u[j], 0, to + (size_t)(i * 6 + j) * cin * LANES);
+    }
+}
