@@ -107,10 +107,11 @@ static int ask(const timeline *t, cl_event event, cl_profiling_info what, cl_ulo
 static int add_pending(timeline *t, const pending *p)
 {
     cl_ulong start = 0, end = 0;
-    if (p->before ? ask(t, p->before, CL_PROFILING_COMMAND_END, &start)
-                  : ask(t, p->event, CL_PROFILING_COMMAND_START, &start))
-        return -1;
-    if (ask(t, p->event, CL_PROFILING_COMMAND_END, &end))
+    /* a driver that does not time markers is no reason to stop */
+    bool marked = p->before && !clGetEventProfilingInfo(p->before, CL_PROFILING_COMMAND_END,
+                                                        sizeof start, &start, NULL);
+    if ((!marked && ask(t, p->event, CL_PROFILING_COMMAND_START, &start)) ||
+        ask(t, p->event, CL_PROFILING_COMMAND_END, &end))
         return -1;
     return add(t, &p->what, end > start ? (double)(end - start) * 1e-9 : 0);
 }
