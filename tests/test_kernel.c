@@ -224,6 +224,10 @@ static bool compiles(fixture *f)
 {
     reopen(f);
     expect_scale_works(f);
+    expect_scale_works(f); /* needs no build */
+    assert_int_equal(f->d->builds.compiled, f->d->compiling_announced);
+    assert_int_equal(f->d->builds.cached, !f->d->compiling_announced);
+    assert_true(f->d->builds.seconds > 0);
     return f->d->compiling_announced;
 }
 

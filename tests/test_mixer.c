@@ -183,6 +183,27 @@ static void splits_share_no_image(void **state)
             assert_int_not_equal(training[i], held_out[k]);
 }
 
+static void sets_in_memory_give_the_same_pairs(void **state)
+{
+    fixture *f = *state;
+    static batch read, given;
+    struct image_set sets[2];
+    mixer *m;
+    must(source_read(f->settings, 0, false, &sets[0]));
+    must(source_read(f->settings, 1, false, &sets[1]));
+    must(mixer_open_sets(&m, f->device, f->settings, sets));
+    assert_int_equal(sets[0].count, TRAINING + HELD_OUT); /* still the caller's */
+    image_set_release(&sets[0]);
+    image_set_release(&sets[1]);
+    assert_int_equal(mixer_count(m, SPLIT_VALIDATION, 1), HELD_OUT);
+    must(mixer_batch(f->training, SPLIT_TRAIN, 2, STREAM_TRAIN, 3, BATCH, f->mixture, f->a, f->b));
+    read_batch(f, &read);
+    must(mixer_batch(m, SPLIT_TRAIN, 2, STREAM_TRAIN, 3, BATCH, f->mixture, f->a, f->b));
+    read_batch(f, &given);
+    assert_memory_equal(&read, &given, sizeof read);
+    mixer_close(m);
+}
+
 static void a_split_of_the_other_kind_is_refused(void **state)
 {
     fixture *f = *state;
@@ -236,6 +257,7 @@ int main(void)
         cmocka_unit_test(the_mixture_is_the_average),
         cmocka_unit_test(the_host_draws_the_same_pairs),
         cmocka_unit_test(splits_share_no_image),
+        cmocka_unit_test(sets_in_memory_give_the_same_pairs),
         cmocka_unit_test(a_split_of_the_other_kind_is_refused),
         cmocka_unit_test(a_missing_set_is_named),
         cmocka_unit_test(image_errors_are_sums_of_squares),

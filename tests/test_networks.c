@@ -233,10 +233,11 @@ static bench wide_bench(const char *model, const char *activation, bool separate
 static void fused_passes_change_nothing(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"model.architecture=unet", "model.activation=relu"},
-                                           {"model.architecture=unet", "model.activation=leaky_relu"},
-                                           {"model.architecture=unet", "model.activation=tanh"},
-                                           {"model.architecture=unet-transformer", NULL}};
+    static const char *const cases[][2] = {
+        {"model.architecture=unet", "model.activation=relu"},
+        {"model.architecture=unet", "model.activation=leaky_relu"},
+        {"model.architecture=unet", "model.activation=tanh"},
+        {"model.architecture=unet-transformer", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bench fused = wide_bench(cases[i][0], cases[i][1], false);
         bench plain = wide_bench(cases[i][0], cases[i][1], true);

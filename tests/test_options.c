@@ -52,6 +52,7 @@ static void nothing_given_means_the_defaults(void **state)
     assert_null(given.data);
     assert_int_equal(given.seed, -1);
     assert_int_equal(given.batch, 32);
+    assert_int_equal(given.train_batch, -1);
     assert_int_equal(given.runs, 10);
     assert_int_equal(given.samples, 5000);
     assert_int_equal(given.count, 10);
@@ -193,6 +194,30 @@ static void options_become_settings(void **state)
     options_free(&given);
 }
 
+/* Of the two --batch, the one whose batch is the config's. */
+static void a_batch_can_be_the_configs(void **state)
+{
+    (void)state;
+    static const command bench = {
+        .name = "bench", .arguments = "", .options = OPTION_TRAIN_BATCH | OPTION_SET};
+    options given;
+    settings *s = NULL;
+    assert_int_equal(parse(&given, &bench, "bench --batch 7 --set train.batch=9"), 0);
+    assert_int_equal(given.train_batch, 7);
+    assert_int_equal(options_settings(&given, NULL, &s), 0);
+    assert_int_equal(settings_int(s, "train.batch"), 7);
+    settings_free(s);
+    options_free(&given);
+
+    assert_int_equal(parse(&given, &bench, "bench --set train.batch=9"), 0);
+    assert_int_equal(options_settings(&given, NULL, &s), 0);
+    assert_int_equal(settings_int(s, "train.batch"), 9);
+    settings_free(s);
+    options_free(&given);
+    refused(&bench, "bench --batch 5000",
+            "bench: --batch 5000: out of range (allowed: 1 to 4096) (see `unblend bench --help`)");
+}
+
 static void help_lists_what_is_accepted_in_80_columns(void **state)
 {
     (void)state;
@@ -224,6 +249,7 @@ int main(void)
         cmocka_unit_test(unknown_options_get_a_guess),
         cmocka_unit_test(arguments_are_counted),
         cmocka_unit_test(options_become_settings),
+        cmocka_unit_test(a_batch_can_be_the_configs),
         cmocka_unit_test(help_lists_what_is_accepted_in_80_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,5 +44,6 @@ int command_plot(const options *given);
 int command_mix(const options *given);
 int command_info(const options *given);
 int command_selftest(const options *given);
+int command_bench(const options *given);
 
 #endif

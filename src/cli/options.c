@@ -91,6 +91,15 @@ static const row table[] = {
      .low = 1,
      .high = 4096,
      .help = "images computed at a time"},
+    {.name = "batch",
+     .flag = OPTION_TRAIN_BATCH,
+     .kind = WHOLE,
+     .field = FIELD(train_batch),
+     .value = "N",
+     .initial = -1,
+     .low = 1,
+     .high = 4096,
+     .help = "mixtures in one step (default: the config's train.batch)"},
     {.name = "runs",
      .flag = OPTION_RUNS,
      .kind = WHOLE,
@@ -335,14 +344,16 @@ static void free_overrides(overrides *o)
 
 static int list_overrides(const options *given, overrides *out)
 {
-    char seed[24];
+    char seed[24], batch[24];
     snprintf(seed, sizeof seed, "%ld", given->seed);
+    snprintf(batch, sizeof batch, "%ld", given->train_batch);
     const struct {
         const char *key, *value;
     } flags[] = {{"device.platform", given->platform},
                  {"device.device", given->device},
                  {"data.directory", given->data},
-                 {"train.seed", given->seed >= 0 ? seed : NULL}};
+                 {"train.seed", given->seed >= 0 ? seed : NULL},
+                 {"train.batch", given->train_batch > 0 ? batch : NULL}};
     enum { FLAGS = sizeof flags / sizeof flags[0] };
     *out = (overrides){allocate(given->set_count + FLAGS, sizeof *out->texts), 0, given->set_count};
     if (!out->texts)

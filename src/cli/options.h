@@ -34,6 +34,7 @@ enum option_flag {
     OPTION_RESUME = 1 << 13,
     OPTION_TRIALS = 1 << 14,
     OPTION_TRAIN_BEST = 1 << 15,
+    OPTION_TRAIN_BATCH = 1 << 16, /* --batch too, but it stands for train.batch */
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
 
@@ -42,7 +43,7 @@ typedef struct options {
     bool help, quiet, verbose;
     bool force, strict, json, train_best;
     const char *platform, *device, *run, *resume, *data; /* NULL: not given */
-    long seed, trials;                                   /* -1: not given */
+    long seed, trials, train_batch;                      /* -1: not given */
     long batch, runs, samples, count;                    /* the default where not given */
     const char **sets;                                   /* the "section.key=value" of each --set */
     size_t set_count;
@@ -60,8 +61,9 @@ struct command;
 int options_parse(options *out, const struct command *c, int argc, char **argv);
 void options_free(options *given);
 
-/* The settings of path (NULL: none) under what was given: --set, and --platform, --device, --data
- * and --seed as device.platform, device.device, data.directory and train.seed. */
+/* The settings of path (NULL: none) under what was given: --set, and --platform, --device, --data,
+ * --seed and --batch (OPTION_TRAIN_BATCH) as device.platform, device.device, data.directory,
+ * train.seed and train.batch. */
 int options_settings(const options *given, const char *path, settings **out);
 
 /* A model file, what was given standing over its own settings. */

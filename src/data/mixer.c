@@ -93,34 +93,63 @@ static int shuffle(struct image_set *set, unsigned long seed, enum stream stream
     return 0;
 }
 
-static int upload(mixer *m, int index, const settings *s)
+static int upload(mixer *m, int index, const settings *s, struct image_set *set)
 {
     static const enum stream streams[] = {STREAM_SPLIT_A, STREAM_SPLIT_B};
     source *to = &m->sources[index];
+    size_t bytes = set->count * (size_t)set->height * set->width;
+    to->count = (int)set->count;
+    to->size = set->width;
+    to->training = to->count - (int)(to->count * settings_real(s, "data.validation"));
+    if (!m->test && shuffle(set, (unsigned long)settings_int(s, "train.seed"), streams[index]))
+        return -1;
+    return buffer_new(m->device, bytes, "images", &to->pixels) ||
+                   buffer_write(m->device, to->pixels, 0, set->pixels, bytes)
+               ? -1
+               : 0;
+}
+
+static int read_and_upload(mixer *m, int index, const settings *s)
+{
     struct image_set set;
     if (source_read(s, index, m->test, &set))
         return -1;
-    size_t bytes = set.count * (size_t)set.height * set.width;
-    int result = -1;
-    to->count = (int)set.count;
-    to->size = set.width;
-    to->training = to->count - (int)(to->count * settings_real(s, "data.validation"));
-    if ((m->test || !shuffle(&set, (unsigned long)settings_int(s, "train.seed"), streams[index])) &&
-        !buffer_new(m->device, bytes, "images", &to->pixels))
-        result = buffer_write(m->device, to->pixels, 0, set.pixels, bytes);
+    int result = upload(m, index, s, &set);
     image_set_release(&set);
     return result;
 }
 
-int mixer_open(mixer **out, device *d, const settings *s, bool test)
+/* Without images yet. */
+static mixer *new_mixer(device *d, bool test)
 {
     mixer *m = allocate(1, sizeof *m);
     if (!m)
-        return -1;
+        return NULL;
     m->device = d;
     m->test = test;
     m->mix = kernel_get(d, "mixer", "", "mix_pairs");
-    if (!m->mix || upload(m, 0, s) || upload(m, 1, s)) {
+    if (!m->mix) {
+        mixer_close(m);
+        return NULL;
+    }
+    return m;
+}
+
+int mixer_open(mixer **out, device *d, const settings *s, bool test)
+{
+    mixer *m = new_mixer(d, test);
+    if (!m || read_and_upload(m, 0, s) || read_and_upload(m, 1, s)) {
+        mixer_close(m);
+        return -1;
+    }
+    *out = m;
+    return 0;
+}
+
+int mixer_open_sets(mixer **out, device *d, const settings *s, struct image_set sets[2])
+{
+    mixer *m = new_mixer(d, false);
+    if (!m || upload(m, 0, s, &sets[0]) || upload(m, 1, s, &sets[1])) {
         mixer_close(m);
         return -1;
     }

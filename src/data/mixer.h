@@ -18,6 +18,10 @@ typedef struct mixer mixer;
 /* Reads what the settings name ([data]): training sets for SPLIT_TRAIN and SPLIT_VALIDATION, test
  * sets for SPLIT_TEST; the two kinds are never in one mixer. */
 int mixer_open(mixer **out, device *d, const settings *s, bool test);
+
+/* The same from training sets in memory, square, even and at most 32 pixels wide. They stay the
+ * caller's, in another order. */
+int mixer_open_sets(mixer **out, device *d, const settings *s, struct image_set sets[2]);
 void mixer_close(mixer *m);
 
 /* Images of a source (0 or 1) in a split. */

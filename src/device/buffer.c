@@ -1,6 +1,7 @@
 #include "device/device.h"
 
 #include "base/error.h"
+#include "device/timeline.h"
 
 static double mebibytes(cl_ulong bytes)
 {
@@ -35,6 +36,8 @@ int buffer_new(device *d, size_t bytes, const char *what, cl_mem *out)
     if (cl_check(d, code, "clCreateBuffer", __FILE__, __LINE__))
         return fail_while("%s: a buffer of %.1f MiB", what, mebibytes(bytes));
     d->allocated += bytes;
+    if (d->peak < d->allocated)
+        d->peak = d->allocated;
     *out = buffer;
     return 0;
 }
@@ -52,17 +55,22 @@ void buffer_free(device *d, cl_mem *buffer)
 
 /* OpenCL refuses transfers of nothing; here they are no work. */
 
+static cl_event *transfer(device *d, const char *command)
+{
+    return timeline_slot(d, "transfer", command);
+}
+
 int buffer_write(device *d, cl_mem buffer, size_t offset, const void *bytes, size_t length)
 {
     return length ? CL_CALL(d, clEnqueueWriteBuffer(d->queue, buffer, CL_TRUE, offset, length,
-                                                    bytes, 0, NULL, NULL))
+                                                    bytes, 0, NULL, transfer(d, "write")))
                   : 0;
 }
 
 int buffer_read(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length)
 {
     return length ? CL_CALL(d, clEnqueueReadBuffer(d->queue, buffer, CL_TRUE, offset, length, bytes,
-                                                   0, NULL, NULL))
+                                                   0, NULL, transfer(d, "read")))
                   : 0;
 }
 
@@ -72,6 +80,7 @@ int buffer_read_later(device *d, cl_mem buffer, size_t offset, void *bytes, size
     if (CL_CALL(d, clEnqueueReadBuffer(d->queue, buffer, CL_FALSE, offset, length, bytes, 0, NULL,
                                        done)))
         return -1;
+    timeline_share(d, "transfer", "read", *done);
     return CL_CALL(d, clFlush(d->queue));
 }
 
@@ -88,7 +97,7 @@ int event_wait(device *d, cl_event *event)
 int buffer_fill(device *d, cl_mem buffer, float value, size_t offset, size_t length)
 {
     return length ? CL_CALL(d, clEnqueueFillBuffer(d->queue, buffer, &value, sizeof value, offset,
-                                                   length, 0, NULL, NULL))
+                                                   length, 0, NULL, transfer(d, "fill")))
                   : 0;
 }
 
@@ -96,6 +105,6 @@ int buffer_copy(device *d, cl_mem from, size_t from_offset, cl_mem to, size_t to
                 size_t length)
 {
     return length ? CL_CALL(d, clEnqueueCopyBuffer(d->queue, from, to, from_offset, to_offset,
-                                                   length, 0, NULL, NULL))
+                                                   length, 0, NULL, transfer(d, "copy")))
                   : 0;
 }

@@ -35,16 +35,26 @@ typedef struct device_info {
     size_t max_work_group;
 } device_info;
 
+/* Programs made ready so far; drivers may put part of the work off until a kernel first runs. */
+typedef struct build_count {
+    long compiled, cached; /* from source, from the binary cache */
+    double seconds;
+} build_count;
+
 typedef struct device {
     device_info info;
     cl_context context;
     cl_command_queue queue;
     enum kernel_family kernels; /* never KERNELS_AUTO */
     tuning tuning;
-    const char *layer;        /* whose kernels run now; named in errors, may be NULL */
-    struct program *programs; /* built so far, with their kernels */
-    size_t allocated;         /* bytes in buffers of this device */
-    bool compiling_announced; /* the user was told once that a cold compile takes long */
+    const char *layer;         /* whose kernels run now; named in errors, may be NULL */
+    bool backward;             /* and whether they are its backward's */
+    struct program *programs;  /* built so far, with their kernels */
+    build_count builds;        /* what that took */
+    size_t allocated;          /* bytes in buffers of this device */
+    size_t peak;               /* the most that `allocated` was */
+    bool compiling_announced;  /* the user was told once that a cold compile takes long */
+    struct timeline *timeline; /* device/timeline.h; NULL: nothing is timed */
 } device;
 
 /* Every device of every platform; empty platforms are skipped. *list is released with free().

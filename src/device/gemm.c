@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "device/timeline.h"
 #include <clblast_c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,17 +64,18 @@ static int gemm_clblast(device *d, const gemm_shape *s, float alpha, const matri
         }
         CLBlastTranspose ta = s->transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo;
         CLBlastTranspose tb = s->transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo;
+        cl_event *event = timeline_call(d, "clblast", count == 1 ? "gemm" : "gemm_batched");
         CLBlastStatusCode code =
             count == 1
                 ? CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, (size_t)s->m, (size_t)s->n,
                                (size_t)s->k, alpha, a->buffer, offsets[0], (size_t)a->row_stride,
                                b->buffer, offsets[1], (size_t)b->row_stride, beta, c->buffer,
-                               offsets[2], (size_t)c->row_stride, &d->queue, NULL)
+                               offsets[2], (size_t)c->row_stride, &d->queue, event)
                 : CLBlastSgemmBatched(
                       CLBlastLayoutRowMajor, ta, tb, (size_t)s->m, (size_t)s->n, (size_t)s->k,
                       scales, a->buffer, offsets, (size_t)a->row_stride, b->buffer, offsets + count,
                       (size_t)b->row_stride, scales + count, c->buffer, offsets + 2 * count,
-                      (size_t)c->row_stride, count, &d->queue, NULL);
+                      (size_t)c->row_stride, count, &d->queue, event);
         result =
             code == CLBlastSuccess
                 ? 0

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "device/program.h"
+#include "device/timeline.h"
 #include <string.h>
 
 /* Dimensions of one item at the end are left out; get_global_id() answers 0 for them. */
@@ -176,7 +177,8 @@ int launch(device *d, kernel *k, range r, const arg *args, size_t count)
     if (set_arguments(d, k, args, count) || complete_range(k, &r))
         return -1;
     cl_int code = clEnqueueNDRangeKernel(d->queue, k->id, (cl_uint)r.dimensions, NULL, r.global,
-                                         r.local[0] ? r.local : NULL, 0, NULL, NULL);
+                                         r.local[0] ? r.local : NULL, 0, NULL,
+                                         timeline_slot(d, k->file, k->name));
     if (cl_check(d, code, "clEnqueueNDRangeKernel", __FILE__, __LINE__))
         return fail_while("kernel %s, global %zu %zu %zu, local %zu %zu %zu (at most %zu items)",
                           k->name, r.global[0], r.global[1], r.global[2], r.local[0], r.local[1],

@@ -1,5 +1,6 @@
 #include "device/program.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -104,18 +105,22 @@ static cl_program build(device *d, const char *file, const char *wanted_options)
 {
     char key[CACHE_KEY_SIZE];
     cl_program id = NULL;
+    double begun = clock_seconds();
     char *source = source_expand(file);
     char *options = source ? full_options(d, wanted_options) : NULL;
     if (!options)
         goto done;
     key_for(d, source, options, key);
     id = build_from_cache(d, options, key);
+    d->builds.cached += id != NULL;
     if (id)
         goto done;
     id = build_from_source(d, file, source, options);
+    d->builds.compiled += id != NULL;
     if (id)
         store_in_cache(id, key);
 done:
+    d->builds.seconds += clock_seconds() - begun;
     free(options);
     free(source);
     return id;
@@ -191,6 +196,7 @@ kernel *kernel_get(device *d, const char *file, const char *options, const char 
     kernel *k = allocate(1, sizeof *k);
     if (!k)
         return NULL;
+    k->file = p->file;
     if (!(k->name = copy_text(name)) || kernel_create(d, p, k))
         goto failed;
     k->next = p->kernels;

@@ -7,6 +7,7 @@
 struct kernel {
     cl_kernel id;
     char *name;
+    const char *file; /* its program's */
     cl_uint argument_count;
     size_t max_work_group;
     struct kernel *next; /* of the same program */

@@ -139,6 +139,19 @@ static int backward(layer *l, run *r)
                        : 0;
 }
 
+/* Matrix products; all are of the same size. Backward has one for the weights' gradient too. */
+static double flops(const layer *l, bool backward)
+{
+    gemm_shape one = scores_shape(l);
+    int products = 2;
+    if (backward) {
+        products = 1;
+        for (int i = 0; i < l->input_count; i++)
+            products += l->inputs[i]->needs_gradient;
+    }
+    return 2.0 * products * one.outer * one.inner * one.m * one.n * one.k;
+}
+
 const layer_type attention_layer = {
     .name = "attention",
     .options_size = sizeof(struct attention_options),
@@ -148,6 +161,7 @@ const layer_type attention_layer = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
 };
 
 tensor *attention(graph *g, const char *name, tensor *q, tensor *k, tensor *v, int heads)

@@ -81,6 +81,11 @@ static void release(layer *l)
     convolution_release(&((struct state *)l->state)->convolution);
 }
 
+static double flops(const layer *l, bool backward)
+{
+    return layer_weight_flops(l, l->output->shape, backward);
+}
+
 const layer_type conv2d_layer = {
     .name = "conv2d",
     .options_size = sizeof(struct conv2d_options),
@@ -90,6 +95,7 @@ const layer_type conv2d_layer = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
     .release = release,
 };
 

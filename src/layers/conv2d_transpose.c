@@ -97,6 +97,11 @@ static void release(layer *l)
     convolution_release(&((struct state *)l->state)->convolution);
 }
 
+static double flops(const layer *l, bool backward)
+{
+    return layer_weight_flops(l, l->inputs[0]->shape, backward);
+}
+
 const layer_type conv2d_transpose_layer = {
     .name = "conv2d_transpose",
     .options_size = sizeof(struct conv2d_transpose_options),
@@ -106,6 +111,7 @@ const layer_type conv2d_transpose_layer = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
     .release = release,
 };
 

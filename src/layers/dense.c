@@ -106,6 +106,11 @@ static int backward(layer *l, run *r)
                 whole(l->inputs[0]->gradient, in));
 }
 
+static double flops(const layer *l, bool backward)
+{
+    return layer_weight_flops(l, l->output->shape, backward);
+}
+
 const layer_type dense_layer = {
     .name = "dense",
     .options_size = sizeof(struct dense_options),
@@ -115,6 +120,7 @@ const layer_type dense_layer = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .flops = flops,
 };
 
 tensor *dense(graph *g, const char *name, tensor *x, int units)

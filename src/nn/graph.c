@@ -138,3 +138,9 @@ int layer_output_shape(layer *l, int n, int h, int w, int c)
     l->output->shape = (shape){n, h, w, c};
     return 0;
 }
+
+double layer_weight_flops(const layer *l, shape pixels, bool backward)
+{
+    double forward = 2.0 * (double)l->params[0]->count * pixels.n * pixels.h * pixels.w;
+    return backward && l->inputs[0]->needs_gradient ? 2 * forward : forward;
+}

@@ -50,6 +50,9 @@ typedef struct layer_type {
      * the plan. Parameter gradients are overwritten. NULL for layers without gradients. */
     int (*backward)(layer *l, run *r);
     void (*release)(layer *l); /* what prepare() made; may be NULL */
+    /* Floating-point operations of forward or backward by the direct algorithm, two for a multiply
+     * and add, taps on the border included. NULL: too few to count. */
+    double (*flops)(const layer *l, bool backward);
 } layer_type;
 
 /* Device memory that a layer keeps for itself. */
@@ -86,5 +89,9 @@ int layer_param(layer *l, const char *name, const int *dims, int rank, enum init
 
 /* l->output->shape from n, h, w, c; refuses sizes below 1. */
 int layer_output_shape(layer *l, int n, int h, int w, int c);
+
+/* In flops(), where each weight of the first param is multiplied once a pixel: backward does that for
+ * the weights' gradient, and again for the input's where it is wanted. */
+double layer_weight_flops(const layer *l, shape pixels, bool backward);
 
 #endif

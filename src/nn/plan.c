@@ -71,8 +71,8 @@ static int mark_gradients(plan *p)
     return 0;
 }
 
-/* Does this layer's backward run? A loss starts it; the others need their output's gradient. */
-static bool runs_backward(const plan *p, const layer *l)
+/* A loss starts it; the others need their output's gradient. */
+bool plan_runs_backward(const plan *p, const layer *l)
 {
     return p->options.training && !l->skipped && l->type->backward &&
            (l->type->flags & IS_LOSS ? l->inputs[0]->needs_gradient : l->output->needs_gradient);
@@ -89,7 +89,7 @@ static bool is_written_before(const plan *p, size_t index, int k)
             return true;
     for (size_t later = index + 1; later < g->layer_count; later++)
         for (int j = 0; j < g->layers[later]->read_count; j++)
-            if (g->layers[later]->reads[j] == t && runs_backward(p, g->layers[later]))
+            if (g->layers[later]->reads[j] == t && plan_runs_backward(p, g->layers[later]))
                 return true;
     return false;
 }
@@ -118,7 +118,7 @@ static int data_end(const plan *p, const tensor *t, int from)
     int end = t->is_output || !t->producer ? last_time(p) : from;
     for (size_t i = 0; i < g->layer_count; i++) {
         const layer *l = g->layers[i];
-        bool backward = runs_backward(p, l);
+        bool backward = plan_runs_backward(p, l);
         for (int k = 0; k < l->read_count; k++) {
             if (l->reads[k] != t)
                 continue;
@@ -137,7 +137,7 @@ static int gradient_start(const plan *p, const tensor *t, int otherwise)
     const graph *g = p->graph;
     for (size_t i = g->layer_count; i-- > 0;)
         for (int k = 0; k < g->layers[i]->read_count; k++)
-            if (g->layers[i]->reads[k] == t && runs_backward(p, g->layers[i]))
+            if (g->layers[i]->reads[k] == t && plan_runs_backward(p, g->layers[i]))
                 return time_backward(p, i);
     return otherwise;
 }
@@ -400,6 +400,7 @@ int plan_forward(plan *p)
 {
     graph *g = p->graph;
     p->run.params_version = g->params->version;
+    p->device->backward = false;
     for (size_t i = 0; i < g->layer_count; i++) {
         if (g->layers[i]->skipped)
             continue;
@@ -414,13 +415,15 @@ int plan_forward(plan *p)
 int plan_backward(plan *p)
 {
     graph *g = p->graph;
+    p->device->backward = true;
     for (size_t i = g->layer_count; i-- > 0;) {
-        if (!runs_backward(p, g->layers[i]))
+        if (!plan_runs_backward(p, g->layers[i]))
             continue;
         p->device->layer = g->layers[i]->name;
         if (g->layers[i]->type->backward(g->layers[i], &p->run))
             return -1;
     }
     p->device->layer = NULL;
+    p->device->backward = false;
     return 0;
 }

@@ -35,6 +35,9 @@ int plan_new(plan **out, graph *g, struct plan_options options);
 int plan_prepare(plan *p, device *d);
 void plan_free(plan *p);
 
+/* Does this layer's backward run? */
+bool plan_runs_backward(const plan *p, const layer *l);
+
 int plan_forward(plan *p);
 int plan_backward(plan *p);
 

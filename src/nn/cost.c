@@ -1,0 +1,47 @@
+#include "nn/cost.h"
+
+static double bytes_of(const tensor *t)
+{
+    return (double)shape_count(t->shape) * sizeof(float);
+}
+
+static double input_bytes(const layer *l)
+{
+    double bytes = 0;
+    for (int i = 0; i < l->read_count; i++)
+        bytes += bytes_of(l->reads[i]);
+    return bytes;
+}
+
+cost cost_forward(const layer *l)
+{
+    if (l->skipped)
+        return (cost){0};
+    bool writes = !l->output->pending.planned;
+    cost c = {.bytes = input_bytes(l) + (writes ? bytes_of(l->output) : 0)};
+    for (int i = 0; i < l->param_count; i++)
+        c.bytes += (double)l->params[i]->count * sizeof(float);
+    if (l->type->flops)
+        c.flops = l->type->flops(l, false);
+    return c;
+}
+
+cost cost_backward(const plan *p, const layer *l)
+{
+    cost c = {0};
+    unsigned flags = l->type->flags;
+    if (!plan_runs_backward(p, l))
+        return c;
+    c.bytes = (flags & BACKWARD_NEEDS_X ? input_bytes(l) : 0) +
+              (flags & BACKWARD_NEEDS_Y ? bytes_of(l->output) : 0) +
+              (flags & IS_LOSS ? 0 : bytes_of(l->output));
+    for (int i = 0; i < l->read_count; i++)
+        if (l->reads[i]->needs_gradient)
+            c.bytes += (1 + l->beta[i]) * bytes_of(l->reads[i]);
+    for (int i = 0; i < l->param_count; i++)
+        if (l->params[i]->trainable)
+            c.bytes += (double)l->params[i]->count * sizeof(float);
+    if (l->type->flops)
+        c.flops = l->type->flops(l, true);
+    return c;
+}
