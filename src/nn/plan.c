@@ -150,8 +150,17 @@ static int index_of_layer(const graph *g, const layer *l)
     return i;
 }
 
+static bool is_only_reader(const plan *p, const layer *l, const tensor *x)
+{
+    for (size_t i = 0; i < p->graph->layer_count; i++)
+        for (int k = 0; k < p->graph->layers[i]->read_count; k++)
+            if (p->graph->layers[i] != l && p->graph->layers[i]->reads[k] == x)
+                return false;
+    return true;
+}
+
 /* The input whose buffer the producer of y may overwrite with y, or NULL: nobody else may want that
- * input, nor the producer's and the input's own producer's backward. Gradients then share too. */
+ * input, nor the producer's and the input's own producer's backward. */
 static tensor *in_place_source(const plan *p, const tensor *y)
 {
     const layer *l = y->producer;
@@ -159,20 +168,30 @@ static tensor *in_place_source(const plan *p, const tensor *y)
         return NULL;
     tensor *x = l->reads[0];
     int at = index_of_layer(p->graph, l);
-    if (!x->producer || x->is_output || data_end(p, x, at) != at)
-        return NULL;
-    for (size_t i = 0; i < p->graph->layer_count; i++)
-        for (int k = 0; k < p->graph->layers[i]->read_count; k++)
-            if (p->graph->layers[i] != l && p->graph->layers[i]->reads[k] == x)
-                return NULL;
-    return x;
+    return x->producer && !x->is_output && data_end(p, x, at) == at && is_only_reader(p, l, x)
+               ? x
+               : NULL;
 }
 
-static tensor *in_place_user(const plan *p, const tensor *x)
+/* The input whose gradient is written over y's, or NULL. */
+static tensor *gradient_source(const plan *p, const tensor *y)
+{
+    const layer *l = y->producer;
+    tensor *x = in_place_source(p, y);
+    if (x || p->options.separate || !l || !(l->type->flags & GRADIENT_IN_PLACE))
+        return x;
+    x = l->reads[0];
+    return x->producer && !x->is_output && x->needs_gradient && y->needs_gradient &&
+                   is_only_reader(p, l, x)
+               ? x
+               : NULL;
+}
+
+static tensor *gradient_user(const plan *p, const tensor *x)
 {
     const graph *g = p->graph;
     for (size_t i = 0; i < g->layer_count; i++)
-        if (in_place_source(p, g->layers[i]->output) == x)
+        if (gradient_source(p, g->layers[i]->output) == x)
             return g->layers[i]->output;
     return NULL;
 }
@@ -207,10 +226,10 @@ static int list_tensor(plan *p, tenants *list, tensor *t)
     if (!data_source(p, t) &&
         add_tenant(list, bytes, born, buffer_end(p, t, born), &t->data_buffer))
         return -1;
-    if (!t->needs_gradient || in_place_user(p, t))
+    if (!t->needs_gradient || gradient_user(p, t))
         return 0;
     const tensor *first = t;
-    for (const tensor *source; (source = in_place_source(p, first)) && source->needs_gradient;)
+    for (const tensor *source; (source = gradient_source(p, first)) && source->needs_gradient;)
         first = source;
     int end = first->producer ? time_backward(p, (size_t)index_of_layer(p->graph, first->producer))
                               : last_time(p);
@@ -228,7 +247,7 @@ static void share_buffers(plan *p)
             g->tensors[i]->data_buffer = source->data_buffer;
     }
     for (size_t i = g->tensor_count; i-- > 0;) {
-        tensor *user = in_place_user(p, g->tensors[i]);
+        tensor *user = gradient_user(p, g->tensors[i]);
         if (user)
             g->tensors[i]->gradient_buffer = user->gradient_buffer;
     }
