@@ -35,10 +35,11 @@ void multiply(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS], int
 /* Rows are output pixels, columns output channels, the inner dimension runs over (tap, channel). */
 kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
 convolve(VIEW_ARGS(x), global const float *weights, global const float *bias, SINK_ARGS(y),
-         global const int *taps, int tap_count, int images, int h, int w, int cin, int out_h,
-         int out_w, int cout, int qh, int qw, int in_stride, int out_stride, int phase_y,
-         int phase_x, int dy_min, int dx_min, int adjoint, int has_bias)
+         global const int *taps, int first_tap, int tap_count, int images, int h, int w, int cin,
+         int out_h, int out_w, int cout, int qh, int qw, int in_stride, int out_stride,
+         int phase_y, int phase_x, int dy_min, int dx_min, int adjoint, int has_bias)
 {
+    taps += 3 * first_tap;
     const view from = VIEW(x);
     const sink to = SINK(y);
     local float a[DEPTH][ROWS + 1], b[DEPTH][COLUMNS];

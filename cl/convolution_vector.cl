@@ -68,51 +68,99 @@ void gather_patch(local float *patch, view v, size_t first, int h, int w, int ch
     }
 }
 
+/* Where a pixel of a strip of outputs stands. */
+typedef struct place {
+    int row, column;
+} place;
+
+place next_place(place at, int columns)
+{
+    at.column++;
+    if (at.column == columns) {
+        at.column = 0;
+        at.row++;
+    }
+    return at;
+}
+
+float16 load_bias(global const float *bias, int left)
+{
+    float part[16];
+    for (int i = 0; i < 16; i++)
+        part[i] = i < left ? bias[i] : 0.0f;
+    return vload16(0, part);
+}
+
 /*
- * One phase: y[n, qy * OUT_STRIDE + phase_y, qx * OUT_STRIDE + phase_x, :] = bias +
- *     sum over taps t of x[n, qy * IN_STRIDE + dy[t], qx * IN_STRIDE + dx[t], :] * w[t]
- * x (N, h, w, cin), y (N, out_h, out_w, cout); q runs over (N, qh, qw), a row of q a work-item.
- * packed: the weights as (ceil(cout / LANES), taps, cin, LANES), zero beyond cout.
- * taps: (dy - dy_min, dx - dx_min, index) each. patch: (patch_rows, patch_columns, cin).
+ * All phases of a direction: for each, y[n, qy * OUT_STRIDE + phase_y, qx * OUT_STRIDE + phase_x, :] =
+ *     bias + sum over its taps t of x[n, qy * IN_STRIDE + dy[t], qx * IN_STRIDE + dx[t], :] * w[t]
+ * x (N, h, w, cin), y (N, out_h, out_w, cout); an item takes `strip` rows of q of one image.
+ * phases: (first tap, taps, phase_y, phase_x, qh, qw) each; taps: (dy - dy_min, dx - dx_min, index).
+ * packed: for each phase the weights as (ceil(cout / LANES), taps, cin, LANES), zero beyond cout.
+ * patch: (patch_rows, patch_columns, cin).
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-convolve(VIEW_ARGS(x), global const float *packed, ulong packed_offset, global const float *bias,
-         SINK_ARGS(y), global const int *taps, int tap_count, int h, int w, int cin, int out_h,
-         int out_w, int cout, int qw, int in_stride, int out_stride, int phase_y, int phase_x,
-         int dy_min, int dx_min, int patch_rows, int patch_columns, int has_bias,
-         local float *patch)
+convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SINK_ARGS(y),
+         global const int *phases, int phase_count, global const int *taps, int h, int w, int cin,
+         int out_h, int out_w, int cout, int in_stride, int out_stride, int dy_min, int dx_min,
+         int strip, int patch_rows, int patch_columns, int has_bias, local float *patch)
 {
     const view from = VIEW(x);
     const sink to = SINK(y);
-    const int qy = get_group_id(0);
+    const int q0 = get_group_id(0) * strip;
     const int n = get_group_id(1);
-    gather_patch(patch, from, (size_t)n * h * w, h, w, cin, qy * in_stride + dy_min, dx_min,
+    const int padded = (cout + LANES - 1) / LANES * LANES;
+    gather_patch(patch, from, (size_t)n * h * w, h, w, cin, q0 * in_stride + dy_min, dx_min,
                  patch_rows, patch_columns);
-    const size_t row = ((size_t)n * out_h + qy * out_stride + phase_y) * out_w;
-    const int step = in_stride * cin;
 
-    for (int first = 0; first < cout; first += LANES) {
-        global const float *panel = packed + packed_offset + (size_t)first * tap_count * cin;
-        for (int q0 = 0; q0 < qw; q0 += TILE) {
-            TILE_CLEAR(sum, TILE);
-            global const float *weight = panel;
-            for (int t = 0; t < tap_count; t++) {
-                local const float *value =
-                    patch + (taps[3 * t] * patch_columns + taps[3 * t + 1]) * cin + q0 * step;
-                for (int c = 0; c < cin; c++, value++, weight += LANES)
-                    TILE_STEP(sum, TILE, value[r * step], weight);
-            }
-            for (int v = 0; v < VECTORS; v++) {
-                const int o = first + 16 * v, left = cout - o;
-                float16 b = 0.0f;
-                if (has_bias) {
-                    float part[16];
-                    for (int i = 0; i < 16; i++)
-                        part[i] = i < left ? bias[o + i] : 0.0f;
-                    b = vload16(0, part);
+    for (int i = 0; i < phase_count; i++, phases += 6) {
+        const int first_tap = phases[0], tap_count = phases[1], phase_y = phases[2];
+        const int phase_x = phases[3], qw = phases[5];
+        const int pixels = min(strip, phases[4] - q0) * qw;
+        for (int first = 0; first < cout; first += LANES) {
+            global const float *panel =
+                packed + (size_t)first_tap * cin * padded + (size_t)first * tap_count * cin;
+            place at = {0, 0};
+            for (int p0 = 0; p0 < pixels; p0 += TILE) {
+                const place begin = at;
+                int offset[TILE]; /* places beyond the last are computed and not stored */
+                if (at.column + TILE <= qw) {
+                    const int left = (at.row * patch_columns + at.column) * in_stride * cin;
+#pragma unroll
+                    for (int r = 0; r < TILE; r++)
+                        offset[r] = left + r * in_stride * cin;
+                    at.column += TILE - 1;
+                    at = next_place(at, qw);
+                } else {
+#pragma unroll
+                    for (int r = 0; r < TILE; r++) {
+                        offset[r] = (at.row * patch_columns + at.column) * in_stride * cin;
+                        if (p0 + r + 1 < pixels)
+                            at = next_place(at, qw);
+                    }
                 }
-                for (int p = 0; left > 0 && p < TILE && q0 + p < qw; p++)
-                    sink_store16(to, row + (q0 + p) * out_stride + phase_x, o, left, sum[p][v] + b);
+                TILE_CLEAR(sum, TILE);
+                global const float *weight = panel;
+                for (int t = 0; t < tap_count; t++) {
+                    global const int *tap = taps + 3 * (first_tap + t);
+                    local const float *value = patch + (tap[0] * patch_columns + tap[1]) * cin;
+                    for (int c = 0; c < cin; c++, value++, weight += LANES)
+                        TILE_STEP(sum, TILE, value[offset[r]], weight);
+                }
+                for (int v = 0; v < VECTORS; v++) {
+                    const int o = first + 16 * v, left = cout - o;
+                    if (left <= 0)
+                        break;
+                    const float16 b = has_bias ? load_bias(bias + o, left) : (float16)(0.0f);
+                    place q = begin;
+                    size_t row = ((size_t)n * out_h + (q0 + q.row) * out_stride + phase_y) * out_w;
+                    for (int r = 0; r < TILE && p0 + r < pixels; r++) {
+                        sink_store16(to, row + q.column * out_stride + phase_x, o, left,
+                                     sum[r][v] + b);
+                        q = next_place(q, qw);
+                        row += q.column ? 0 : out_stride * out_w;
+                    }
+                }
             }
         }
     }
@@ -180,12 +228,14 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
                     vstore16(value[v], 0, panel + p * LANES + 16 * v);
                 }
             }
-            for (int m = 0; m < rows; m += ROWS) {
-                int offset[ROWS];
+            for (int m = 0, t = 0, c = 0; m < rows; m += ROWS) { /* row m is tap t, channel c */
+                int offset[ROWS]; /* rows beyond the last are computed and not stored */
 #pragma unroll
                 for (int r = 0; r < ROWS; r++) {
-                    const int row = min(m + r, rows - 1), t = row / cin;
-                    offset[r] = (taps[3 * t] * patch_columns + taps[3 * t + 1]) * cin + row % cin;
+                    offset[r] = (taps[3 * t] * patch_columns + taps[3 * t + 1]) * cin + c;
+                    const int next_tap = c + 1 == cin && t + 1 < tap_count;
+                    c = next_tap ? 0 : min(c + 1, cin - 1);
+                    t += next_tap;
                 }
                 TILE_CLEAR(sum, ROWS);
                 local const float *gradient = panel;

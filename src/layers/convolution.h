@@ -12,23 +12,8 @@
 #ifndef LAYERS_CONVOLUTION_H
 #define LAYERS_CONVOLUTION_H
 
+#include "layers/geometry.h"
 #include "layers/views.h"
-
-enum { CONVOLUTION_KERNEL_MAX = 15, PHASES_MAX = 4 };
-
-/*
- * Directly, a direction is one or more phases. A phase computes the outputs at q * out_stride +
- * phase_y (likewise x) from the inputs at q * in_stride + dy[t], over its taps t. Forward is one
- * phase with all K * K taps; the adjoint with stride s has s * s phases, which share the taps out.
- */
-typedef struct phase {
-    cl_mem taps; /* (tap_count, 3) ints: dy - dy_min, dx - dx_min, index ky * K + kx */
-    int tap_count;
-    int phase_y, phase_x;
-    int qh, qw; /* outputs of this phase */
-    int dy_min, dx_min, dy_span, dx_span;
-    size_t packed_offset; /* of its weights, in floats */
-} phase;
 
 typedef struct direction {
     bool adjoint;
@@ -37,10 +22,9 @@ typedef struct direction {
     kernel *convolve, *pack; /* pack: NULL where weights are read as they are */
     /* of the direct method */
     bool tiled; /* kernels of the tiled family; else vector */
-    int in_stride, out_stride;
-    phase phases[PHASES_MAX];
-    int phase_count;
-    int block; /* of Winograd's: tiles a work-item takes */
+    geometry geometry;
+    int strip; /* rows of outputs that an item takes */
+    int block; /* of Winograd's: tiles that an item takes */
 } direction;
 
 typedef struct convolution {
@@ -50,10 +34,10 @@ typedef struct convolution {
     struct weight_gradient {
         bool winograd;
         kernel *sum, *reduce;
-        int chunks;     /* partial sums */
-        bool tiled;     /* of the direct method, */
-        phase geometry; /* that of the forward direction */
-        int block;      /* of Winograd's: tiles a work-item takes */
+        int chunks;        /* partial sums */
+        bool tiled;        /* of the direct method, */
+        geometry geometry; /* that of the forward direction */
+        int block;         /* of Winograd's: tiles that an item takes */
     } gradient;
 } convolution;
 

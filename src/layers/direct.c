@@ -1,15 +1,14 @@
 #include "layers/direct.h"
 
-#include "base/error.h"
-#include "base/memory.h"
 #include "device/tuning.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
-    TILED_SIDE = 64,       /* TILED_ROWS and, for wide outputs, TILED_COLUMNS */
-    TILED_NARROW = 16,     /* TILED_COLUMNS for outputs of up to 16 channels */
-    STRIP_FLOATS = 1 << 15 /* what a strip of the weight gradient may take of local memory */
+    TILED_SIDE = 64,        /* TILED_ROWS and, for wide outputs, TILED_COLUMNS */
+    TILED_NARROW = 16,      /* TILED_COLUMNS for outputs of up to 16 channels */
+    STRIP_FLOATS = 1 << 15, /* what a strip of the weight gradient may take of local memory */
+    PATCH_BYTES = 1 << 16,  /* and what a patch of convolve() is to take: some of the L2 cache */
+    STRIP_ROWS = 8
 };
 
 /* Channels of a register tile; the .cl files call it LANES. */
@@ -28,79 +27,46 @@ static int round_up(int value, int multiple)
     return (value + multiple - 1) / multiple * multiple;
 }
 
-static int floor_divide(int a, int b)
-{
-    return a >= 0 ? a / b : -((-a + b - 1) / b);
-}
-
 static int tiled_columns(int out_channels)
 {
     return out_channels <= 16 ? TILED_NARROW : TILED_SIDE;
 }
 
-/* The taps of one axis that reach phase p: forward all, adjoint those with (p + pad - k) % s == 0.
- * Returns their number. */
-static int axis_taps(const convolution *c, const direction *dir, int p, int pad, int taps[],
-                     int offsets[])
+static geometry_of geometry_from(const convolution *c, bool adjoint)
 {
-    int count = 0;
-    for (int k = 0; k < c->kernel; k++) {
-        int reach = p + pad - k;
-        if (dir->adjoint && reach - floor_divide(reach, c->stride) * c->stride)
-            continue;
-        taps[count] = k;
-        offsets[count++] = dir->adjoint ? floor_divide(reach, c->stride) : k - pad;
+    return (geometry_of){c->kernel, c->stride, c->pad_y, c->pad_x, adjoint, adjoint ? c->x : c->y};
+}
+
+/* The patch that an item of convolve() gathers for a strip of so many rows of outputs. */
+typedef struct patch {
+    int rows, columns;
+    size_t bytes;
+} patch;
+
+static patch patch_of(const geometry *g, int strip, int channels)
+{
+    patch p = {.rows = (strip - 1) * g->in_stride + g->dy_span,
+               .columns = (geometry_columns(g) - 1) * g->in_stride + g->dx_span};
+    p.bytes = (size_t)p.rows * p.columns * channels * sizeof(float);
+    return p;
+}
+
+/* Rows that an item takes: more while the patch is small and there are items enough; at least a
+ * register tile full of pixels, if local memory holds it. */
+static int strip_of_outputs(const direction *dir, const device *d)
+{
+    const geometry *g = &dir->geometry;
+    int rows = geometry_rows(g), strip = 1, items = 4 * (int)d->info.compute_units;
+    while (strip < rows) {
+        size_t bytes = patch_of(g, strip + 1, dir->in.c).bytes;
+        bool fills = strip * geometry_columns(g) < tile_of(d) && bytes <= d->info.local_memory;
+        bool fits = bytes <= PATCH_BYTES && bytes <= d->info.local_memory && strip < STRIP_ROWS &&
+                    dir->in.n * ((rows + strip) / (strip + 1)) >= items;
+        if (!fills && !fits)
+            break;
+        strip++;
     }
-    return count;
-}
-
-static void span(const int offsets[], int count, int *min, int *length)
-{
-    int low = 0, high = 0;
-    for (int i = 0; i < count; i++) {
-        low = !i || offsets[i] < low ? offsets[i] : low;
-        high = !i || offsets[i] > high ? offsets[i] : high;
-    }
-    *min = low;
-    *length = high - low + 1;
-}
-
-static int fill_phase(const convolution *c, const direction *dir, device *d, phase *p)
-{
-    int ky[CONVOLUTION_KERNEL_MAX], kx[CONVOLUTION_KERNEL_MAX], dy[CONVOLUTION_KERNEL_MAX],
-        dx[CONVOLUTION_KERNEL_MAX];
-    int rows = axis_taps(c, dir, p->phase_y, c->pad_y, ky, dy);
-    int columns = axis_taps(c, dir, p->phase_x, c->pad_x, kx, dx);
-    span(dy, rows, &p->dy_min, &p->dy_span);
-    span(dx, columns, &p->dx_min, &p->dx_span);
-    p->tap_count = rows * columns;
-    p->qh = (dir->out.h - p->phase_y + dir->out_stride - 1) / dir->out_stride;
-    p->qw = (dir->out.w - p->phase_x + dir->out_stride - 1) / dir->out_stride;
-    cl_int *table = allocate((size_t)p->tap_count * 3, sizeof *table);
-    if (!table)
-        return -1;
-    for (int i = 0; i < p->tap_count; i++) {
-        int row = i / columns, column = i % columns;
-        table[3 * i] = dy[row] - p->dy_min;
-        table[3 * i + 1] = dx[column] - p->dx_min;
-        table[3 * i + 2] = ky[row] * c->kernel + kx[column];
-    }
-    size_t bytes = (size_t)(p->tap_count ? p->tap_count * 3 : 1) * sizeof *table;
-    int result =
-        buffer_new(d, bytes, "taps", &p->taps) || buffer_write(d, p->taps, 0, table, bytes);
-    free(table);
-    return result ? -1 : 0;
-}
-
-/* Patch of convolve(): one row of outputs at a time, its width rounded up to whole tiles. */
-static int patch_columns(const direction *dir, const phase *p, const device *d)
-{
-    return (round_up(p->qw, tile_of(d)) - 1) * dir->in_stride + p->dx_span;
-}
-
-static size_t patch_bytes(const direction *dir, const phase *p, const device *d)
-{
-    return (size_t)p->dy_span * patch_columns(dir, p, d) * dir->in.c * sizeof(float);
+    return strip;
 }
 
 static kernel *get(device *d, bool tiled, int out_channels, const char *name)
@@ -114,50 +80,23 @@ static kernel *get(device *d, bool tiled, int out_channels, const char *name)
     return kernel_get(d, tiled ? "convolution_tiled" : "convolution_vector", options, name);
 }
 
-static int choose_kernels(direction *dir, device *d)
+int direct_prepare(const convolution *c, direction *dir, device *d)
 {
-    dir->tiled = d->kernels == KERNELS_TILED;
-    for (int i = 0; i < dir->phase_count; i++)
-        dir->tiled |= patch_bytes(dir, &dir->phases[i], d) > d->info.local_memory;
+    geometry_of from = geometry_from(c, dir->adjoint);
+    if (geometry_new(&dir->geometry, d, &from))
+        return -1;
+    dir->strip = strip_of_outputs(dir, d);
+    dir->tiled = d->kernels == KERNELS_TILED ||
+                 patch_of(&dir->geometry, dir->strip, dir->in.c).bytes > d->info.local_memory;
     dir->convolve = get(d, dir->tiled, dir->out.c, "convolve");
     if (!dir->tiled && !(dir->pack = kernel_get(d, "convolution_pack", "", "pack_weights")))
         return -1;
     return dir->convolve ? 0 : -1;
 }
 
-int direct_prepare(const convolution *c, direction *dir, device *d)
-{
-    dir->in_stride = dir->adjoint ? 1 : c->stride;
-    dir->out_stride = dir->adjoint ? c->stride : 1;
-    size_t offset = 0;
-    for (int y = 0; y < dir->out_stride; y++) {
-        for (int x = 0; x < dir->out_stride; x++) {
-            if (y >= dir->out.h || x >= dir->out.w)
-                continue; /* an image of one row or column has no second phase */
-            phase *p = &dir->phases[dir->phase_count++];
-            p->phase_y = y;
-            p->phase_x = x;
-            p->packed_offset = offset;
-            if (fill_phase(c, dir, d, p))
-                return -1;
-            offset += direct_packed_floats(p->tap_count, dir->in.c, dir->out.c, d);
-        }
-    }
-    return choose_kernels(dir, d);
-}
-
-static void release_phase(phase *p)
-{
-    if (p->taps)
-        clReleaseMemObject(p->taps);
-    p->taps = NULL;
-}
-
 void direct_release(direction *dir)
 {
-    for (int i = 0; i < dir->phase_count; i++)
-        release_phase(&dir->phases[i]);
-    dir->phase_count = 0;
+    geometry_release(&dir->geometry);
 }
 
 size_t direct_packed_floats(int taps, int in_channels, int out_channels, const device *d)
@@ -167,59 +106,60 @@ size_t direct_packed_floats(int taps, int in_channels, int out_channels, const d
 
 int direct_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed)
 {
+    const geometry *g = &dir->geometry;
     int width = lanes(dir->out.c, d);
-    for (int i = 0; !dir->tiled && i < dir->phase_count; i++) {
-        const phase *p = &dir->phases[i];
+    for (int i = 0; !dir->tiled && i < g->phase_count; i++) {
+        const phase *p = &g->phases[i];
         if (p->tap_count &&
             LAUNCH(d, dir->pack,
                    range_groups((size_t)p->tap_count * dir->in.c,
                                 (size_t)round_up(dir->out.c, width) / width, 1, 16, 1, 1),
-                   ARG(weights), ARG(packed), ARG((unsigned long)p->packed_offset), ARG(p->taps),
-                   ARG(p->tap_count), ARG(dir->in.c), ARG(dir->out.c), ARG(width),
-                   ARG((int)dir->adjoint)))
+                   ARG(weights), ARG(packed), ARG(g->taps), ARG(p->first_tap), ARG(p->tap_count),
+                   ARG(dir->in.c), ARG(dir->out.c), ARG(width), ARG((int)dir->adjoint)))
             return -1;
     }
     return 0;
 }
 
-static int run_vector(const direction *dir, const phase *p, device *d, view in, cl_mem packed,
-                      cl_mem bias, sink out)
+static int run_vector(const direction *dir, device *d, view in, cl_mem packed, cl_mem bias,
+                      sink out)
 {
-    return LAUNCH(d, dir->convolve, range_single((size_t)p->qh, (size_t)dir->in.n, 1),
-                  VIEW_ARGS(in), ARG(packed), ARG((unsigned long)p->packed_offset),
-                  ARG(bias ? bias : packed), SINK_ARGS(out), ARG(p->taps), ARG(p->tap_count),
-                  ARG(dir->in.h), ARG(dir->in.w), ARG(dir->in.c), ARG(dir->out.h), ARG(dir->out.w),
-                  ARG(dir->out.c), ARG(p->qw), ARG(dir->in_stride), ARG(dir->out_stride),
-                  ARG(p->phase_y), ARG(p->phase_x), ARG(p->dy_min), ARG(p->dx_min), ARG(p->dy_span),
-                  ARG(patch_columns(dir, p, d)), ARG((int)(bias != NULL)),
-                  LOCAL(patch_bytes(dir, p, d)));
+    const geometry *g = &dir->geometry;
+    patch p = patch_of(g, dir->strip, dir->in.c);
+    size_t strips = (size_t)((geometry_rows(g) + dir->strip - 1) / dir->strip);
+    return LAUNCH(d, dir->convolve, range_single(strips, (size_t)dir->in.n, 1), VIEW_ARGS(in),
+                  ARG(packed), ARG(bias ? bias : packed), SINK_ARGS(out), ARG(g->table),
+                  ARG(g->phase_count), ARG(g->taps), ARG(dir->in.h), ARG(dir->in.w), ARG(dir->in.c),
+                  ARG(dir->out.h), ARG(dir->out.w), ARG(dir->out.c), ARG(g->in_stride),
+                  ARG(g->out_stride), ARG(g->dy_min), ARG(g->dx_min), ARG(dir->strip), ARG(p.rows),
+                  ARG(p.columns), ARG((int)(bias != NULL)), LOCAL(p.bytes));
 }
 
 static int run_tiled(const direction *dir, const phase *p, device *d, view in, cl_mem weights,
                      cl_mem bias, sink out)
 {
+    const geometry *g = &dir->geometry;
     int columns = tiled_columns(dir->out.c);
     size_t pixels = (size_t)dir->in.n * p->qh * p->qw;
     size_t row_tiles = (pixels + TILED_SIDE - 1) / TILED_SIDE;
     size_t column_tiles = (size_t)round_up(dir->out.c, columns) / columns;
     return LAUNCH(d, dir->convolve, range_groups(row_tiles * 16, column_tiles * 16, 1, 16, 16, 1),
                   VIEW_ARGS(in), ARG(weights), ARG(bias ? bias : weights), SINK_ARGS(out),
-                  ARG(p->taps), ARG(p->tap_count), ARG(dir->in.n), ARG(dir->in.h), ARG(dir->in.w),
-                  ARG(dir->in.c), ARG(dir->out.h), ARG(dir->out.w), ARG(dir->out.c), ARG(p->qh),
-                  ARG(p->qw), ARG(dir->in_stride), ARG(dir->out_stride), ARG(p->phase_y),
-                  ARG(p->phase_x), ARG(p->dy_min), ARG(p->dx_min), ARG((int)dir->adjoint),
+                  ARG(g->taps), ARG(p->first_tap), ARG(p->tap_count), ARG(dir->in.n),
+                  ARG(dir->in.h), ARG(dir->in.w), ARG(dir->in.c), ARG(dir->out.h), ARG(dir->out.w),
+                  ARG(dir->out.c), ARG(p->qh), ARG(p->qw), ARG(g->in_stride), ARG(g->out_stride),
+                  ARG(p->y), ARG(p->x), ARG(g->dy_min), ARG(g->dx_min), ARG((int)dir->adjoint),
                   ARG((int)(bias != NULL)));
 }
 
 int direct_run(const direction *dir, device *d, view in, cl_mem weights, cl_mem packed, cl_mem bias,
                sink out)
 {
-    for (int i = 0; i < dir->phase_count; i++) {
-        const phase *p = &dir->phases[i];
-        if (dir->tiled ? run_tiled(dir, p, d, in, weights, bias, out)
-                       : run_vector(dir, p, d, in, packed, bias, out))
+    if (!dir->tiled)
+        return run_vector(dir, d, in, packed, bias, out);
+    for (int i = 0; i < dir->geometry.phase_count; i++)
+        if (run_tiled(dir, &dir->geometry.phases[i], d, in, weights, bias, out))
             return -1;
-    }
     return 0;
 }
 
@@ -240,13 +180,14 @@ static int chunk_count(const convolution *c, const device *d)
  * cache and in local memory. */
 static int strip_rows(const convolution *c, const device *d)
 {
-    const phase *p = &c->gradient.geometry;
+    const geometry *g = &c->gradient.geometry;
+    const phase *p = &g->phases[0];
     size_t limit = d->info.local_memory / sizeof(float);
     limit = limit < STRIP_FLOATS ? limit : STRIP_FLOATS;
-    size_t columns = (size_t)(p->qw - 1) * c->stride + p->dx_span;
+    size_t columns = (size_t)(p->qw - 1) * c->stride + g->dx_span;
     int strip = 1;
     while (strip < p->qh && strip < 8 &&
-           ((size_t)strip * c->stride + p->dy_span) * columns * c->x.c +
+           ((size_t)strip * c->stride + g->dy_span) * columns * c->x.c +
                    (size_t)(strip + 1) * p->qw * lanes(c->y.c, d) <=
                limit)
         strip++;
@@ -255,31 +196,28 @@ static int strip_rows(const convolution *c, const device *d)
 
 /* Local memory for one strip: the patch of x and the panel of g. */
 typedef struct strip {
-    int height, rows, columns; /* rows of y; rows and columns of the patch */
-    size_t patch_bytes, panel_bytes;
+    int height; /* rows of y */
+    patch patch;
+    size_t panel_bytes;
 } strip;
 
 static strip strip_of(const convolution *c, const device *d)
 {
-    const phase *p = &c->gradient.geometry;
+    const geometry *g = &c->gradient.geometry;
     strip s = {.height = strip_rows(c, d)};
-    s.rows = (s.height - 1) * c->stride + p->dy_span;
-    s.columns = (p->qw - 1) * c->stride + p->dx_span;
-    s.patch_bytes = (size_t)s.rows * s.columns * c->x.c * sizeof(float);
-    s.panel_bytes = (size_t)s.height * p->qw * lanes(c->y.c, d) * sizeof(float);
+    s.patch = patch_of(g, s.height, c->x.c);
+    s.panel_bytes = (size_t)s.height * g->phases[0].qw * lanes(c->y.c, d) * sizeof(float);
     return s;
 }
 
 int direct_gradient_prepare(convolution *c, device *d)
 {
     struct weight_gradient *g = &c->gradient;
-    direction forward = {
-        .in = c->x, .out = c->y, .in_stride = c->stride, .out_stride = 1, .adjoint = false};
-    g->geometry = (phase){0};
-    if (fill_phase(c, &forward, d, &g->geometry))
+    geometry_of from = geometry_from(c, false);
+    if (geometry_new(&g->geometry, d, &from))
         return -1;
     strip s = strip_of(c, d);
-    g->tiled = d->kernels == KERNELS_TILED || s.patch_bytes + s.panel_bytes > d->info.local_memory;
+    g->tiled = d->kernels == KERNELS_TILED || s.patch.bytes + s.panel_bytes > d->info.local_memory;
     g->chunks = chunk_count(c, d);
     g->sum = get(d, g->tiled, c->y.c, "convolve_weight_gradient");
     g->reduce = kernel_get(d, "convolution_pack", "", "reduce_weight_gradient");
@@ -288,7 +226,7 @@ int direct_gradient_prepare(convolution *c, device *d)
 
 void direct_gradient_release(convolution *c)
 {
-    release_phase(&c->gradient.geometry);
+    geometry_release(&c->gradient.geometry);
 }
 
 /* One more row than weights: the bias gradient. */
@@ -301,31 +239,33 @@ size_t direct_partial_floats(const convolution *c, const device *d)
 static int sum_vector(const convolution *c, device *d, view x, view g, cl_mem partial,
                       int chunk_images)
 {
-    const phase *p = &c->gradient.geometry;
+    const geometry *by = &c->gradient.geometry;
+    const phase *p = &by->phases[0];
     strip s = strip_of(c, d);
     int width = lanes(c->y.c, d);
     return LAUNCH(
         d, c->gradient.sum,
         range_single((size_t)round_up(c->y.c, width) / width, (size_t)c->gradient.chunks, 1),
-        VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(p->taps), ARG(p->tap_count), ARG(c->x.n),
+        VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(by->taps), ARG(p->tap_count), ARG(c->x.n),
         ARG(chunk_images), ARG(c->x.h), ARG(c->x.w), ARG(c->x.c), ARG(p->qh), ARG(p->qw),
-        ARG(c->y.c), ARG(c->stride), ARG(p->dy_min), ARG(p->dx_min), ARG(s.height), ARG(s.rows),
-        ARG(s.columns), LOCAL(s.patch_bytes), LOCAL(s.panel_bytes));
+        ARG(c->y.c), ARG(c->stride), ARG(by->dy_min), ARG(by->dx_min), ARG(s.height),
+        ARG(s.patch.rows), ARG(s.patch.columns), LOCAL(s.patch.bytes), LOCAL(s.panel_bytes));
 }
 
 static int sum_tiled(const convolution *c, device *d, view x, view g, cl_mem partial,
                      int chunk_images)
 {
-    const phase *p = &c->gradient.geometry;
+    const geometry *by = &c->gradient.geometry;
+    const phase *p = &by->phases[0];
     int columns = tiled_columns(c->y.c);
     size_t row_tiles = (size_t)round_up(p->tap_count * c->x.c, TILED_SIDE) / TILED_SIDE;
     size_t column_tiles = (size_t)round_up(c->y.c, columns) / columns;
     return LAUNCH(
         d, c->gradient.sum,
         range_groups(row_tiles * 16, column_tiles * 16, (size_t)c->gradient.chunks, 16, 16, 1),
-        VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(p->taps), ARG(p->tap_count), ARG(c->x.n),
+        VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(by->taps), ARG(p->tap_count), ARG(c->x.n),
         ARG(chunk_images), ARG(c->x.h), ARG(c->x.w), ARG(c->x.c), ARG(p->qh), ARG(p->qw),
-        ARG(c->y.c), ARG(c->stride), ARG(p->dy_min), ARG(p->dx_min));
+        ARG(c->y.c), ARG(c->stride), ARG(by->dy_min), ARG(by->dx_min));
 }
 
 int direct_weight_gradient(const convolution *c, device *d, view x, view g, cl_mem dweights,
