@@ -4,7 +4,7 @@
 #   make demo       train a small U-Net in front of you, separate images, draw build/demo/panel.png
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole
 #   make test-soak  200 trainings killed
-#   make bench      beside PyTorch          make asan     the tests under ASan and UBSan
+#   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
 #   make install    under PREFIX            make clean    removes what was built, keeps build/data
 
@@ -86,6 +86,9 @@ test-soak: all
 
 bench: setup-bench $(BENCHES)
 	tools/bench
+	tools/bench --layers
+	tools/bench --layers --filters 128
+	tools/bench --layers --model unet-transformer
 
 # Their own build folders, so that the flags do not mix.
 asan:
