@@ -4,7 +4,7 @@
 #   make demo       train a small U-Net in front of you, separate images, draw build/demo/panel.png
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole
 #   make test-soak  200 trainings killed
-#   make bench      beside PyTorch          make asan     the tests under ASan and UBSan
+#   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
 #   make install    under PREFIX            make clean    removes what was built, keeps build/data
 
@@ -26,9 +26,10 @@ LIBRARY  := $(BUILD)/libunblend.a
 PROGRAM  := $(BUILD)/unblend
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
 TOOLS    := $(sort $(wildcard tools/*.c))
-C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch]) $(TOOLS))
+BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
+C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
 
-.PHONY: all setup demo test test-soak data bench asan valgrind check format install clean distclean
+.PHONY: all setup setup-bench demo test test-soak data bench asan valgrind check format install clean distclean
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM)
@@ -54,7 +55,12 @@ $(BUILD)/tests/%: $(OBJECTS)/tests/%.o $(LIBRARY)
 $(BUILD)/tools/%: $(OBJECTS)/tools/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
+
+# Two workers and what they share; only oneDNN's side needs more than the program does.
+$(BUILD)/tools/bench_layers $(BUILD)/tools/bench_onednn: $(OBJECTS)/tools/bench_shapes.o
+$(BUILD)/tools/bench_onednn: LDLIBS := -ldnnl -lopenblas -lm
+$(OBJECTS)/tools/bench_onednn.o: | setup-bench
 
 .SECONDARY: $(TESTS:$(BUILD)/%=$(OBJECTS)/%.o) $(TOOLS:%.c=$(OBJECTS)/%.o)
 -include $(SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d) $(TOOLS:%.c=$(OBJECTS)/%.d)
@@ -62,6 +68,9 @@ $(BUILD)/tools/%: $(OBJECTS)/tools/%.o $(LIBRARY)
 # Installs what is missing (and nothing if nothing is).
 setup:
 	@tools/setup
+
+setup-bench: setup
+	@tools/setup bench
 
 data: setup
 	tools/get-data $(BUILD)/data
@@ -75,9 +84,11 @@ test: all $(TESTS)
 test-soak: all
 	BUILD=$(BUILD) tools/kill-test 200
 
-bench: $(BUILD)/tools/bench_unblend
-	tools/setup bench
+bench: setup-bench $(BENCHES)
 	tools/bench
+	tools/bench --layers
+	tools/bench --layers --filters 128
+	tools/bench --layers --model unet-transformer
 
 # Their own build folders, so that the flags do not mix.
 asan:

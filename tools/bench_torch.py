@@ -7,6 +7,8 @@ printed is a JSON object with versions, threads and these choices.
 Then a driver on standard input says what to run, so that it can alternate with other programs:
     train K   runs K training steps (forward, backward, Adam) and prints the seconds they took
     infer K   the same for inference
+    train-plain K, infer-plain K   the same with the network as it is written down: channels first, transposed
+              convolutions as PyTorch has them, eager
     quit      ends
 With --steps or --seconds nothing is read: both are run, and a second JSON object is printed.
 """
@@ -26,6 +28,7 @@ def parse_options():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trials", type=int, default=4, help="timed steps of each choice")
+    parser.add_argument("--what", choices=["train", "infer"], help="only this, instead of both")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, help="run that many steps of each kind, then end")
     length.add_argument("--seconds", type=float, help="run about that long for each kind, then end")
@@ -43,6 +46,7 @@ import torch_unet  # noqa: E402
 import torch_unet_transformer  # noqa: E402
 from torch_common import ConvTranspose, losses  # noqa: E402
 
+PLAIN = "nchw, direct"
 LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
@@ -154,14 +158,15 @@ def loaded_blas():
     return sorted({os.path.basename(path) for path in paths if ".so" in path})
 
 
-def describe(train_name, train_times, infer_name, infer_times):
-    return {
+def describe(choices):
+    about = {
         "model": options.model, "filters": options.filters, "batch": options.batch,
         "torch": torch.__version__, "numpy": numpy.__version__, "python": sys.version.split()[0],
         "threads": torch.get_num_threads(), "blas": loaded_blas(), "onednn": torch.backends.mkldnn.is_available(),
-        "train_choice": train_name, "train_trials_ms": train_times,
-        "infer_choice": infer_name, "infer_trials_ms": infer_times,
     }
+    for kind, (name, milliseconds) in choices.items():
+        about.update({f"{kind}_choice": name, f"{kind}_trials_ms": milliseconds})
+    return about
 
 
 # ---- what to run ----
@@ -182,17 +187,20 @@ def serve(steps):
         if words == ["quit"]:
             return
         if len(words) != 2 or words[0] not in steps or not words[1].isdigit() or int(words[1]) == 0:
-            raise SystemExit(f"bench_torch: cannot read {line.strip()!r}; say train K, infer K (K at least 1) or quit")
+            raise SystemExit(f"bench_torch: cannot read {line.strip()!r}; say {' K, '.join(steps)} K (at least 1) or quit")
         print(f"{seconds_for(steps[words[0]], int(words[1])):.6f}", flush=True)
 
 
 def main():
     torch.set_num_threads(options.threads)
     model, images = make_model(), make_images()
-    train, train_name, train_times = fastest(training_candidates(model, images))
-    infer, infer_name, infer_times = fastest(inference_candidates(model, images[0]))
-    print(json.dumps(describe(train_name, train_times, infer_name, infer_times)), flush=True)
-    steps = {"train": train, "infer": infer}
+    steps, choices = {}, {}
+    for kind in [options.what] if options.what else ["train", "infer"]:
+        candidates = (training_candidates(model, images) if kind == "train" else
+                      inference_candidates(model, images[0]))
+        steps[kind], *choices[kind] = fastest(candidates)
+        steps[f"{kind}-plain"] = candidates[PLAIN]
+    print(json.dumps(describe(choices)), flush=True)
     if options.steps or options.seconds:
         run_once(steps)
     else:

@@ -2,7 +2,7 @@
  * The benchmark's own side: times training steps and inference of a config's network, in the
  * protocol of bench_torch.py. The first line printed is a JSON object; then standard input says what
  * to run: "train K", "infer K", or "bare K" (training steps without what surrounds them) runs K steps
- * and prints the seconds, "quit" ends.
+ * and prints the seconds, "quit" ends. What is not asked for is not built.
  *
  *     build/tools/bench_unblend configs/unet-small.ini [section.key=value ...]
  */
@@ -27,15 +27,8 @@ typedef struct bench {
 
 static int set_up(bench *b, const char *config, const char *const *overrides, size_t count)
 {
-    if (settings_load(&b->settings, config, overrides, count) ||
-        open_device(&b->device, b->settings) ||
-        trainer_new(&b->trainer, b->device, b->settings, ".", false))
-        return -1;
-    int batch = (int)settings_int(b->settings, "train.batch");
-    return params_new(&b->params, b->device) ||
-                   network_new(&b->inference, b->params, b->settings, batch, NETWORK_INFER) ||
-                   params_allocate(b->params, false) || params_initialize(b->params, 1) ||
-                   network_prepare(b->inference)
+    return settings_load(&b->settings, config, overrides, count) ||
+                   open_device(&b->device, b->settings)
                ? -1
                : 0;
 }
@@ -52,14 +45,34 @@ static int infer(bench *b, long steps, double *seconds)
     return 0;
 }
 
+/* Once; kernels are compiled before anything is timed. */
+static int prepare_training(bench *b)
+{
+    double seconds;
+    return !b->trainer && (trainer_new(&b->trainer, b->device, b->settings, ".", false) ||
+                           trainer_time_steps(b->trainer, 2, false, &seconds))
+               ? -1
+               : 0;
+}
+
+static int prepare_inference(bench *b)
+{
+    double seconds;
+    int batch = (int)settings_int(b->settings, "train.batch");
+    return !b->inference &&
+                   (params_new(&b->params, b->device) ||
+                    network_new(&b->inference, b->params, b->settings, batch, NETWORK_INFER) ||
+                    params_allocate(b->params, false) || params_initialize(b->params, 1) ||
+                    network_prepare(b->inference) || infer(b, 2, &seconds))
+               ? -1
+               : 0;
+}
+
 static int answer(bench *b)
 {
     char what[16];
     long steps;
     double seconds = 0;
-    /* compiled before anything is timed */
-    if (trainer_time_steps(b->trainer, 2, false, &seconds) || infer(b, 2, &seconds))
-        return -1;
     printf("{\"device\": \"%s\", \"batch\": %ld}\n", b->device->info.name,
            settings_int(b->settings, "train.batch"));
     fflush(stdout);
@@ -68,8 +81,9 @@ static int answer(bench *b)
             return fail(STATUS_USAGE,
                         "\"train K\", \"bare K\", \"infer K\" or \"quit\" is expected");
         bool bare = !strcmp(what, "bare");
-        if (bare || !strcmp(what, "train") ? trainer_time_steps(b->trainer, steps, bare, &seconds)
-                                           : infer(b, steps, &seconds))
+        if (bare || !strcmp(what, "train")
+                ? prepare_training(b) || trainer_time_steps(b->trainer, steps, bare, &seconds)
+                : prepare_inference(b) || infer(b, steps, &seconds))
             return -1;
         printf("%.6f\n", seconds);
         fflush(stdout);
