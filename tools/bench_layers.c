@@ -30,10 +30,14 @@ typedef struct bench {
 
 /* ---- convolutions: all that knows layers/convolution.h ---- */
 
+static bool is_adjoint(const bench *b, enum pass pass)
+{
+    return (b->shape->kind == UP) != (pass == INPUT_GRADIENT);
+}
+
 static const direction *direction_of(const bench *b, enum pass pass)
 {
-    bool adjoint = (b->shape->kind == UP) != (pass == INPUT_GRADIENT);
-    return adjoint ? &b->convolution.adjoint : &b->convolution.forward;
+    return is_adjoint(b, pass) ? &b->convolution.adjoint : &b->convolution.forward;
 }
 
 static int pack(bench *b)
@@ -51,11 +55,12 @@ static int open_convolution(bench *b)
     const bench_shape *s = b->shape;
     *c = (convolution){0};
     if (convolution_shape(c, s->big, s->small.c, s->kernel, s->stride) ||
-        convolution_prepare(c, b->device))
+        convolution_prepare(c, b->device,
+                            CONVOLUTION_FORWARD | CONVOLUTION_ADJOINT | CONVOLUTION_GRADIENT))
         return -1;
     for (int pass = FORWARD; pass <= INPUT_GRADIENT; pass++)
         if (buffer_new(b->device,
-                       convolution_packed_floats(c, direction_of(b, pass)) * sizeof(float),
+                       convolution_packed_floats(c, b->device, is_adjoint(b, pass)) * sizeof(float),
                        "packed weights", &b->packed[pass]))
             return -1;
     return buffer_new(b->device, convolution_partial_floats(c, b->device) * sizeof(float),
@@ -67,14 +72,18 @@ static int open_convolution(bench *b)
 
 static int run_convolution(bench *b, enum pass pass)
 {
+    const convolution *c = &b->convolution;
     bool up = b->shape->kind == UP;
     if (pass == WEIGHT_GRADIENT)
-        return convolution_weight_gradient(
-            &b->convolution, b->device, b->operands[up ? OUTPUT : INPUT],
-            b->operands[up ? INPUT : OUTPUT], b->results[WEIGHTS], NULL, b->partial);
-    return convolution_run(direction_of(b, pass), b->device,
-                           b->operands[pass == FORWARD ? INPUT : OUTPUT], b->operands[WEIGHTS],
-                           b->packed[pass], NULL, b->results[bench_result(pass)], false);
+        return convolution_weight_gradient(c, b->device,
+                                           view_of(b->operands[up ? OUTPUT : INPUT], c->x.c),
+                                           view_of(b->operands[up ? INPUT : OUTPUT], c->y.c),
+                                           b->results[WEIGHTS], NULL, b->partial);
+    const direction *dir = direction_of(b, pass);
+    return convolution_run(dir, b->device,
+                           view_of(b->operands[pass == FORWARD ? INPUT : OUTPUT], dir->in.c),
+                           b->operands[WEIGHTS], b->packed[pass], NULL,
+                           sink_of(b->results[bench_result(pass)], dir->out.c, false));
 }
 
 /* ---- products ---- */
