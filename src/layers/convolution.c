@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "layers/direct.h"
+#include "layers/narrow.h"
 #include "layers/winograd.h"
 
 static int padding_before(int size, int out, int kernel, int stride)
@@ -25,12 +26,46 @@ int convolution_shape(convolution *c, shape x, int cout, int kernel, int stride)
     return 0;
 }
 
+static enum convolution_method method_for(const convolution *c, const device *d, int in_channels,
+                                          int out_channels)
+{
+    if (winograd_fits(c, d, in_channels, out_channels))
+        return METHOD_WINOGRAD;
+    return narrow_fits(c, d, in_channels, out_channels) ? METHOD_NARROW : METHOD_DIRECT;
+}
+
 static int prepare_direction(const convolution *c, direction *dir, device *d)
 {
     dir->in = dir->adjoint ? c->y : c->x;
     dir->out = dir->adjoint ? c->x : c->y;
-    dir->winograd = winograd_fits(c, d, dir->in.c, dir->out.c);
-    return dir->winograd ? winograd_prepare(dir, d) : direct_prepare(c, dir, d);
+    dir->method = method_for(c, d, dir->in.c, dir->out.c);
+    switch (dir->method) {
+    case METHOD_WINOGRAD:
+        return winograd_prepare(dir, d);
+    case METHOD_NARROW:
+        return narrow_prepare(c, dir, d);
+    default:
+        return direct_prepare(c, dir, d);
+    }
+}
+
+static enum convolution_method gradient_method(const convolution *c, const device *d)
+{
+    if (winograd_gradient_fits(c, d))
+        return METHOD_WINOGRAD;
+    return narrow_gradient_fits(c, d) ? METHOD_NARROW : METHOD_DIRECT;
+}
+
+static int prepare_gradient(convolution *c, device *d)
+{
+    switch (c->gradient.method) {
+    case METHOD_WINOGRAD:
+        return winograd_gradient_prepare(c, d);
+    case METHOD_NARROW:
+        return narrow_gradient_prepare(c, d);
+    default:
+        return direct_gradient_prepare(c, d);
+    }
 }
 
 int convolution_prepare(convolution *c, device *d, unsigned parts)
@@ -38,13 +73,11 @@ int convolution_prepare(convolution *c, device *d, unsigned parts)
     convolution_release(c);
     c->forward = (direction){.adjoint = false};
     c->adjoint = (direction){.adjoint = true};
-    c->gradient = (struct weight_gradient){.winograd = winograd_gradient_fits(c, d)};
+    c->gradient = (struct weight_gradient){.method = gradient_method(c, d)};
     if ((parts & CONVOLUTION_FORWARD && prepare_direction(c, &c->forward, d)) ||
         (parts & CONVOLUTION_ADJOINT && prepare_direction(c, &c->adjoint, d)))
         return -1;
-    if (!(parts & CONVOLUTION_GRADIENT))
-        return 0;
-    return c->gradient.winograd ? winograd_gradient_prepare(c, d) : direct_gradient_prepare(c, d);
+    return parts & CONVOLUTION_GRADIENT ? prepare_gradient(c, d) : 0;
 }
 
 void convolution_release(convolution *c)
@@ -57,33 +90,62 @@ void convolution_release(convolution *c)
 size_t convolution_packed_floats(const convolution *c, const device *d, bool adjoint)
 {
     int in = adjoint ? c->y.c : c->x.c, out = adjoint ? c->x.c : c->y.c;
-    return winograd_fits(c, d, in, out) ? winograd_packed_floats(in, out)
-                                        : direct_packed_floats(c->kernel * c->kernel, in, out, d);
+    switch (method_for(c, d, in, out)) {
+    case METHOD_WINOGRAD:
+        return winograd_packed_floats(in, out);
+    case METHOD_NARROW:
+        return narrow_packed_floats(c->kernel, in, out);
+    default:
+        return direct_packed_floats(c->kernel * c->kernel, in, out, d);
+    }
 }
 
 size_t convolution_partial_floats(const convolution *c, const device *d)
 {
-    return winograd_gradient_fits(c, d) ? winograd_partial_floats(c, d)
-                                        : direct_partial_floats(c, d);
+    switch (gradient_method(c, d)) {
+    case METHOD_WINOGRAD:
+        return winograd_partial_floats(c, d);
+    case METHOD_NARROW:
+        return narrow_partial_floats(c, d);
+    default:
+        return direct_partial_floats(c, d);
+    }
 }
 
 int convolution_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed)
 {
-    return dir->winograd ? winograd_pack(dir, d, weights, packed)
-                         : direct_pack(dir, d, weights, packed);
+    switch (dir->method) {
+    case METHOD_WINOGRAD:
+        return winograd_pack(dir, d, weights, packed);
+    case METHOD_NARROW:
+        return narrow_pack(dir, d, weights, packed);
+    default:
+        return direct_pack(dir, d, weights, packed);
+    }
 }
 
 int convolution_run(const direction *dir, device *d, view in, cl_mem weights, cl_mem packed,
                     cl_mem bias, sink out)
 {
-    return dir->winograd ? winograd_run(dir, d, in, packed, bias, out)
-                         : direct_run(dir, d, in, weights, packed, bias, out);
+    switch (dir->method) {
+    case METHOD_WINOGRAD:
+        return winograd_run(dir, d, in, packed, bias, out);
+    case METHOD_NARROW:
+        return narrow_run(dir, d, in, packed, bias, out);
+    default:
+        return direct_run(dir, d, in, weights, packed, bias, out);
+    }
 }
 
 int convolution_weight_gradient(const convolution *c, device *d, view x, view g, cl_mem dweights,
                                 cl_mem dbias, cl_mem partial)
 {
-    return c->gradient.winograd
-               ? winograd_weight_gradient(c, d, x, g.a.data, dweights, dbias, partial)
-               : direct_weight_gradient(c, d, x, g, dweights, dbias, partial);
+    switch (c->gradient.method) {
+    case METHOD_WINOGRAD:
+        return winograd_weight_gradient(c, d, x, g.a.data, dweights, dbias, partial);
+    case METHOD_NARROW:
+        return narrow_weight_gradient(c, d, x, g.a.data, dweights, dbias, partial);
+    default:
+        return direct_weight_gradient(c, d, x, g, dweights, dbias, partial);
+    }
 }

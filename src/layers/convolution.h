@@ -6,8 +6,9 @@
  * takes, half (rounded down) stands before. conv2d runs it forward and its adjoint backward;
  * conv2d_transpose, being the gradient of a strided convolution, the other way round.
  *
- * Two methods compute it: direct.c any convolution, in both kernel families; winograd.c 3 x 3 with
- * stride 1 and channels in multiples of 16, in the vector family. Each direction has its own.
+ * Three methods compute it: direct.c any convolution, in both kernel families; in the vector family
+ * also winograd.c 3 x 3 with stride 1 and channels in multiples of 16, and narrow.c stride 1 with few
+ * output channels. Each direction has its own.
  */
 #ifndef LAYERS_CONVOLUTION_H
 #define LAYERS_CONVOLUTION_H
@@ -18,13 +19,13 @@
 typedef struct direction {
     bool adjoint;
     shape in, out;
-    bool winograd;
+    enum convolution_method { METHOD_DIRECT, METHOD_NARROW, METHOD_WINOGRAD } method;
     kernel *convolve, *pack; /* pack: NULL where weights are read as they are */
-    /* of the direct method */
-    bool tiled; /* kernels of the tiled family; else vector */
-    geometry geometry;
-    int strip; /* rows of outputs that an item takes */
-    int block; /* of Winograd's: tiles that an item takes */
+    int strip;               /* rows of outputs that an item takes: direct and narrow */
+    bool tiled;              /* direct: kernels of the tiled family; else vector */
+    geometry geometry;       /* direct */
+    int kernel;              /* narrow */
+    int block;               /* tiles that an item takes: Winograd's */
 } direction;
 
 typedef struct convolution {
@@ -32,7 +33,7 @@ typedef struct convolution {
     int kernel, stride, pad_y, pad_x;
     direction forward, adjoint;
     struct weight_gradient {
-        bool winograd;
+        enum convolution_method method;
         kernel *sum, *reduce;
         int chunks;        /* partial sums */
         bool tiled;        /* of the direct method, */
