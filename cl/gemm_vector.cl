@@ -13,17 +13,65 @@
 #endif
 #define DEPTH 384
 
+/* One step of a transposition: exchanges the off-diagonal halves of blocks in each pair of rows. */
+#define EXCHANGE(rows, distance, upper, lower)                                                     \
+    _Pragma("unroll") for (int i = 0; i < 16; i++)                                                 \
+    {                                                                                              \
+        if (!(i & distance)) {                                                                     \
+            const float16 a = rows[i], b = rows[i + distance];                                     \
+            rows[i] = upper;                                                                       \
+            rows[i + distance] = lower;                                                            \
+        }                                                                                          \
+    }
+
+void transpose(float16 rows[16])
+{
+    EXCHANGE(rows, 8, (float16)(a.s01234567, b.s01234567), (float16)(a.s89abcdef, b.s89abcdef))
+    EXCHANGE(rows, 4, (float16)(a.s0123, b.s0123, a.s89ab, b.s89ab),
+             (float16)(a.s4567, b.s4567, a.scdef, b.scdef))
+    EXCHANGE(rows, 2, (float16)(a.s01, b.s01, a.s45, b.s45, a.s89, b.s89, a.scd, b.scd),
+             (float16)(a.s23, b.s23, a.s67, b.s67, a.sab, b.sab, a.sef, b.sef))
+    EXCHANGE(rows, 1, (float16)(a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6, a.s8, b.s8, a.sa,
+                                b.sa, a.sc, b.sc, a.se, b.se),
+             (float16)(a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7, a.s9, b.s9, a.sb, b.sb, a.sd,
+                       b.sd, a.sf, b.sf))
+}
+
+/* 16 columns of op(b), which lie b_column apart and each in one piece, as rows of the panel. */
+void gather_columns(local float *panel, global const float *b, int b_column, int depth)
+{
+    int k = 0;
+    for (; k + 16 <= depth; k += 16) {
+        float16 rows[16];
+#pragma unroll
+        for (int i = 0; i < 16; i++)
+            rows[i] = vload16(0, b + (size_t)i * b_column + k);
+        transpose(rows);
+#pragma unroll
+        for (int i = 0; i < 16; i++)
+            vstore16(rows[i], 0, panel + (k + i) * LANES);
+    }
+    for (; k < depth; k++)
+        for (int i = 0; i < 16; i++)
+            panel[k * LANES + i] = b[(size_t)i * b_column + k];
+}
+
+/* Copies `depth` rows and `columns` columns of op(b); zero up to LANES columns. */
 void gather_panel(local float *panel, global const float *b, int b_row, int b_column, int depth,
                   int columns)
 {
-    for (int k = 0; k < depth; k++) {
-        global const float *from = b + (size_t)k * b_row;
-        if (b_column == 1 && columns == LANES) {
-            for (int v = 0; v < VECTORS; v++)
-                vstore16(vload16(v, from), v, panel + k * LANES);
+    for (int v = 0; v < VECTORS; v++, panel += 16, b += 16 * (size_t)b_column) {
+        const int left = columns - 16 * v;
+        if (left >= 16 && b_column == 1) {
+            for (int k = 0; k < depth; k++)
+                vstore16(vload16(0, b + (size_t)k * b_row), 0, panel + k * LANES);
+        } else if (left >= 16 && b_row == 1) {
+            gather_columns(panel, b, b_column, depth);
         } else {
-            for (int i = 0; i < LANES; i++)
-                panel[k * LANES + i] = i < columns ? from[(size_t)i * b_column] : 0.0f;
+            for (int k = 0; k < depth; k++)
+                for (int i = 0; i < 16; i++)
+                    panel[k * LANES + i] =
+                        i < left ? b[(size_t)k * b_row + (size_t)i * b_column] : 0.0f;
         }
     }
 }

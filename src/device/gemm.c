@@ -8,34 +8,45 @@
 #include <stdlib.h>
 
 /* As in cl/gemm_vector.cl. */
-enum { DEPTH = 384, ROWS_IN_BLOCK = 64 };
+enum { DEPTH = 384, ITEMS_FOR_UNIT = 4 };
 
 static int ceil_divide(int a, int b)
 {
     return (a + b - 1) / b;
 }
 
+/* Rows that an item takes: as many as leave enough items, for it gathers a panel of b for them. */
+static int rows_in_block(const device *d, const gemm_shape *s, int panels)
+{
+    long items = (long)ITEMS_FOR_UNIT * (int)d->info.compute_units;
+    long others = (long)panels * s->outer * s->inner;
+    int blocks = (int)((items + others - 1) / others);
+    int tile = d->tuning.tile, rows = ceil_divide(s->m, blocks);
+    return ceil_divide(rows, tile) * tile;
+}
+
 static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix *a,
                        const matrix *b, float beta, const matrix *c)
 {
     char options[64];
-    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", d->tuning.vectors, d->tuning.tile);
+    int vectors = s->n <= 16 ? 1 : d->tuning.vectors, lanes = 16 * vectors;
+    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", vectors, d->tuning.tile);
     kernel *k = kernel_get(d, "gemm_vector", options, "gemm");
-    int lanes = 16 * d->tuning.vectors;
+    int panels = ceil_divide(s->n, lanes), block = rows_in_block(d, s, panels);
     size_t depth = (size_t)(s->k < DEPTH ? s->k : DEPTH);
     if (!k)
         return -1;
     return LAUNCH(
         d, k,
-        range_single((size_t)ceil_divide(s->n, lanes), (size_t)ceil_divide(s->m, ROWS_IN_BLOCK),
+        range_single((size_t)panels, (size_t)ceil_divide(s->m, block),
                      (size_t)s->outer * (size_t)s->inner),
         ARG(a->buffer), ARG((unsigned long)a->offset), ARG(s->transpose_a ? 1 : a->row_stride),
         ARG(s->transpose_a ? a->row_stride : 1), ARG(a->outer_stride), ARG(a->inner_stride),
         ARG(b->buffer), ARG((unsigned long)b->offset), ARG(s->transpose_b ? 1 : b->row_stride),
         ARG(s->transpose_b ? b->row_stride : 1), ARG(b->outer_stride), ARG(b->inner_stride),
         ARG(c->buffer), ARG((unsigned long)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
-        ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG((int)ROWS_IN_BLOCK),
-        ARG(s->inner), ARG(alpha), ARG(beta), LOCAL(depth * (size_t)lanes * sizeof(float)));
+        ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG(block), ARG(s->inner),
+        ARG(alpha), ARG(beta), LOCAL(depth * (size_t)lanes * sizeof(float)));
 }
 
 static void list_offsets(const gemm_shape *s, const matrix *m, size_t *offsets)
