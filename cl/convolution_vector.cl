@@ -131,75 +131,93 @@ void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS
 }
 
 /*
- * Weight gradient, first pass. For a chunk of images and a panel of LANES output channels:
+ * Weight gradient, first pass. For a chunk of images and some panels of LANES output channels:
  *     partial[chunk, t, ci, co] = sum over q of x[n, q * IN_STRIDE + d[t], ci] * g[n, q, co]
  *     partial[chunk, taps * cin, co] = sum over q of g[n, q, co]                 (bias gradient)
  * x (N, h, w, cin), g (N, qh, qw, cout), partial (chunks, taps * cin + 1, padded cout).
- * A strip of `strip` rows of q at a time is copied to local memory (patch of x with a zero border,
- * panel of g padded with zeros), then every tile of ROWS (tap, ci) rows x LANES sums over the strip
- * in registers and is added to partial.
+ * A strip of `strip` rows of q of `group` images at a time is copied to local memory (patches of x
+ * with a zero border, then panel by panel of g, padded with zeros), then every tile of ROWS (tap, ci)
+ * rows x LANES sums over the strip in registers and is added to partial. group is 1 unless a strip is
+ * a whole image.
  */
 #ifndef ROWS
 #define ROWS TILE
 #endif
 
+/* Copies a panel of g, `pixels` from `from` and LANES channels from `first`, and adds it to sums. */
+void gather_gradients(local float *panel, view g, size_t from, int pixels, int first, int cout,
+                      global float *sums)
+{
+    float16 total[VECTORS];
+    for (int v = 0; v < VECTORS; v++)
+        total[v] = vload16(v, sums);
+    for (int p = 0; p < pixels; p++) {
+        float16 value[VECTORS];
+        load_panel(g, from + p, first, cout, value);
+        for (int v = 0; v < VECTORS; v++) {
+            total[v] += value[v];
+            vstore16(value[v], 0, panel + p * LANES + 16 * v);
+        }
+    }
+    for (int v = 0; v < VECTORS; v++)
+        vstore16(total[v], v, sums);
+}
+
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, global const int *taps,
-                         int tap_count, int images, int chunk_images, int h, int w, int cin, int qh,
-                         int qw, int cout, int in_stride, int dy_min, int dx_min, int strip,
-                         int patch_rows, int patch_columns, local float *patch, local float *panel)
+                         int tap_count, int images, int chunk_images, int panels, int h, int w,
+                         int cin, int qh, int qw, int cout, int in_stride, int dy_min, int dx_min,
+                         int strip, int group, int patch_rows, int patch_columns,
+                         local float *patch, local float *panel)
 {
     const view from = VIEW(x), gradients = VIEW(g);
-    const int first = get_group_id(0) * LANES;
-    const int chunk = get_group_id(1);
-    const int padded = get_num_groups(0) * LANES;
+    const int begin = get_group_id(0) * panels * LANES, end = min(cout, begin + panels * LANES);
+    const int chunk = get_group_id(1), padded = (cout + LANES - 1) / LANES * LANES;
     const int rows = tap_count * cin;
-    global float *sums = partial + (size_t)chunk * (rows + 1) * padded + first;
-    float16 bias[VECTORS];
-    for (int v = 0; v < VECTORS; v++)
-        bias[v] = 0.0f;
+    global float *sums = partial + (size_t)chunk * (rows + 1) * padded;
     for (int m = 0; m <= rows; m++)
-        for (int v = 0; v < VECTORS; v++)
-            vstore16(0.0f, v, sums + (size_t)m * padded);
+        for (int first = begin; first < end; first += 16)
+            vstore16(0.0f, 0, sums + (size_t)m * padded + first);
+    if (VECTORS == 2 && (end - begin) % LANES) /* channels that pad the last panel */
+        for (int m = 0; m <= rows; m++)
+            vstore16(0.0f, 0, sums + (size_t)m * padded + padded - 16);
 
     const int last = min(images, (chunk + 1) * chunk_images);
-    for (int n = chunk * chunk_images; n < last; n++) {
+    const int patch_size = patch_rows * patch_columns * cin;
+    for (int n = chunk * chunk_images; n < last; n += group) {
+        const int group_images = min(group, last - n);
         for (int q0 = 0; q0 < qh; q0 += strip) {
-            const int strip_rows = min(strip, qh - q0);
-            gather_patch(patch, from, (size_t)n * h * w, h, w, cin, q0 * in_stride + dy_min, dx_min,
-                         patch_rows, patch_columns);
-            for (int p = 0; p < strip_rows * qw; p++) {
-                float16 value[VECTORS];
-                load_panel(gradients, ((size_t)n * qh + q0) * qw + p, first, cout, value);
-                for (int v = 0; v < VECTORS; v++) {
-                    bias[v] += value[v];
-                    vstore16(value[v], 0, panel + p * LANES + 16 * v);
-                }
-            }
-            for (int m = 0, t = 0, c = 0; m < rows; m += ROWS) { /* row m is tap t, channel c */
-                int offset[ROWS]; /* rows beyond the last are computed and not stored */
+            const int strip_rows = min(strip, qh - q0), pixels = group_images * strip_rows * qw;
+            for (int i = 0; i < group_images; i++)
+                gather_patch(patch + i * patch_size, from, (size_t)(n + i) * h * w, h, w, cin,
+                             q0 * in_stride + dy_min, dx_min, patch_rows, patch_columns);
+            for (int first = begin; first < end; first += LANES) {
+                gather_gradients(panel, gradients, ((size_t)n * qh + q0) * qw, pixels, first, cout,
+                                 sums + (size_t)rows * padded + first);
+                for (int m = 0, t = 0, c = 0; m < rows; m += ROWS) { /* m is tap t, channel c */
+                    int offset[ROWS]; /* rows beyond the last are computed and not stored */
 #pragma unroll
-                for (int r = 0; r < ROWS; r++) {
-                    offset[r] = (taps[3 * t] * patch_columns + taps[3 * t + 1]) * cin + c;
-                    const int next_tap = c + 1 == cin && t + 1 < tap_count;
-                    c = next_tap ? 0 : min(c + 1, cin - 1);
-                    t += next_tap;
-                }
-                TILE_CLEAR(sum, ROWS);
-                local const float *gradient = panel;
-                for (int row = 0; row < strip_rows; row++) {
-                    local const float *value = patch + row * in_stride * patch_columns * cin;
-                    for (int q = 0; q < qw; q++, value += in_stride * cin, gradient += LANES)
-                        TILE_STEP(sum, ROWS, value[offset[r]], gradient);
-                }
-                for (int r = 0; r < ROWS && m + r < rows; r++) {
-                    global float *to = sums + (size_t)(m + r) * padded;
-                    for (int v = 0; v < VECTORS; v++)
-                        vstore16(vload16(v, to) + sum[r][v], v, to);
+                    for (int r = 0; r < ROWS; r++) {
+                        offset[r] = (taps[3 * t] * patch_columns + taps[3 * t + 1]) * cin + c;
+                        const int next_tap = c + 1 == cin && t + 1 < tap_count;
+                        c = next_tap ? 0 : min(c + 1, cin - 1);
+                        t += next_tap;
+                    }
+                    TILE_CLEAR(sum, ROWS);
+                    local const float *gradient = panel;
+                    for (int i = 0; i < group_images * strip_rows; i++) {
+                        local const float *value =
+                            patch + i / strip_rows * patch_size +
+                            i % strip_rows * in_stride * patch_columns * cin;
+                        for (int q = 0; q < qw; q++, value += in_stride * cin, gradient += LANES)
+                            TILE_STEP(sum, ROWS, value[offset[r]], gradient);
+                    }
+                    global float *to = sums + (size_t)m * padded + first;
+                    for (int r = 0; r < ROWS && m + r < rows; r++, to += padded)
+                        for (int v = 0; v < VECTORS; v++)
+                            vstore16(vload16(v, to) + sum[r][v], v, to);
                 }
             }
         }
     }
-    for (int v = 0; v < VECTORS; v++)
-        vstore16(bias[v], v, sums + (size_t)rows * padded);
 }

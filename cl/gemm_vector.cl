@@ -1,10 +1,11 @@
 /*
  * c = alpha * op(a) * op(b) + beta * c for devices with long vectors and few cores (CPUs).
  *
- * A work-group is a single item: a panel of LANES columns and a block of rows of one matrix of the
- * batch. It copies DEPTH rows of op(b)'s panel to local memory, zero beyond n, and walks tiles of
- * TILE rows x LANES columns with their sums in registers. Element (i, k) of op(a) lies at
- * a[i * a_row + k * a_column], so that a transposed operand is only another pair of strides.
+ * A work-group is a single item: a block of rows of one matrix of the batch, and some panels of LANES
+ * columns. It copies DEPTH rows of op(b)'s panel to local memory, zero beyond n, unless it reads them
+ * but a few times, and walks tiles of TILE rows x LANES columns with their sums in registers. Element
+ * (i, k) of op(a) lies at a[i * a_row + k * a_column], so that a transposed operand is only another
+ * pair of strides.
  */
 #include "tile.h"
 
@@ -12,6 +13,7 @@
 #define TILE 8
 #endif
 #define DEPTH 384
+#define IN_PLACE_ROWS 64 /* for so few rows of c a panel of b is not worth copying */
 
 /* One step of a transposition: exchanges the off-diagonal halves of blocks in each pair of rows. */
 #define EXCHANGE(rows, distance, upper, lower)                                                     \
@@ -91,35 +93,47 @@ void store_row(global float *to, const float16 sum[VECTORS], int columns, float 
     }
 }
 
+/* sum[r] += a's row r times the panel; consecutive rows of the panel are `stride` floats apart. */
+#define MULTIPLY(sum, value, offset, a_column, panel, stride, depth)                               \
+    for (int j = 0; j < depth; j++)                                                                \
+    TILE_STEP(sum, TILE, (value)[offset[r] + j * a_column], (panel) + j * stride)
+
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer, int a_inner,
      global const float *b, ulong b_offset, int b_row, int b_column, int b_outer, int b_inner,
      global float *c, ulong c_offset, int c_row, int c_outer, int c_inner, int m, int n, int k,
-     int block, int inner, float alpha, float beta, local float *panel)
+     int block, int panels, int inner, float alpha, float beta, local float *panel)
 {
-    const int first = get_group_id(0) * LANES, row0 = get_group_id(1) * block;
+    const int row0 = get_group_id(1) * block, last = min(m, row0 + block);
     const int outer_index = get_group_id(2) / inner, inner_index = get_group_id(2) % inner;
-    const int columns = min(LANES, n - first), last = min(m, row0 + block);
+    const int begin = get_group_id(0) * panels * LANES, end = min(n, begin + panels * LANES);
     a += a_offset + (size_t)outer_index * a_outer + (size_t)inner_index * a_inner;
-    b += b_offset + (size_t)outer_index * b_outer + (size_t)inner_index * b_inner +
-         (size_t)first * b_column;
-    c += c_offset + (size_t)outer_index * c_outer + (size_t)inner_index * c_inner + first;
+    b += b_offset + (size_t)outer_index * b_outer + (size_t)inner_index * b_inner;
+    c += c_offset + (size_t)outer_index * c_outer + (size_t)inner_index * c_inner;
 
-    for (int k0 = 0; k0 < k; k0 += DEPTH) {
-        const int depth = min(DEPTH, k - k0);
-        gather_panel(panel, b + (size_t)k0 * b_row, b_row, b_column, depth, columns);
-        for (int i = row0; i < last; i += TILE) {
-            global const float *value = a + (size_t)k0 * a_column;
-            int offset[TILE]; /* rows beyond the last are computed and not stored */
+    for (int first = begin; first < end; first += LANES) {
+        const int columns = min(LANES, n - first);
+        const int in_place = b_column == 1 && columns == LANES && last - row0 <= IN_PLACE_ROWS;
+        for (int k0 = 0; k0 < k; k0 += DEPTH) {
+            const int depth = min(DEPTH, k - k0);
+            global const float *from = b + (size_t)k0 * b_row + (size_t)first * b_column;
+            if (!in_place)
+                gather_panel(panel, from, b_row, b_column, depth, columns);
+            for (int i = row0; i < last; i += TILE) {
+                global const float *value = a + (size_t)k0 * a_column;
+                int offset[TILE]; /* rows beyond the last are computed and not stored */
 #pragma unroll
-            for (int r = 0; r < TILE; r++)
-                offset[r] = min(i + r, last - 1) * a_row;
-            TILE_CLEAR(sum, TILE);
-            for (int j = 0; j < depth; j++, value += a_column)
-                TILE_STEP(sum, TILE, value[offset[r]], panel + j * LANES);
-            for (int r = 0; r < TILE && i + r < last; r++)
-                store_row(c + (size_t)(i + r) * c_row, sum[r], columns, alpha,
-                          k0 ? 1.0f : beta);
+                for (int r = 0; r < TILE; r++)
+                    offset[r] = min(i + r, last - 1) * a_row;
+                TILE_CLEAR(sum, TILE);
+                if (in_place)
+                    MULTIPLY(sum, value, offset, a_column, from, b_row, depth);
+                else
+                    MULTIPLY(sum, value, offset, a_column, panel, LANES, depth);
+                for (int r = 0; r < TILE && i + r < last; r++)
+                    store_row(c + (size_t)(i + r) * c_row + first, sum[r], columns, alpha,
+                              k0 ? 1.0f : beta);
+            }
         }
     }
 }

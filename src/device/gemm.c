@@ -15,14 +15,25 @@ static int ceil_divide(int a, int b)
     return (a + b - 1) / b;
 }
 
-/* Rows that an item takes: as many as leave enough items, for it gathers a panel of b for them. */
-static int rows_in_block(const device *d, const gemm_shape *s, int panels)
+/* How a product is shared out: each item takes as many panels of b, then as many rows, as leave
+ * enough items; it gathers a panel only once for all its rows. */
+typedef struct shares {
+    int panels, rows; /* of an item */
+    int across, down; /* items */
+} shares;
+
+static shares share_out(const device *d, const gemm_shape *s, int lanes)
 {
-    long items = (long)ITEMS_FOR_UNIT * (int)d->info.compute_units;
-    long others = (long)panels * s->outer * s->inner;
-    int blocks = (int)((items + others - 1) / others);
-    int tile = d->tuning.tile, rows = ceil_divide(s->m, blocks);
-    return ceil_divide(rows, tile) * tile;
+    long wanted = (long)ITEMS_FOR_UNIT * (int)d->info.compute_units;
+    long matrices = (long)s->outer * s->inner;
+    int panels = ceil_divide(s->n, lanes), tile = d->tuning.tile;
+    int across = matrices >= wanted ? 1 : panels;
+    int down = (int)((wanted + across * matrices - 1) / (across * matrices));
+    shares out = {.panels = ceil_divide(panels, across),
+                  .rows = ceil_divide(ceil_divide(s->m, down), tile) * tile};
+    out.across = ceil_divide(panels, out.panels);
+    out.down = ceil_divide(s->m, out.rows);
+    return out;
 }
 
 static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix *a,
@@ -32,21 +43,19 @@ static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix
     int vectors = s->n <= 16 ? 1 : d->tuning.vectors, lanes = 16 * vectors;
     snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", vectors, d->tuning.tile);
     kernel *k = kernel_get(d, "gemm_vector", options, "gemm");
-    int panels = ceil_divide(s->n, lanes), block = rows_in_block(d, s, panels);
+    shares by = share_out(d, s, lanes);
     size_t depth = (size_t)(s->k < DEPTH ? s->k : DEPTH);
     if (!k)
         return -1;
     return LAUNCH(
-        d, k,
-        range_single((size_t)panels, (size_t)ceil_divide(s->m, block),
-                     (size_t)s->outer * (size_t)s->inner),
+        d, k, range_single((size_t)by.across, (size_t)by.down, (size_t)s->outer * (size_t)s->inner),
         ARG(a->buffer), ARG((unsigned long)a->offset), ARG(s->transpose_a ? 1 : a->row_stride),
         ARG(s->transpose_a ? a->row_stride : 1), ARG(a->outer_stride), ARG(a->inner_stride),
         ARG(b->buffer), ARG((unsigned long)b->offset), ARG(s->transpose_b ? 1 : b->row_stride),
         ARG(s->transpose_b ? b->row_stride : 1), ARG(b->outer_stride), ARG(b->inner_stride),
         ARG(c->buffer), ARG((unsigned long)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
-        ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG(block), ARG(s->inner),
-        ARG(alpha), ARG(beta), LOCAL(depth * (size_t)lanes * sizeof(float)));
+        ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG(by.rows), ARG(by.panels),
+        ARG(s->inner), ARG(alpha), ARG(beta), LOCAL(depth * (size_t)lanes * sizeof(float)));
 }
 
 static void list_offsets(const gemm_shape *s, const matrix *m, size_t *offsets)

@@ -8,7 +8,10 @@ enum {
     TILED_NARROW = 16,      /* TILED_COLUMNS for outputs of up to 16 channels */
     STRIP_FLOATS = 1 << 15, /* what a strip of the weight gradient may take of local memory */
     PATCH_BYTES = 1 << 16,  /* and what a patch of convolve() is to take: some of the L2 cache */
-    STRIP_ROWS = 8
+    STRIP_ROWS = 8,
+    GROUP_BYTES = 1 << 19, /* what the strips of several small images may take */
+    IMAGES_MAX = 8,
+    LARGE_BYTES = 1 << 19
 };
 
 /* Channels of a register tile; the .cl files call it LANES. */
@@ -163,17 +166,33 @@ int direct_run(const direction *dir, device *d, view in, cl_mem weights, cl_mem 
     return 0;
 }
 
-/* Enough work-groups to keep the device busy, over images and tiles of the weights. */
-static int chunk_count(const convolution *c, const device *d)
+/* Enough work-groups to keep the device busy: a GPU's over images and tiles of the weights, a CPU's
+ * over images, and over panels of output channels only if images are too few, or if the sums are so
+ * large that each chunk of them costs more than gathering images again. */
+static int items_wanted(const device *d)
 {
     bool tiled = d && d->kernels == KERNELS_TILED;
     int units = d ? (int)d->info.compute_units : 2;
-    int wanted = units * (tiled ? 8 : 4) < 16 ? 16 : units * (tiled ? 8 : 4);
-    int rows = c->kernel * c->kernel * c->x.c, width = lanes(c->y.c, d);
-    int tiles = tiled ? (rows / TILED_SIDE + 1) * (c->y.c / TILED_SIDE + 1)
-                      : round_up(c->y.c, width) / width;
+    return tiled && units * 8 < 16 ? 16 : units * (tiled ? 8 : 4);
+}
+
+static int chunk_count(const convolution *c, const device *d)
+{
+    bool tiled = d && d->kernels == KERNELS_TILED;
+    int rows = c->kernel * c->kernel * c->x.c;
+    int tiles = tiled ? (rows / TILED_SIDE + 1) * (c->y.c / TILED_SIDE + 1) : 1;
+    bool large = (size_t)rows * c->y.c * sizeof(float) > LARGE_BYTES;
+    int wanted = large && !tiled ? (d ? (int)d->info.compute_units : 2) : items_wanted(d);
     int chunks = (wanted + tiles - 1) / tiles;
     return chunks < c->x.n ? chunks : c->x.n;
+}
+
+/* Panels of output channels that an item takes. */
+static int panels_of_item(const convolution *c, const device *d)
+{
+    int width = lanes(c->y.c, d), panels = round_up(c->y.c, width) / width;
+    int groups = items_wanted(d) / c->gradient.chunks;
+    return groups < panels ? (panels + groups - 1) / groups : 1;
 }
 
 /* The rows of y that a strip of the vector kernel takes at a time, so that strip and patch stay in
@@ -196,8 +215,9 @@ static int strip_rows(const convolution *c, const device *d)
 
 /* Local memory for one strip: the patch of x and the panel of g. */
 typedef struct strip {
-    int height; /* rows of y */
-    patch patch;
+    int height;  /* rows of y */
+    int images;  /* more than one if height is the whole image's */
+    patch patch; /* of one image */
     size_t panel_bytes;
 } strip;
 
@@ -207,6 +227,11 @@ static strip strip_of(const convolution *c, const device *d)
     strip s = {.height = strip_rows(c, d)};
     s.patch = patch_of(g, s.height, c->x.c);
     s.panel_bytes = (size_t)s.height * g->phases[0].qw * lanes(c->y.c, d) * sizeof(float);
+    size_t bytes = s.patch.bytes + s.panel_bytes;
+    size_t limit = d->info.local_memory < GROUP_BYTES ? d->info.local_memory : GROUP_BYTES;
+    bool whole = s.height == g->phases[0].qh;
+    s.images = whole && limit / bytes > 1 ? (int)(limit / bytes) : 1;
+    s.images = s.images < IMAGES_MAX ? s.images : IMAGES_MAX;
     return s;
 }
 
@@ -242,14 +267,15 @@ static int sum_vector(const convolution *c, device *d, view x, view g, cl_mem pa
     const geometry *by = &c->gradient.geometry;
     const phase *p = &by->phases[0];
     strip s = strip_of(c, d);
-    int width = lanes(c->y.c, d);
+    int panels = panels_of_item(c, d), width = panels * lanes(c->y.c, d);
     return LAUNCH(
         d, c->gradient.sum,
         range_single((size_t)round_up(c->y.c, width) / width, (size_t)c->gradient.chunks, 1),
         VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(by->taps), ARG(p->tap_count), ARG(c->x.n),
-        ARG(chunk_images), ARG(c->x.h), ARG(c->x.w), ARG(c->x.c), ARG(p->qh), ARG(p->qw),
-        ARG(c->y.c), ARG(c->stride), ARG(by->dy_min), ARG(by->dx_min), ARG(s.height),
-        ARG(s.patch.rows), ARG(s.patch.columns), LOCAL(s.patch.bytes), LOCAL(s.panel_bytes));
+        ARG(chunk_images), ARG(panels), ARG(c->x.h), ARG(c->x.w), ARG(c->x.c), ARG(p->qh),
+        ARG(p->qw), ARG(c->y.c), ARG(c->stride), ARG(by->dy_min), ARG(by->dx_min), ARG(s.height),
+        ARG(s.images), ARG(s.patch.rows), ARG(s.patch.columns), LOCAL(s.images * s.patch.bytes),
+        LOCAL(s.images * s.panel_bytes));
 }
 
 static int sum_tiled(const convolution *c, device *d, view x, view g, cl_mem partial,
