@@ -81,26 +81,40 @@ kernel void moments_of_moving(global const float *gamma, global const float *bet
     scale_and_shift(moments, gamma, beta, c, channels, moving_mean[c], moving_variance[c], epsilon);
 }
 
+/* What the passes over pixels need of a lane of channels. */
+typedef struct channel {
+    lane mean, inverse, scale, shift;
+} channel;
+
+channel load_channel(global const float *moments, int c, int channels)
+{
+    const int left = channels - c;
+    const channel k = {load_lane(moments + MEAN * channels + c, left),
+                       load_lane(moments + INVERSE * channels + c, left),
+                       load_lane(moments + SCALE * channels + c, left),
+                       load_lane(moments + SHIFT * channels + c, left)};
+    return k;
+}
+
 kernel void normalise(global const float *x, global const float *moments, global float *y, int pixels,
                       int channels, int span)
 {
-    FOR_PIXELS(p, pixels, span)
     FOR_LANES(c, channels)
     {
         const int left = channels - c;
-        const size_t at = (size_t)p * channels + c;
-        const lane scale = load_lane(moments + SCALE * channels + c, left);
-        const lane shift = load_lane(moments + SHIFT * channels + c, left);
-        store_lane(activate(fma(load_lane(x + at, left), scale, shift)), y + at, left);
+        const channel k = load_channel(moments, c, channels);
+        FOR_PIXELS(p, pixels, span)
+        {
+            const size_t at = (size_t)p * channels + c;
+            store_lane(activate(fma(load_lane(x + at, left), k.scale, k.shift)), y + at, left);
+        }
     }
 }
 
 /* The gradient before the activation. Its output is computed again from x rather than kept. */
-lane gradient_inside(lane x, lane g, global const float *moments, int c, int channels)
+lane gradient_inside(lane x, lane g, channel k)
 {
-    const lane scale = load_lane(moments + SCALE * channels + c, channels - c);
-    const lane shift = load_lane(moments + SHIFT * channels + c, channels - c);
-    return g * slope(activate(fma(x, scale, shift)));
+    return g * slope(activate(fma(x, k.scale, k.shift)));
 }
 
 /* partial (spans, 2, channels): sums of the gradient and of gradient * normalised x. */
@@ -108,22 +122,21 @@ kernel void gradient_sums_of_spans(global const float *x, global const float *g,
                                    global const float *moments, global float *partial, int pixels,
                                    int channels, int span)
 {
-    const int first = get_global_id(1) * span, last = min(pixels, first + span);
     global float *to = partial + (size_t)get_global_id(1) * 2 * channels;
-    if (first >= last)
+    if (get_global_id(1) * span >= pixels)
         return;
     FOR_LANES(c, channels)
     {
         const int left = channels - c;
-        const lane mean = load_lane(moments + MEAN * channels + c, left);
-        const lane inverse = load_lane(moments + INVERSE * channels + c, left);
+        const channel k = load_channel(moments, c, channels);
         lane sum = 0.0f, product = 0.0f;
-        for (int p = first; p < last; p++) {
+        FOR_PIXELS(p, pixels, span)
+        {
             const size_t at = (size_t)p * channels + c;
             const lane value = load_lane(x + at, left);
-            const lane inside = gradient_inside(value, load_lane(g + at, left), moments, c, channels);
+            const lane inside = gradient_inside(value, load_lane(g + at, left), k);
             sum += inside;
-            product += inside * ((value - mean) * inverse);
+            product += inside * ((value - k.mean) * k.inverse);
         }
         store_lane(sum, to + c, left);
         store_lane(product, to + channels + c, left);
@@ -146,28 +159,29 @@ kernel void gradient_sums(global const float *partial, global float *dgamma, glo
     dgamma[c] = product;
 }
 
-/* dx = scale * (gradient - mean gradient - normalised x * mean of gradient * normalised x) */
+/* dx = scale * (gradient - mean gradient - normalised x * mean of gradient * normalised x). dx may be
+ * g itself. */
 kernel void normalise_backward(global const float *x, global const float *g,
                                global const float *moments, global const float *dgamma,
                                global const float *dbeta, global float *dx, int pixels, int channels,
                                int span, int accumulate)
 {
     const float part = 1.0f / pixels;
-    FOR_PIXELS(p, pixels, span)
     FOR_LANES(c, channels)
     {
         const int left = channels - c;
-        const size_t at = (size_t)p * channels + c;
-        const lane mean = load_lane(moments + MEAN * channels + c, left);
-        const lane inverse = load_lane(moments + INVERSE * channels + c, left);
-        const lane scale = load_lane(moments + SCALE * channels + c, left);
-        const lane value = load_lane(x + at, left);
-        const lane inside = gradient_inside(value, load_lane(g + at, left), moments, c, channels);
-        const lane around = load_lane(dbeta + c, left) +
-                            (value - mean) * inverse * load_lane(dgamma + c, left);
-        lane result = scale * (inside - part * around);
-        if (accumulate)
-            result += load_lane(dx + at, left);
-        store_lane(result, dx + at, left);
+        const channel k = load_channel(moments, c, channels);
+        const lane sum = load_lane(dbeta + c, left), product = load_lane(dgamma + c, left);
+        FOR_PIXELS(p, pixels, span)
+        {
+            const size_t at = (size_t)p * channels + c;
+            const lane value = load_lane(x + at, left);
+            const lane inside = gradient_inside(value, load_lane(g + at, left), k);
+            const lane around = sum + (value - k.mean) * k.inverse * product;
+            lane result = k.scale * (inside - part * around);
+            if (accumulate)
+                result += load_lane(dx + at, left);
+            store_lane(result, dx + at, left);
+        }
     }
 }

@@ -6,10 +6,26 @@
 #include "lanes.h"
 #include "view.h"
 
-size_t window(int p, int h, int w, int channels)
+/* The window of an output pixel: its first pixel of x, and where it stands in its row of windows. */
+typedef struct window {
+    int from, column;
+} window;
+
+window window_at(int p, int h, int w)
 {
     const int ow = w / 2, oh = h / 2;
-    return (((size_t)(p / (ow * oh)) * h + p / ow % oh * 2) * w + p % ow * 2) * channels;
+    window at;
+    at.column = p % ow;
+    at.from = (p / (ow * oh) * h + p / ow % oh * 2) * w + at.column * 2;
+    return at;
+}
+
+/* That of pixel p + 1, given that of p: divides only at the end of a row. */
+window next_window(window at, int p, int h, int w)
+{
+    at.column++;
+    at.from += 2;
+    return at.column < w / 2 ? at : window_at(p + 1, h, w);
 }
 
 #if LANE == 1
@@ -42,40 +58,39 @@ void store_places(lane_mask places, global uchar *to, int left)
 }
 #endif
 
-/* A value of x, finished if it is pending (view.h). */
-lane load_finished(part x, size_t at, int c)
-{
-    const int left = x.channels - c;
-    const lane value = load_lane(x.data + at + c, left);
-    if (!IS_PENDING(x))
-        return value;
-    const lane y = fma(value, load_lane(SCALE_OF(x, c), left), load_lane(SHIFT_OF(x, c), left));
-    return select(y, fma(y, (lane)(x.slope), (lane)(0.0f)), (lane_mask)(y < 0.0f));
-}
-
 kernel void max_pool_forward(global const float *x, global const float *moments, int channels,
                              float slope, global float *y, global uchar *places, int pixels, int h,
                              int w, int span)
 {
     const part from_x = {x, moments, channels, slope};
-    FOR_PIXELS(p, pixels, span)
+    FOR_LANES(c, channels)
     {
-        const size_t from = window(p, h, w, channels);
-        FOR_LANES(c, channels)
+        const int left = channels - c;
+        lane scale = 1.0f, shift = 0.0f;
+        if (IS_PENDING(from_x)) {
+            scale = load_lane(SCALE_OF(from_x, c), left);
+            shift = load_lane(SHIFT_OF(from_x, c), left);
+        }
+        window at = window_at(get_global_id(1) * span, h, w);
+        FOR_PIXELS(p, pixels, span)
         {
-            const int left = channels - c;
-            const size_t at = (size_t)p * channels + c;
-            lane best = load_finished(from_x, from, c);
+            lane best = 0.0f;
             lane_mask place = 0;
-            for (int i = 1; i < 4; i++) {
-                const size_t next = from + ((size_t)(i / 2) * w + i % 2) * channels;
-                const lane value = load_finished(from_x, next, c);
+            for (int i = 0; i < 4; i++) {
+                const size_t next = (size_t)at.from + i / 2 * w + i % 2;
+                lane value = load_lane(x + next * channels + c, left);
+                if (IS_PENDING(from_x)) { /* view.h's finish() */
+                    value = fma(value, scale, shift);
+                    value = select(value, fma(value, (lane)(slope), (lane)(0.0f)),
+                                   (lane_mask)(value < 0.0f));
+                }
                 const lane_mask better = value > best || value != value; /* NaN stays visible */
-                best = select(best, value, better);
-                place = select(place, (lane_mask)(i), better);
+                best = i ? select(best, value, better) : value;
+                place = i ? select(place, (lane_mask)(i), better) : place;
             }
-            store_lane(best, y + at, left);
-            store_places(place, places + at, left);
+            store_lane(best, y + (size_t)p * channels + c, left);
+            store_places(place, places + (size_t)p * channels + c, left);
+            at = next_window(at, p, h, w);
         }
     }
 }
@@ -85,22 +100,23 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
 kernel void max_pool_backward(global const uchar *places, global const float *g, global float *dx,
                               int pixels, int channels, int h, int w, int span, int accumulate)
 {
-    FOR_PIXELS(p, pixels, span)
+    FOR_LANES(c, channels)
     {
-        const size_t to = window(p, h, w, channels);
-        FOR_LANES(c, channels)
+        const int left = channels - c;
+        window at = window_at(get_global_id(1) * span, h, w);
+        FOR_PIXELS(p, pixels, span)
         {
-            const int left = channels - c;
-            const size_t at = (size_t)p * channels + c;
-            const lane value = load_lane(g + at, left);
-            const lane_mask place = load_places(places + at, left);
+            const lane value = load_lane(g + (size_t)p * channels + c, left);
+            const lane_mask place = load_places(places + (size_t)p * channels + c, left);
             for (int i = 0; i < 4; i++) {
-                global float *corner = dx + to + ((size_t)(i / 2) * w + i % 2) * channels + c;
+                global float *corner =
+                    dx + ((size_t)at.from + i / 2 * w + i % 2) * channels + c;
                 lane part = select((lane)(0.0f), value, (lane_mask)(place == i));
                 if (accumulate)
                     part += load_lane(corner, left);
                 store_lane(part, corner, left);
             }
+            at = next_window(at, p, h, w);
         }
     }
 }
