@@ -13,6 +13,7 @@
  * local memory. Channels of both sides are multiples of 16; cout of LANES.
  */
 #include "tile.h"
+#include "transpose.h"
 #include "view.h"
 
 #ifndef TILE
@@ -338,40 +339,48 @@ winograd_reduce(global const float *partial, global float *gradient, global floa
         o5 = w2;                                                                                   \
     } while (0)
 
+/* G w G^T of 16 output channels, from w[tap], to u[point * stride]. */
+void transform_w(global float *u, int stride, const float16 w[9])
+{
+    float16 s[6][3];
+#pragma unroll
+    for (int j = 0; j < 3; j++)
+        TRANSFORM_W(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], w[j], w[3 + j], w[6 + j]);
+#pragma unroll
+    for (int i = 0; i < 6; i++) {
+        float16 o[6];
+        TRANSFORM_W(o[0], o[1], o[2], o[3], o[4], o[5], s[i][0], s[i][1], s[i][2]);
+#pragma unroll
+        for (int j = 0; j < 6; j++)
+            vstore16(o[j], 0, u + (size_t)(i * 6 + j) * stride);
+    }
+}
+
 /*
- * G w G^T: weights (3, 3, A, B) to packed (cout / LANES, POINTS, cin, LANES). Forward A is cin and B
- * cout; adjoint the reverse, and the taps run backwards. Item (input channel, 16 output channels).
+ * Weights (3, 3, A, B) to packed (cout / LANES, POINTS, cin, LANES). Forward A is cin and B cout;
+ * adjoint the reverse, and the taps run backwards. Item (16 input channels, 16 output channels).
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 winograd_pack(global const float *weights, global float *packed, int cin, int cout, int adjoint)
 {
-    const int c = get_group_id(0), o = get_group_id(1) * 16;
-    float16 s[6][3];
+    const int c = get_group_id(0) * 16, o = get_group_id(1) * 16;
+    float16 w[16][9];
+    for (int tap = 0; tap < 9; tap++) {
+        float16 rows[16];
+        if (adjoint) {
 #pragma unroll
-    for (int j = 0; j < 3; j++) {
-        float16 w[3];
+            for (int i = 0; i < 16; i++)
+                rows[i] = vload16(0, weights + ((size_t)(8 - tap) * cout + o + i) * cin + c);
+            transpose(rows);
+        } else {
 #pragma unroll
-        for (int i = 0; i < 3; i++) {
-            const int tap = i * 3 + j;
-            if (adjoint) {
-                float part[16];
-                for (int k = 0; k < 16; k++)
-                    part[k] = weights[((size_t)(8 - tap) * cout + o + k) * cin + c];
-                w[i] = vload16(0, part);
-            } else {
-                w[i] = vload16(0, weights + ((size_t)tap * cin + c) * cout + o);
-            }
+            for (int i = 0; i < 16; i++)
+                rows[i] = vload16(0, weights + ((size_t)tap * cin + c + i) * cout + o);
         }
-        TRANSFORM_W(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], w[0], w[1], w[2]);
+        for (int i = 0; i < 16; i++)
+            w[i][tap] = rows[i];
     }
-    global float *to =
-        packed + ((size_t)(o / LANES) * POINTS * cin + c) * LANES + o % LANES;
-#pragma unroll
-    for (int i = 0; i < 6; i++) {
-        float16 u[6];
-        TRANSFORM_W(u[0], u[1], u[2], u[3], u[4], u[5], s[i][0], s[i][1], s[i][2]);
-#pragma unroll
-        for (int j = 0; j < 6; j++)
-            vstore16(u[j], 0, to + (size_t)(i * 6 + j) * cin * LANES);
-    }
+    global float *to = packed + ((size_t)(o / LANES) * POINTS * cin + c) * LANES + o % LANES;
+    for (int i = 0; i < 16; i++)
+        transform_w(to + i * LANES, cin * LANES, w[i]);
 }

@@ -100,7 +100,7 @@ size_t winograd_packed_floats(int in_channels, int out_channels)
 
 int winograd_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed)
 {
-    return LAUNCH(d, dir->pack, range_single((size_t)dir->in.c, (size_t)dir->out.c / 16, 1),
+    return LAUNCH(d, dir->pack, range_single((size_t)dir->in.c / 16, (size_t)dir->out.c / 16, 1),
                   ARG(weights), ARG(packed), ARG(dir->in.c), ARG(dir->out.c),
                   ARG((int)dir->adjoint));
 }
