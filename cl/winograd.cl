@@ -20,6 +20,7 @@
 #define TILE 8
 #endif
 #define POINTS 36 /* 6 x 6 */
+#define DEPTH 64  /* channels in a sum before it is added to others: rounding grows with length */
 #define SKEW 16   /* floats between the matrices of local memory, so that cache sets differ */
 
 /* B^T: o = 6 values of d */
@@ -172,14 +173,18 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
         for (int p = 0; p < POINTS; p++, weights += cin * LANES) {
             for (int t = 0; t < count; t += TILE) {
                 local const float *value = v + p * v_stride + t * cin;
-                TILE_CLEAR(sum, TILE);
-                for (int c = 0; c < cin; c++)
-                    TILE_STEP(sum, TILE, value[r * cin + c], weights + c * LANES);
+                local float *products = m + p * m_stride + t * LANES;
+                for (int c0 = 0; c0 < cin; c0 += DEPTH) {
+                    TILE_CLEAR(sum, TILE);
+                    for (int c = c0; c < min(cin, c0 + DEPTH); c++)
+                        TILE_STEP(sum, TILE, value[r * cin + c], weights + c * LANES);
 #pragma unroll
-                for (int r = 0; r < TILE; r++)
+                    for (int r = 0; r < TILE; r++)
 #pragma unroll
-                    for (int i = 0; i < VECTORS; i++)
-                        vstore16(sum[r][i], i, m + p * m_stride + (t + r) * LANES);
+                        for (int i = 0; i < VECTORS; i++)
+                            vstore16(c0 ? sum[r][i] + vload16(i, products + r * LANES) : sum[r][i],
+                                     i, products + r * LANES);
+                }
             }
         }
         for (int i = 0; i < VECTORS; i++) {
