@@ -148,13 +148,13 @@ void transform_y(local const float *m, int stride, sink to, int channel, float16
 /*
  * y = bias + convolution of x. x (N, h, w, cin), y (N, h, w, cout). packed: (cout / LANES, POINTS,
  * cin, LANES), from winograd_pack. Tiles are counted through all images, `block` (a multiple of
- * TILE) an item.
+ * TILE) an item, which computes `panels` panels of LANES output channels.
  * v: (POINTS, block, cin), m: (POINTS, block, LANES), both with SKEW behind each point.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SINK_ARGS(y),
                   int images, int h, int w, int cin, int cout, int tiles_y, int tiles_x, int block,
-                  int has_bias, local float *v, local float *m)
+                  int panels, int has_bias, local float *v, local float *m)
 {
     const view from = VIEW(x);
     const sink to = SINK(y);
@@ -168,7 +168,8 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
         for (int p = 0; p < POINTS; p++)
             for (int i = count * cin; i < min(block, count + TILE) * cin; i++)
                 v[p * v_stride + i] = 0.0f;
-    for (int o = 0; o < cout; o += LANES) {
+    const int begin = get_group_id(1) * panels * LANES, end = min(cout, begin + panels * LANES);
+    for (int o = begin; o < end; o += LANES) {
         global const float *weights = packed + (size_t)o * POINTS * cin;
         for (int p = 0; p < POINTS; p++, weights += cin * LANES) {
             for (int t = 0; t < count; t += TILE) {

@@ -25,6 +25,12 @@ static int tile_count(shape s)
     return s.n * ceil_divide(s.h, SIDE) * ceil_divide(s.w, SIDE);
 }
 
+/* Work-groups that keep all cores busy. */
+static int items_wanted(const device *d)
+{
+    return d ? 2 * (int)d->info.compute_units : 1;
+}
+
 /* Of the tiles in transformed space, in floats: `block` of them with so many channels. */
 static size_t matrix_floats(int block, int channels)
 {
@@ -37,8 +43,7 @@ static int choose_block(const device *d, int wanted, int tiles, int in_channels,
 {
     int tile = tuning_of(d)->tile, block = ceil_divide(wanted, tile) * tile;
     size_t room = d ? (size_t)d->info.local_memory / sizeof(float) : SIZE_MAX;
-    int items = d ? 2 * (int)d->info.compute_units : 1;
-    while (block > tile && (ceil_divide(tiles, block) < items ||
+    while (block > tile && (ceil_divide(tiles, block) < items_wanted(d) ||
                             matrix_floats(block, in_channels) + matrix_floats(block, lanes) > room))
         block -= tile;
     return matrix_floats(block, in_channels) + matrix_floats(block, lanes) <= room ? block : 0;
@@ -108,13 +113,15 @@ int winograd_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed
 int winograd_run(const direction *dir, device *d, view in, cl_mem packed, cl_mem bias, sink out)
 {
     shape s = dir->in;
-    int lanes = 16 * vectors_for(dir->out.c, &d->tuning);
+    int lanes = 16 * vectors_for(dir->out.c, &d->tuning), all = dir->out.c / lanes;
+    int items = ceil_divide(tile_count(s), dir->block);
+    int panels = ceil_divide(all, ceil_divide(items_wanted(d), items));
     return LAUNCH(d, dir->convolve,
-                  range_single((size_t)ceil_divide(tile_count(s), dir->block), 1, 1), VIEW_ARGS(in),
+                  range_single((size_t)items, (size_t)ceil_divide(all, panels), 1), VIEW_ARGS(in),
                   ARG(packed), ARG(bias ? bias : packed), SINK_ARGS(out), ARG(s.n), ARG(s.h),
                   ARG(s.w), ARG(s.c), ARG(dir->out.c), ARG(ceil_divide(s.h, SIDE)),
-                  ARG(ceil_divide(s.w, SIDE)), ARG(dir->block), ARG((int)(bias != NULL)),
-                  LOCAL(matrix_floats(dir->block, s.c) * sizeof(float)),
+                  ARG(ceil_divide(s.w, SIDE)), ARG(dir->block), ARG(panels),
+                  ARG((int)(bias != NULL)), LOCAL(matrix_floats(dir->block, s.c) * sizeof(float)),
                   LOCAL(matrix_floats(dir->block, lanes) * sizeof(float)));
 }
 
