@@ -57,17 +57,17 @@ static void costs_are_those_of_the_direct_algorithm(void **state)
     const layer *up = d.graph->layers[3], *loss = d.graph->layers[4];
     enum { SMALL = 2 * 8 * 8, LARGE = 2 * 16 * 16, Y = SMALL * 5, UP = LARGE * 4 };
     double once = 2.0 * SMALL * 9 * 3 * 5, weights = 9 * 3 * 5, up_weights = 9 * 4 * 5;
-    assert_cost(cost_forward(conv), once, (SMALL * 3 + Y + weights + 5) * FLOAT);
+    assert_cost(cost_forward(d.plan, conv), once, (SMALL * 3 + Y + weights + 5) * FLOAT);
     /* x wants no gradient: only that of the weights is computed */
     assert_cost(cost_backward(d.plan, conv), once, (SMALL * 3 + Y + weights + 5) * FLOAT);
-    assert_cost(cost_forward(norm), 0, (2 * Y + 4 * 5) * FLOAT);
+    assert_cost(cost_forward(d.plan, norm), 0, (2 * Y + 4 * 5) * FLOAT);
     assert_cost(cost_backward(d.plan, norm), 0, (3 * Y + 2 * 5) * FLOAT);
     assert_cost(cost_backward(d.plan, act), 0, 3 * Y * FLOAT);
     /* each pixel of the small side meets all nine taps */
     double transposed = 2.0 * SMALL * 9 * 5 * 4;
-    assert_cost(cost_forward(up), transposed, (Y + UP + up_weights + 4) * FLOAT);
+    assert_cost(cost_forward(d.plan, up), transposed, (Y + UP + up_weights + 4) * FLOAT);
     assert_cost(cost_backward(d.plan, up), 2 * transposed, (2 * Y + UP + up_weights + 4) * FLOAT);
-    assert_cost(cost_forward(loss), 0, (2 * UP + 1) * FLOAT);
+    assert_cost(cost_forward(d.plan, loss), 0, (2 * UP + 1) * FLOAT);
     assert_cost(cost_backward(d.plan, loss), 0, 3 * UP * FLOAT);
     erase(&d);
 }
@@ -115,7 +115,7 @@ static void attention_costs_its_products(void **state)
     assert_non_null(mse(g, "loss", y, graph_input(g, "truth", s)));
     must(plan_new(&planned, g, (struct plan_options){.training = true}));
     double product = 2.0 * 2 * 2 * 9 * 9 * 4; /* images, heads, tokens, tokens, channels */
-    assert_float_equal(cost_forward(g->layers[1]).flops, 2 * product, 0);
+    assert_float_equal(cost_forward(planned, g->layers[1]).flops, 2 * product, 0);
     assert_float_equal(cost_backward(planned, g->layers[1]).flops, 4 * product, 0);
     plan_free(planned);
     graph_free(g);
@@ -134,7 +134,7 @@ static void the_published_network_costs_what_is_said(void **state)
     must(params_new(&p, NULL));
     must(network_new(&n, p, s, 1, NETWORK_INFER));
     for (size_t i = 0; i < n->graph->layer_count; i++)
-        flops += cost_forward(n->graph->layers[i]).flops;
+        flops += cost_forward(n->plan, n->graph->layers[i]).flops;
     assert_float_equal(flops, 0.208e9, 0.001e9);
     network_free(n);
     params_free(p);

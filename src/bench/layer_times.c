@@ -26,7 +26,7 @@ static int add_layer(layer_times *t, const plan *p, const layer *l, const timeli
         if (rows[i].layer == l->name)
             *(rows[i].backward ? &item->backward : &item->forward) +=
                 rows[i].seconds / (double)steps;
-    cost forward = cost_forward(l), backward = cost_backward(p, l);
+    cost forward = cost_forward(p, l), backward = cost_backward(p, l);
     item->cost = (cost){forward.flops + backward.flops, forward.bytes + backward.bytes};
     return 0;
 }

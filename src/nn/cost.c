@@ -13,12 +13,14 @@ static double input_bytes(const layer *l)
     return bytes;
 }
 
-cost cost_forward(const layer *l)
+cost cost_forward(const plan *p, const layer *l)
 {
     if (l->skipped)
         return (cost){0};
-    bool writes = !l->output->pending.planned;
-    cost c = {.bytes = input_bytes(l) + (writes ? bytes_of(l->output) : 0)};
+    /* what is left to the readers is only read here, and only for its statistics */
+    bool pending = l->output->pending.planned;
+    cost c = {.bytes = (pending && !p->options.training ? 0 : input_bytes(l)) +
+                       (pending ? 0 : bytes_of(l->output))};
     for (int i = 0; i < l->param_count; i++)
         c.bytes += (double)l->params[i]->count * sizeof(float);
     if (l->type->flops)

@@ -9,7 +9,7 @@ typedef struct cost {
     double bytes; /* of inputs, outputs, parameters and their gradients, each once */
 } cost;
 
-cost cost_forward(const layer *l);
+cost cost_forward(const plan *p, const layer *l);
 
 /* Nothing where the plan does not run it. Of data it reads what the layer's flags say; a gradient that
  * others have written to is read too. */
