@@ -7,20 +7,24 @@
 #include <stdlib.h>
 
 enum {
-    TILED_SIDE = 64,       /* TILED_ROWS and, for wide outputs, TILED_COLUMNS */
-    TILED_NARROW = 16,     /* TILED_COLUMNS for outputs of up to 16 channels */
+    TILED_NARROW = 16,     /* columns of a tiled kernel for outputs of up to 16 channels */
     STRIP_FLOATS = 1 << 15 /* what a strip of the weight gradient may take of local memory */
 };
+
+static const tuning *tuning_of(const device *d)
+{
+    return d ? &d->tuning : &tuning_default;
+}
 
 /* Channels of a register tile; the .cl files call it LANES. */
 static int lanes(int channels, const device *d)
 {
-    return channels <= 16 ? 16 : 16 * (d ? d->tuning.vectors : tuning_default.vectors);
+    return channels <= 16 ? 16 : 16 * tuning_of(d)->vectors;
 }
 
 static int tile_of(const device *d)
 {
-    return d ? d->tuning.tile : tuning_default.tile;
+    return tuning_of(d)->tile;
 }
 
 static int round_up(int value, int multiple)
@@ -33,9 +37,9 @@ static int floor_divide(int a, int b)
     return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
-static int tiled_columns(int out_channels)
+static int tiled_columns(int out_channels, const device *d)
 {
-    return out_channels <= 16 ? TILED_NARROW : TILED_SIDE;
+    return out_channels <= 16 ? TILED_NARROW : tuning_of(d)->columns;
 }
 
 /* The taps of one axis that reach phase p: forward all, adjoint those with (p + pad - k) % s == 0.
@@ -107,7 +111,8 @@ static kernel *get(device *d, bool tiled, int out_channels, const char *name)
 {
     char options[64];
     if (tiled)
-        snprintf(options, sizeof options, "-DCOLUMNS=%d", tiled_columns(out_channels));
+        snprintf(options, sizeof options, "-DROWS=%d -DCOLUMNS=%d -DDEPTH=%d", d->tuning.rows,
+                 tiled_columns(out_channels, d), d->tuning.depth);
     else
         snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", lanes(out_channels, d) / 16,
                  tile_of(d));
@@ -198,9 +203,9 @@ static int run_vector(const direction *dir, const phase *p, device *d, view in, 
 static int run_tiled(const direction *dir, const phase *p, device *d, view in, cl_mem weights,
                      cl_mem bias, sink out)
 {
-    int columns = tiled_columns(dir->out.c);
+    int rows = d->tuning.rows, columns = tiled_columns(dir->out.c, d);
     size_t pixels = (size_t)dir->in.n * p->qh * p->qw;
-    size_t row_tiles = (pixels + TILED_SIDE - 1) / TILED_SIDE;
+    size_t row_tiles = (pixels + rows - 1) / rows;
     size_t column_tiles = (size_t)round_up(dir->out.c, columns) / columns;
     return LAUNCH(d, dir->convolve, range_groups(row_tiles * 16, column_tiles * 16, 1, 16, 16, 1),
                   VIEW_ARGS(in), ARG(weights), ARG(bias ? bias : weights), SINK_ARGS(out),
@@ -230,8 +235,9 @@ static int chunk_count(const convolution *c, const device *d)
     int units = d ? (int)d->info.compute_units : 2;
     int wanted = units * (tiled ? 8 : 4) < 16 ? 16 : units * (tiled ? 8 : 4);
     int rows = c->kernel * c->kernel * c->x.c, width = lanes(c->y.c, d);
-    int tiles = tiled ? (rows / TILED_SIDE + 1) * (c->y.c / TILED_SIDE + 1)
-                      : round_up(c->y.c, width) / width;
+    const tuning *t = tuning_of(d);
+    int tiles =
+        tiled ? (rows / t->rows + 1) * (c->y.c / t->columns + 1) : round_up(c->y.c, width) / width;
     int chunks = (wanted + tiles - 1) / tiles;
     return chunks < c->x.n ? chunks : c->x.n;
 }
@@ -291,11 +297,13 @@ void direct_gradient_release(convolution *c)
     release_phase(&c->gradient.geometry);
 }
 
-/* One more row than weights: the bias gradient. */
+/* One more row than weights: the bias gradient. Enough for either family. */
 size_t direct_partial_floats(const convolution *c, const device *d)
 {
+    int tiled = round_up(c->y.c, tiled_columns(c->y.c, d));
+    int vector = round_up(c->y.c, lanes(c->y.c, d));
     return (size_t)chunk_count(c, d) * (c->kernel * c->kernel * c->x.c + 1) *
-           round_up(c->y.c, TILED_SIDE);
+           (tiled > vector ? tiled : vector);
 }
 
 static int sum_vector(const convolution *c, device *d, view x, view g, cl_mem partial,
@@ -317,8 +325,8 @@ static int sum_tiled(const convolution *c, device *d, view x, view g, cl_mem par
                      int chunk_images)
 {
     const phase *p = &c->gradient.geometry;
-    int columns = tiled_columns(c->y.c);
-    size_t row_tiles = (size_t)round_up(p->tap_count * c->x.c, TILED_SIDE) / TILED_SIDE;
+    int rows = d->tuning.rows, columns = tiled_columns(c->y.c, d);
+    size_t row_tiles = (size_t)round_up(p->tap_count * c->x.c, rows) / rows;
     size_t column_tiles = (size_t)round_up(c->y.c, columns) / columns;
     return LAUNCH(
         d, c->gradient.sum,
@@ -333,7 +341,7 @@ int direct_weight_gradient(const convolution *c, device *d, view x, view g, cl_m
 {
     const struct weight_gradient *by = &c->gradient;
     int chunk_images = (c->x.n + by->chunks - 1) / by->chunks;
-    int width = by->tiled ? tiled_columns(c->y.c) : lanes(c->y.c, d);
+    int width = by->tiled ? tiled_columns(c->y.c, d) : lanes(c->y.c, d);
     if (by->tiled ? sum_tiled(c, d, x, g, partial, chunk_images)
                   : sum_vector(c, d, x, g, partial, chunk_images))
         return -1;
