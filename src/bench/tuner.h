@@ -19,7 +19,7 @@ enum { TUNER_MODELS_MAX = 2 };
 typedef struct tuner_trial {
     int candidate;       /* its number in the table; -1: what was there before */
     double seconds;      /* a step of every network; 0: not timed */
-    double beside;       /* of what was best so far, in the same rounds where that is possible */
+    double ratio;        /* to what was best so far, in the same rounds where that is possible */
     const char *skipped; /* why; NULL if it was timed */
 } tuner_trial;
 
@@ -42,7 +42,8 @@ typedef struct tuner_report {
 /*
  * d is one of device_open_untuned(); its tuning is the best afterwards. quick: fewer rounds, and of
  * each row only the neighbours of the value that stands. told is called for every choice.
- * STATUS_SELFTEST if the device computes wrong results to begin with, or in the end.
+ * STATUS_SELFTEST if the device computes wrong results with the defaults. Takes the memory of two
+ * training runs of each network.
  */
 int tuner_run(tuner_report *out, device *d, const settings *const *models, int count, bool quick,
               void (*told)(const tuner_choice *c));

@@ -37,8 +37,8 @@ static void print_choice(const tuner_choice *c)
         print_value(c, t);
         if (t->skipped)
             printf(": skipped (%s)", t->skipped);
-        else if (t->beside > 0)
-            printf(": %.2f (%+.1f %%)", t->seconds * 1e3, (t->seconds / t->beside - 1) * 100);
+        else if (t->ratio > 0)
+            printf(": %.2f (%+.1f %%)", t->seconds * 1e3, (t->ratio - 1) * 100);
         else
             printf(": %.2f ms", t->seconds * 1e3);
     }
