@@ -54,6 +54,21 @@ done
 check "a network without products needs no CLBlast" not printed '^xgemm'
 check "the first family's sizes stay" grep -qx 'tile = 6' "$profile"
 
+# ---- Kernels that are wrong, or do not build, with one of the sizes ----
+
+cp -r cl "$bad/cl"
+sed -i 's/sum\[p\]\[v\] + b)/sum[p][v] * (TILE == 6 ? 1.01f : 1.0f) + b)/' "$bad/cl/convolution_vector.cl"
+sed -i '/^#define LANES/i #if TILE == 12\n#error no such tile\n#endif' "$bad/cl/tile.h"
+export UNBLEND_CL_DIR=$bad/cl UNBLEND_PROFILE_DIR=$scratch/other
+works "tune with broken kernels" tune "$tiny" --quick --set device.kernels=vector --set model.filters=2
+check "wrong results are noticed" printed '^tile .* 6: skipped \(wrong results\)'
+check "what does not build is skipped" printed '^tile .* 12: skipped \(does not run\) -> 8$'
+sed -i 's/TILE == 6/TILE == 8/' "$bad/cl/convolution_vector.cl"
+refuses "tune where the defaults are wrong" 6 "checks failed" "conv2d" tune "$tiny" --quick \
+    --set device.kernels=vector --set model.filters=2
+unset UNBLEND_CL_DIR
+export UNBLEND_PROFILE_DIR=$scratch/profiles
+
 # ---- The profile is used ----
 
 works "devices with a profile" devices

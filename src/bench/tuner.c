@@ -362,7 +362,7 @@ static double median(double *values, int count)
  * so that what slows the machine down for a while slows both. */
 static int time_both(tuner *t, variant *a, variant *b, double *ratio)
 {
-    double as[ROUNDS], bs[ROUNDS], ratios[ROUNDS];
+    double as[ROUNDS] = {0}, bs[ROUNDS] = {0}, ratios[ROUNDS] = {0};
     bool warm = tuning_same(&a->tuning, &b->tuning, SECTION_XGEMM) &&
                 tuning_same(&a->tuning, &b->tuning, SECTION_XGEMM_DIRECT);
     int done = 0;
@@ -384,7 +384,7 @@ static int time_both(tuner *t, variant *a, variant *b, double *ratio)
 
 static int time_alone(tuner *t, variant *v)
 {
-    double seconds[ROUNDS];
+    double seconds[ROUNDS] = {0};
     for (int i = 0; i < t->rounds; i++)
         if (time_round(t, v, i > 0, &seconds[i]))
             return -1;

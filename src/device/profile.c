@@ -309,7 +309,7 @@ static void write_values(const tuning *t, FILE *out)
 
 int profile_write(const char *path, const device_info *info, const tuning *t)
 {
-    facts f;
+    facts f = {0};
     char *text = NULL;
     size_t length = 0;
     if (facts_of(info, &f) || profile_prepare(path))
