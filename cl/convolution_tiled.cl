@@ -4,12 +4,10 @@
  * dimension DEPTH values at a time; each item holds ROWS/16 x COLUMNS/16 sums in registers.
  * Geometry as in convolution.h; results and argument meanings as in convolution_vector.cl.
  *
- * COLUMNS: 64, or 16 where there are no more than 16 output channels.
+ * ROWS, COLUMNS: multiples of 16; COLUMNS is 16 where there are no more than 16 output channels.
  */
 #include "view.h"
 
-#define ROWS 64
-#define DEPTH 16
 #define SIDE 16 /* of the work-group */
 #define ITEMS (SIDE * SIDE)
 #define R (ROWS / SIDE)

@@ -45,5 +45,6 @@ int command_mix(const options *given);
 int command_info(const options *given);
 int command_selftest(const options *given);
 int command_bench(const options *given);
+int command_tune(const options *given);
 
 #endif

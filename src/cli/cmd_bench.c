@@ -4,6 +4,7 @@
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
+#include "device/profile.h"
 #include "formats/json.h"
 #include "models/open_device.h"
 #include <string.h>
@@ -113,6 +114,8 @@ static void print_text(const bench_report *r, const device *d, double opening)
 {
     const build_count *b = &d->builds;
     printf("device     %s, driver %s, %s kernels\n", d->info.name, d->info.driver, family_name(d));
+    printf("tuning     %s%s\n",
+           d->profile ? "" : "defaults: ", d->profile ? d->profile : device_class(&d->info)->name);
     printf("batch      %d\n", r->batch);
     printf("start-up   %.3f s: device %.3f s, data and buffers %.3f s\n", opening + r->set_up,
            opening, r->set_up);
@@ -175,13 +178,13 @@ static json_t *figures_as_json(const bench_report *r, const bench_figures *f)
 static int print_document(const bench_report *r, const device *d, double opening)
 {
     const build_count *b = &d->builds;
-    return print_json(json_pack("{s:o, s:o, s:s, s:i, s:f, s:{s:f, s:I, s:I}, s:o, s:o}", "device",
-                                text_as_json(d->info.name), "driver", text_as_json(d->info.driver),
-                                "kernels", family_name(d), "batch", r->batch, "start_up_seconds",
-                                opening + r->set_up, "compiling", "seconds", b->seconds, "compiled",
-                                (json_int_t)b->compiled, "cached", (json_int_t)b->cached,
-                                "training", figures_as_json(r, &r->training), "inference",
-                                figures_as_json(r, &r->inference)));
+    return print_json(json_pack(
+        "{s:o, s:o, s:s, s:o, s:i, s:f, s:{s:f, s:I, s:I}, s:o, s:o}", "device",
+        text_as_json(d->info.name), "driver", text_as_json(d->info.driver), "kernels",
+        family_name(d), "profile", d->profile ? text_as_json(d->profile) : json_null(), "batch",
+        r->batch, "start_up_seconds", opening + r->set_up, "compiling", "seconds", b->seconds,
+        "compiled", (json_int_t)b->compiled, "cached", (json_int_t)b->cached, "training",
+        figures_as_json(r, &r->training), "inference", figures_as_json(r, &r->inference)));
 }
 
 int command_bench(const options *given)

@@ -1,7 +1,7 @@
 /* unblend devices: what OpenCL offers here, with the indices that --platform and --device take. */
 #include "base/error.h"
 #include "cli/cli.h"
-#include "device/device.h"
+#include "device/profile.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,15 @@ static int wider(int width, const char *text)
 {
     int length = (int)strlen(text);
     return length > width ? length : width;
+}
+
+static void print_tuning(const device_info *d)
+{
+    tuning t;
+    char *profile = profile_find(d, &t);
+    printf("          tuning: %s%s\n", profile ? "" : "defaults, ",
+           profile ? profile : device_class(d)->name);
+    free(profile);
 }
 
 static void print_table(const device_info *list, size_t count)
@@ -37,6 +46,7 @@ static void print_table(const device_info *list, size_t count)
         printf("  %6d  %-*s  %-*s  %-*s  %6.1f GiB  %6.1f GiB  %5u\n", d->device_index, kind,
                device_kind(d), name, d->name, driver, d->driver, gibibytes(d->global_memory),
                gibibytes(d->max_allocation), (unsigned)d->compute_units);
+        print_tuning(d);
     }
 }
 
@@ -49,14 +59,19 @@ static json_t *json_name(const char *text)
 
 static json_t *describe(const device_info *d)
 {
+    tuning t;
+    char *profile = profile_find(d, &t);
+    json_t *profile_name = profile ? json_name(profile) : json_null();
+    free(profile);
     return json_pack(
-        "{s:i, s:i, s:o, s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:i, s:I, s:b}", "platform_index",
-        d->platform_index, "device_index", d->device_index, "platform", json_name(d->platform),
-        "name", json_name(d->name), "vendor", json_name(d->vendor), "kind", device_kind(d),
-        "driver", json_name(d->driver), "version", json_name(d->version), "global_memory",
-        (json_int_t)d->global_memory, "max_allocation", (json_int_t)d->max_allocation,
-        "local_memory", (json_int_t)d->local_memory, "compute_units", (int)d->compute_units,
-        "max_work_group", (json_int_t)d->max_work_group, "unified_memory", (int)d->unified_memory);
+        "{s:i, s:i, s:o, s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:i, s:I, s:b, s:s, s:o}",
+        "platform_index", d->platform_index, "device_index", d->device_index, "platform",
+        json_name(d->platform), "name", json_name(d->name), "vendor", json_name(d->vendor), "kind",
+        device_kind(d), "driver", json_name(d->driver), "version", json_name(d->version),
+        "global_memory", (json_int_t)d->global_memory, "max_allocation",
+        (json_int_t)d->max_allocation, "local_memory", (json_int_t)d->local_memory, "compute_units",
+        (int)d->compute_units, "max_work_group", (json_int_t)d->max_work_group, "unified_memory",
+        (int)d->unified_memory, "tuning_class", device_class(d)->name, "profile", profile_name);
 }
 
 static int print_json(const device_info *list, size_t count)

@@ -1,4 +1,5 @@
-/* What `info`, `selftest` and `bench` are about: a model file or a config, whichever the argument is. */
+/* What `info`, `selftest`, `bench` and `tune` are about: a model file or a config, whichever the
+ * argument is. */
 #ifndef CLI_SUBJECT_H
 #define CLI_SUBJECT_H
 

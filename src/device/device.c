@@ -3,11 +3,13 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "device/choose.h"
+#include "device/gemm.h"
+#include "device/profile.h"
 #include "device/program.h"
 #include <stdlib.h>
 
 /* A simulator may call itself CPU and GPU at once: only a plain CPU gets the vector kernels. */
-static enum kernel_family family_for(const device_info *info)
+enum kernel_family device_family(const device_info *info)
 {
     bool cpu = info->type & CL_DEVICE_TYPE_CPU, gpu = info->type & CL_DEVICE_TYPE_GPU;
     return cpu && !gpu ? KERNELS_VECTOR : KERNELS_TILED;
@@ -25,7 +27,8 @@ static int open_chosen(device *d)
     return cl_check(d, code, "clCreateCommandQueue", __FILE__, __LINE__);
 }
 
-int device_open(device **out, const char *platform, const char *name, enum kernel_family kernels)
+int device_open_untuned(device **out, const char *platform, const char *name,
+                        enum kernel_family kernels)
 {
     device_info *list = NULL;
     size_t count = 0;
@@ -36,8 +39,8 @@ int device_open(device **out, const char *platform, const char *name, enum kerne
     if (!chosen || !(d = allocate(1, sizeof *d)))
         goto failed;
     d->info = *chosen;
-    d->kernels = kernels == KERNELS_AUTO ? family_for(&d->info) : kernels;
-    d->tuning = tuning_default;
+    d->kernels = kernels == KERNELS_AUTO ? device_family(&d->info) : kernels;
+    d->tuning = device_class(&d->info)->values;
     if (open_chosen(d))
         goto failed;
     free(list);
@@ -47,6 +50,27 @@ failed:
     free(list);
     device_close(d);
     return -1;
+}
+
+/* CLBlast may be another than the one the profile was made with. */
+static void use_profile(device *d)
+{
+    d->profile = profile_find(&d->info, &d->tuning);
+    if (!d->profile || d->kernels != KERNELS_TILED || !gemm_tune(d))
+        return;
+    fail_while("%s", d->profile);
+    profile_warn();
+    d->tuning = device_class(&d->info)->values;
+    free(d->profile);
+    d->profile = NULL;
+}
+
+int device_open(device **out, const char *platform, const char *name, enum kernel_family kernels)
+{
+    if (device_open_untuned(out, platform, name, kernels))
+        return -1;
+    use_profile(*out);
+    return 0;
 }
 
 void device_close(device *d)
@@ -60,7 +84,13 @@ void device_close(device *d)
         clReleaseCommandQueue(d->queue);
     if (d->context)
         clReleaseContext(d->context);
+    free(d->profile);
     free(d);
+}
+
+const tuning *device_tuning(const device *d)
+{
+    return d ? &d->tuning : &tuning_default;
 }
 
 int device_finish(device *d)

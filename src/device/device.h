@@ -32,6 +32,7 @@ typedef struct device_info {
     bool unified_memory;                                  /* an integrated GPU, or a CPU */
     cl_ulong global_memory, max_allocation, local_memory; /* bytes */
     cl_uint compute_units;
+    cl_uint vector_width; /* floats in a native vector */
     size_t max_work_group;
 } device_info;
 
@@ -46,20 +47,25 @@ typedef struct device {
     cl_context context;
     cl_command_queue queue;
     enum kernel_family kernels; /* never KERNELS_AUTO */
-    tuning tuning;
-    const char *layer;         /* whose kernels run now; named in errors, may be NULL */
-    bool backward;             /* and whether they are its backward's */
-    struct program *programs;  /* built so far, with their kernels */
-    build_count builds;        /* what that took */
-    size_t allocated;          /* bytes in buffers of this device */
-    size_t peak;               /* the most that `allocated` was */
-    bool compiling_announced;  /* the user was told once that a cold compile takes long */
-    struct timeline *timeline; /* device/timeline.h; NULL: nothing is timed */
+    tuning tuning;              /* its class's, or its profile's (device/profile.h) */
+    char *profile;              /* the profile's path; NULL without one */
+    tuning in_force;            /* of which CLBlast has the parameters (device/gemm.h) */
+    const char *layer;          /* whose kernels run now; named in errors, may be NULL */
+    bool backward;              /* and whether they are its backward's */
+    struct program *programs;   /* built so far, with their kernels */
+    build_count builds;         /* what that took */
+    size_t allocated;           /* bytes in buffers of this device */
+    size_t peak;                /* the most that `allocated` was */
+    bool compiling_announced;   /* the user was told once that a cold compile takes long */
+    struct timeline *timeline;  /* device/timeline.h; NULL: nothing is timed */
 } device;
 
 /* Every device of every platform; empty platforms are skipped. *list is released with free().
  * Without any device: STATUS_DEVICE and what to install. */
 int devices_list(device_info **list, size_t *count);
+
+/* What suits it: never KERNELS_AUTO. */
+enum kernel_family device_family(const device_info *info);
 
 /* "discrete GPU", "integrated GPU", "accelerator" or "CPU" */
 const char *device_kind(const device_info *info);
@@ -74,7 +80,13 @@ const char *device_kind(const device_info *info);
  * clear, is STATUS_USAGE with the list of what there is.
  */
 int device_open(device **out, const char *platform, const char *name, enum kernel_family kernels);
+/* The same with its class's tuning, whatever profile there is. */
+int device_open_untuned(device **out, const char *platform, const char *name,
+                        enum kernel_family kernels);
 void device_close(device *d);
+
+/* The device's tuning; of NULL, the one that plans without a device reckon with. */
+const tuning *device_tuning(const device *d);
 
 /* Waits until everything enqueued has run. */
 int device_finish(device *d);

@@ -108,6 +108,34 @@ static int gemm_clblast(device *d, const gemm_shape *s, float alpha, const matri
     return result;
 }
 
+static int override(device *d, enum tuning_section s, const char *kernel_name)
+{
+    const char *names[XGEMM_PARAMETERS];
+    size_t values[XGEMM_PARAMETERS], count = 0;
+    if (!tuning_has_set(&d->tuning, s) || tuning_same(&d->tuning, &d->in_force, s))
+        return 0;
+    for (int i = 0; i < TUNABLES; i++) {
+        if (tunables[i].section != s)
+            continue;
+        names[count] = tunables[i].name;
+        values[count++] = (size_t)tunable_value(&tunables[i], &d->tuning);
+    }
+    CLBlastStatusCode code = CLBlastOverrideParameters(
+        d->info.id, kernel_name, CLBlastPrecisionSingle, count, names, values);
+    if (code != CLBlastSuccess)
+        return fail(STATUS_DEVICE, "CLBlast refuses the parameters of [%s]: error %d",
+                    tuning_sections[s], (int)code);
+    tuning_copy(&d->in_force, &d->tuning, s);
+    return 0;
+}
+
+int gemm_tune(device *d)
+{
+    return override(d, SECTION_XGEMM, "Xgemm") || override(d, SECTION_XGEMM_DIRECT, "XgemmDirect")
+               ? -1
+               : 0;
+}
+
 int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, float beta, matrix c)
 {
     return d->kernels == KERNELS_VECTOR ? gemm_vector(d, shape, alpha, &a, &b, beta, &c)

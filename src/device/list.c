@@ -71,6 +71,7 @@ static int describe(cl_platform_id platform, cl_device_id id, device_info *info)
         {CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof info->max_allocation, &info->max_allocation},
         {CL_DEVICE_LOCAL_MEM_SIZE, sizeof info->local_memory, &info->local_memory},
         {CL_DEVICE_MAX_COMPUTE_UNITS, sizeof info->compute_units, &info->compute_units},
+        {CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof info->vector_width, &info->vector_width},
         {CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof info->max_work_group, &info->max_work_group},
     };
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)

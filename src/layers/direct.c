@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 enum {
-    TILED_SIDE = 64,        /* TILED_ROWS and, for wide outputs, TILED_COLUMNS */
-    TILED_NARROW = 16,      /* TILED_COLUMNS for outputs of up to 16 channels */
+    TILED_NARROW = 16,      /* columns of a tiled kernel for outputs of up to 16 channels */
     STRIP_FLOATS = 1 << 15, /* what a strip of the weight gradient may take of local memory */
     PATCH_BYTES = 1 << 16,  /* and what a patch of convolve() is to take: some of the L2 cache */
     STRIP_ROWS = 8,
@@ -17,12 +16,12 @@ enum {
 /* Channels of a register tile; the .cl files call it LANES. */
 static int lanes(int channels, const device *d)
 {
-    return channels <= 16 ? 16 : 16 * (d ? d->tuning.vectors : tuning_default.vectors);
+    return channels <= 16 ? 16 : 16 * device_tuning(d)->vectors;
 }
 
 static int tile_of(const device *d)
 {
-    return d ? d->tuning.tile : tuning_default.tile;
+    return device_tuning(d)->tile;
 }
 
 static int round_up(int value, int multiple)
@@ -30,9 +29,9 @@ static int round_up(int value, int multiple)
     return (value + multiple - 1) / multiple * multiple;
 }
 
-static int tiled_columns(int out_channels)
+static int tiled_columns(int out_channels, const device *d)
 {
-    return out_channels <= 16 ? TILED_NARROW : TILED_SIDE;
+    return out_channels <= 16 ? TILED_NARROW : device_tuning(d)->columns;
 }
 
 static geometry_of geometry_from(const convolution *c, bool adjoint)
@@ -76,7 +75,8 @@ static kernel *get(device *d, bool tiled, int out_channels, const char *name)
 {
     char options[64];
     if (tiled)
-        snprintf(options, sizeof options, "-DCOLUMNS=%d", tiled_columns(out_channels));
+        snprintf(options, sizeof options, "-DROWS=%d -DCOLUMNS=%d -DDEPTH=%d", d->tuning.rows,
+                 tiled_columns(out_channels, d), d->tuning.depth);
     else
         snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", lanes(out_channels, d) / 16,
                  tile_of(d));
@@ -142,9 +142,9 @@ static int run_tiled(const direction *dir, const phase *p, device *d, view in, c
                      cl_mem bias, sink out)
 {
     const geometry *g = &dir->geometry;
-    int columns = tiled_columns(dir->out.c);
+    int columns = tiled_columns(dir->out.c, d), rows = d->tuning.rows;
     size_t pixels = (size_t)dir->in.n * p->qh * p->qw;
-    size_t row_tiles = (pixels + TILED_SIDE - 1) / TILED_SIDE;
+    size_t row_tiles = (pixels + rows - 1) / rows;
     size_t column_tiles = (size_t)round_up(dir->out.c, columns) / columns;
     return LAUNCH(d, dir->convolve, range_groups(row_tiles * 16, column_tiles * 16, 1, 16, 16, 1),
                   VIEW_ARGS(in), ARG(weights), ARG(bias ? bias : weights), SINK_ARGS(out),
@@ -178,9 +178,10 @@ static int items_wanted(const device *d)
 
 static int chunk_count(const convolution *c, const device *d)
 {
+    const tuning *t = device_tuning(d);
     bool tiled = d && d->kernels == KERNELS_TILED;
     int rows = c->kernel * c->kernel * c->x.c;
-    int tiles = tiled ? (rows / TILED_SIDE + 1) * (c->y.c / TILED_SIDE + 1) : 1;
+    int tiles = tiled ? (rows / t->rows + 1) * (c->y.c / t->columns + 1) : 1;
     bool large = (size_t)rows * c->y.c * sizeof(float) > LARGE_BYTES;
     int wanted = large && !tiled ? (d ? (int)d->info.compute_units : 2) : items_wanted(d);
     int chunks = (wanted + tiles - 1) / tiles;
@@ -254,11 +255,13 @@ void direct_gradient_release(convolution *c)
     geometry_release(&c->gradient.geometry);
 }
 
-/* One more row than weights: the bias gradient. */
+/* One more row than weights: the bias gradient. Enough for either family. */
 size_t direct_partial_floats(const convolution *c, const device *d)
 {
+    int narrow = round_up(c->y.c, lanes(c->y.c, d));
+    int wide = round_up(c->y.c, tiled_columns(c->y.c, d));
     return (size_t)chunk_count(c, d) * (c->kernel * c->kernel * c->x.c + 1) *
-           round_up(c->y.c, TILED_SIDE);
+           (size_t)(wide > narrow ? wide : narrow);
 }
 
 static int sum_vector(const convolution *c, device *d, view x, view g, cl_mem partial,
@@ -283,8 +286,8 @@ static int sum_tiled(const convolution *c, device *d, view x, view g, cl_mem par
 {
     const geometry *by = &c->gradient.geometry;
     const phase *p = &by->phases[0];
-    int columns = tiled_columns(c->y.c);
-    size_t row_tiles = (size_t)round_up(p->tap_count * c->x.c, TILED_SIDE) / TILED_SIDE;
+    int columns = tiled_columns(c->y.c, d), rows = d->tuning.rows;
+    size_t row_tiles = (size_t)round_up(p->tap_count * c->x.c, rows) / rows;
     size_t column_tiles = (size_t)round_up(c->y.c, columns) / columns;
     return LAUNCH(
         d, c->gradient.sum,
@@ -299,7 +302,7 @@ int direct_weight_gradient(const convolution *c, device *d, view x, view g, cl_m
 {
     const struct weight_gradient *by = &c->gradient;
     int chunk_images = (c->x.n + by->chunks - 1) / by->chunks;
-    int width = by->tiled ? tiled_columns(c->y.c) : lanes(c->y.c, d);
+    int width = by->tiled ? tiled_columns(c->y.c, d) : lanes(c->y.c, d);
     if (by->tiled ? sum_tiled(c, d, x, g, partial, chunk_images)
                   : sum_vector(c, d, x, g, partial, chunk_images))
         return -1;

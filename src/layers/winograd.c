@@ -5,11 +5,6 @@
 
 enum { POINTS = 36, SKEW = 16, SIDE = 4 }; /* as in cl/winograd.cl; a tile is SIDE x SIDE pixels */
 
-static const tuning *tuning_of(const device *d)
-{
-    return d ? &d->tuning : &tuning_default;
-}
-
 static int ceil_divide(int a, int b)
 {
     return (a + b - 1) / b;
@@ -41,7 +36,7 @@ static size_t matrix_floats(int block, int channels)
  * core has work and that input and result fit local memory. 0 if not even one register tile fits. */
 static int choose_block(const device *d, int wanted, int tiles, int in_channels, int lanes)
 {
-    int tile = tuning_of(d)->tile, block = ceil_divide(wanted, tile) * tile;
+    int tile = device_tuning(d)->tile, block = ceil_divide(wanted, tile) * tile;
     size_t room = d ? (size_t)d->info.local_memory / sizeof(float) : SIZE_MAX;
     while (block > tile && (ceil_divide(tiles, block) < items_wanted(d) ||
                             matrix_floats(block, in_channels) + matrix_floats(block, lanes) > room))
@@ -51,21 +46,21 @@ static int choose_block(const device *d, int wanted, int tiles, int in_channels,
 
 static int forward_block(const device *d, shape s, int in_channels, int out_channels)
 {
-    const tuning *t = tuning_of(d);
+    const tuning *t = device_tuning(d);
     return choose_block(d, t->winograd_tiles, tile_count(s), in_channels,
                         16 * vectors_for(out_channels, t));
 }
 
 static int gradient_block(const convolution *c, const device *d)
 {
-    const tuning *t = tuning_of(d);
+    const tuning *t = device_tuning(d);
     return choose_block(d, t->gradient_tiles, tile_count(c->x), c->x.c,
                         16 * vectors_for(c->y.c, t));
 }
 
 static bool suits(const convolution *c, const device *d, int in_channels, int out_channels)
 {
-    int least = tuning_of(d)->winograd_channels;
+    int least = device_tuning(d)->winograd_channels;
     return (!d || d->kernels == KERNELS_VECTOR) && c->kernel == 3 && c->stride == 1 &&
            in_channels % 16 == 0 && out_channels % 16 == 0 && least > 0 && in_channels >= least &&
            out_channels >= least;
@@ -128,7 +123,7 @@ int winograd_run(const direction *dir, device *d, view in, cl_mem packed, cl_mem
 /* Enough work-groups, over panels of output channels and chunks of tiles, to keep the cores busy. */
 static int chunk_count(const convolution *c, const device *d)
 {
-    const tuning *t = tuning_of(d);
+    const tuning *t = device_tuning(d);
     int wanted = t->weight_chunks * (d ? (int)d->info.compute_units : 2);
     int panels = c->y.c / (16 * vectors_for(c->y.c, t));
     int most = ceil_divide(tile_count(c->x), gradient_block(c, d));

@@ -7,5 +7,7 @@
 
 /* Opens it and tells the user which it is. */
 int open_device(device **out, const settings *s);
+/* The same, leaving its profile aside. */
+int open_device_untuned(device **out, const settings *s);
 
 #endif

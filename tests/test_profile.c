@@ -1,0 +1,480 @@
+/* Tunings: the table, profiles written and read, and that their values reach the kernels. */
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/streams.h"
+#include "check/layer_check.h"
+#include "device/gemm.h"
+#include "device/profile.h"
+#include "layers/layers.h"
+#include "scratch.h"
+#include <math.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const device_info machine = {.platform = "Some Platform",
+                                    .name = "Some CPU (tm) 9000",
+                                    .driver = "1.2",
+                                    .type = CL_DEVICE_TYPE_CPU,
+                                    .vector_width = 8};
+
+static void must(int result)
+{
+    if (result)
+        fail_msg("%s", error_message());
+}
+
+static bool same_tuning(const tuning *a, const tuning *b)
+{
+    for (int s = 0; s < TUNING_SECTIONS; s++)
+        if (!tuning_same(a, b, s))
+            return false;
+    return true;
+}
+
+static const tunable *find(const char *name)
+{
+    for (int i = 0; i < TUNABLES; i++)
+        if (!strcmp(tunables[i].name, name))
+            return &tunables[i];
+    fail_msg("no %s in the table", name);
+    return NULL;
+}
+
+/* A column of the table. */
+static void take_set(tuning *t, enum tuning_section s, int column)
+{
+    for (int i = 0; i < TUNABLES; i++)
+        if (tunables[i].section == s)
+            tunable_set(&tunables[i], t, tunables[i].candidates[column]);
+}
+
+/* ---- The table ---- */
+
+static void every_class_and_candidate_is_allowed(void **state)
+{
+    (void)state;
+    static const unsigned widths[] = {1, 4, 8, 16, 32};
+    for (size_t i = 0; i < COUNT(widths); i++)
+        must(tuning_check(&tuning_class_of(true, widths[i])->values));
+    must(tuning_check(&tuning_class_of(false, 1)->values));
+    for (int i = 0; i < TUNABLES; i++) {
+        const tunable *row = &tunables[i];
+        for (int k = 0; k < row->candidate_count; k++) {
+            tuning t = tuning_default;
+            if (section_is_set(row->section))
+                take_set(&t, row->section, k);
+            tunable_set(row, &t, row->candidates[k]);
+            must(tuning_check(&t));
+        }
+    }
+}
+
+static void classes_follow_from_vectors(void **state)
+{
+    (void)state;
+    const tuning *wide = &tuning_class_of(true, 16)->values;
+    assert_true(same_tuning(wide, &tuning_default));
+    assert_int_equal(tuning_class_of(true, 8)->values.tile, 6);
+    assert_int_equal(tuning_class_of(true, 8)->values.vectors, 1);
+    assert_int_equal(tuning_class_of(true, 4)->values.tile, 4);
+    assert_ptr_equal(tuning_class_of(true, 1), tuning_class_of(true, 4));
+    assert_string_equal(tuning_class_of(false, 16)->name, "GPU");
+    assert_ptr_equal(device_class(&machine), tuning_class_of(true, 8));
+}
+
+static void values_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    tuning t = tuning_default;
+    t.rows = 40;
+    assert_int_equal(tuning_check(&t), -1);
+    assert_error(STATUS_RUNTIME, "tiled.rows = 40", "16");
+    t = tuning_default;
+    take_set(&t, SECTION_XGEMM, 0);
+    tunable_set(find("VWM"), &t, 8); /* 8 * 8 is more than 32 */
+    assert_int_equal(tuning_check(&t), -1);
+    assert_error(STATUS_RUNTIME, "[xgemm]", "fit");
+    take_set(&t, SECTION_XGEMM, 0);
+    tunable_set(find("KWG"), &t, 0);
+    assert_int_equal(tuning_check(&t), -1);
+    assert_error(STATUS_RUNTIME, "xgemm.KWG = 0", "1 to 256");
+}
+
+/* ---- Files ---- */
+
+static int set_up(void **state)
+{
+    int result = scratch_make(state);
+    setenv("UNBLEND_PROFILE_DIR", scratch, 1);
+    return result;
+}
+
+static void profiles_have_a_place(void **state)
+{
+    (void)state;
+    char *own = profile_path(&machine), *other, *home;
+    device_info twin = machine;
+    snprintf(twin.name, sizeof twin.name, "Some CPU [tm] 9000");
+    other = profile_path(&twin);
+    assert_non_null(strstr(own, "/some-platform-some-cpu-tm-9000-"));
+    assert_string_not_equal(own, other);
+    free(other);
+    unsetenv("UNBLEND_PROFILE_DIR");
+    setenv("XDG_CONFIG_HOME", "/etc/nobody", 1);
+    other = profile_path(&machine);
+    assert_memory_equal(other, "/etc/nobody/unblend/profiles/", 29);
+    setenv("XDG_CONFIG_HOME", "relative", 1);
+    home = copy_text(getenv("HOME") ? getenv("HOME") : "/");
+    setenv("HOME", "/home/nobody", 1);
+    free(other);
+    other = profile_path(&machine);
+    assert_memory_equal(other, "/home/nobody/.config/unblend/profiles/", 38);
+    unsetenv("HOME");
+    assert_null(profile_path(&machine));
+    assert_error(STATUS_RUNTIME, "HOME", "UNBLEND_PROFILE_DIR");
+    tuning t;
+    assert_null(profile_find(&machine, &t));
+    assert_string_equal(error_message(), "");
+    setenv("HOME", home, 1);
+    setenv("UNBLEND_PROFILE_DIR", scratch, 1);
+    unsetenv("XDG_CONFIG_HOME");
+    free(home);
+    free(other);
+    free(own);
+}
+
+static tuning unusual(void)
+{
+    tuning t = tuning_default;
+    t.tile = 12;
+    t.winograd_channels = 0;
+    t.depth = 8;
+    take_set(&t, SECTION_XGEMM, 4);
+    return t;
+}
+
+static void what_is_written_is_read(void **state)
+{
+    (void)state;
+    char *path = profile_path(&machine);
+    tuning written = unusual(), got = {0};
+    assert_null(profile_find(&machine, &got)); /* none yet: the class's */
+    assert_true(same_tuning(&got, &device_class(&machine)->values));
+    must(profile_write(path, &machine, &written));
+    must(profile_read(path, &machine, &got));
+    assert_true(same_tuning(&written, &got));
+    assert_false(tuning_has_set(&got, SECTION_XGEMM_DIRECT));
+    char *found = profile_find(&machine, &got);
+    assert_string_equal(found, path);
+    assert_true(same_tuning(&written, &got));
+    unlink(path);
+    free(found);
+    free(path);
+}
+
+static void names_of_drivers_may_be_odd(void **state)
+{
+    (void)state;
+    device_info odd = machine;
+    snprintf(odd.name, sizeof odd.name, "; [x] = #\n\"");
+    char *path = profile_path(&odd);
+    tuning written = unusual(), got;
+    must(profile_write(path, &odd, &written));
+    must(profile_read(path, &odd, &got));
+    assert_true(same_tuning(&written, &got));
+    unlink(path);
+    free(path);
+}
+
+static void stale_profiles_are_refused(void **state)
+{
+    (void)state;
+    char *path = profile_path(&machine);
+    tuning t = unusual(), got = tuning_default;
+    device_info driver = machine, name = machine;
+    snprintf(driver.driver, sizeof driver.driver, "1.3");
+    snprintf(name.name, sizeof name.name, "Another");
+    must(profile_write(path, &machine, &t));
+    assert_int_equal(profile_read(path, &driver, &got), -1);
+    assert_error(STATUS_RUNTIME, path, "driver 1.2, this is 1.3");
+    assert_int_equal(profile_read(path, &name, &got), -1);
+    assert_error(STATUS_RUNTIME, path, "device");
+    assert_true(same_tuning(&got, &tuning_default));
+    assert_null(profile_find(&driver, &got));
+    assert_true(same_tuning(&got, &device_class(&machine)->values));
+    unlink(path);
+    free(path);
+}
+
+/* The text of a good profile with one piece of it replaced. */
+static const char *altered(const char *from, const char *to)
+{
+    char *path = profile_path(&machine);
+    unsigned char *text;
+    size_t length;
+    tuning t = unusual();
+    must(profile_write(path, &machine, &t));
+    must(file_read(path, 1 << 16, STATUS_RUNTIME, &text, &length));
+    char *at = strstr((char *)text, from);
+    assert_non_null(at);
+    char *whole = format_text("%.*s%s%s", (int)(at - (char *)text), text, to, at + strlen(from));
+    const char *changed = scratch_file("altered.ini", whole, strlen(whole));
+    unlink(path);
+    free(whole);
+    free(text);
+    free(path);
+    return changed;
+}
+
+static void broken_profiles_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *wanted, *also;
+    } cases[] = {
+        {"format = 1", "format = 2", "format 2", "this is 1"},
+        {"driver = 1.2\n", "", "[profile] lacks driver", ""},
+        {"tile = 12", "tiles = 12", "altered.ini:", "unknown key tiles"},
+        {"tile = 12", "tile = 99", "vector.tile = 99", "2 to 16"},
+        {"tile = 12", "tile = -1", "vector.tile = -1", "out of range"},
+        {"tile = 12", "tile = 99999999999999999999", "not a whole number", "9999"},
+        {"tile = 12", "tile = 12x", "not a whole number", "12x"},
+        {"tile = 12", "tile =", "not a whole number", ""},
+        {"tile = 12", "tile = 12\ntile = 6", "set twice", "tile"},
+        {"tile = 12", "tile", "expected", "tile"},
+        {"[vector]", "[vectors]", "unknown section", "vectors"},
+        {"[vector]", "[vector", "expected", ""},
+        {"[vector]", "", "unknown key", "vectors"},
+        {"[profile]", "", "expected", ""},
+        {"KWG = 16\n", "", "[xgemm] lacks KWG", ""},
+        {"KWG = 16\n", "KWG = 4\n", "[xgemm]", "fit"},
+        {"kernels = ", "kernels = 0", "made for kernels 0", ""},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        tuning got = tuning_default;
+        const char *path = altered(cases[i].from, cases[i].to);
+        if (!profile_read(path, &machine, &got))
+            fail_msg("\"%s\" instead of \"%s\" is accepted", cases[i].to, cases[i].from);
+        assert_error(STATUS_RUNTIME, cases[i].wanted, cases[i].also);
+        assert_true(same_tuning(&got, &tuning_default));
+    }
+    must(profile_read(altered("tile = 12\n", "# a comment\r\n\n"), &machine, &(tuning){0}));
+}
+
+static void garbage_is_refused(void **state)
+{
+    (void)state;
+    unsigned char bytes[5000];
+    rng random = rng_start(1, STREAM_CHECK);
+    tuning got = tuning_default;
+    for (int round = 0; round < 50; round++) {
+        size_t length = rng_below(&random, sizeof bytes);
+        for (size_t i = 0; i < length; i++)
+            bytes[i] = (unsigned char)(round % 2 ? 1 + rng_below(&random, 255) : rng_word(&random));
+        const char *path = scratch_file("garbage.ini", bytes, length);
+        assert_int_equal(profile_read(path, &machine, &got), -1);
+        assert_error(STATUS_RUNTIME, path, "");
+    }
+    assert_int_equal(profile_read(scratch_path("none.ini"), &machine, &got), -1);
+    assert_error(STATUS_RUNTIME, "none.ini", "No such file");
+    assert_int_equal(profile_read(scratch, &machine, &got), -1);
+    assert_error(STATUS_RUNTIME, scratch, "not a regular file");
+    assert_true(same_tuning(&got, &tuning_default));
+}
+
+static void directories_are_made_or_complained_of(void **state)
+{
+    (void)state;
+    tuning t = unusual();
+    const char *deep = scratch_path("not/yet/there.ini"), *file = scratch_path("file");
+    must(profile_prepare(deep));
+    must(profile_write(deep, &machine, &t));
+    must(profile_read(deep, &machine, &t));
+    scratch_file("file", "", 0);
+    char *below = path_join(file, "profile.ini");
+    assert_int_equal(profile_prepare(below), -1);
+    assert_error(STATUS_RUNTIME, file, "Not a directory");
+    assert_int_equal(profile_write(below, &machine, &t), -1);
+    assert_error(STATUS_RUNTIME, file, "Not a directory");
+    free(below);
+}
+
+/* ---- Kernels ---- */
+
+static device *open_real(enum kernel_family family)
+{
+    device *d = NULL;
+    must(device_open(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family));
+    return d;
+}
+
+static void check(device *d, const layer_case *c)
+{
+    check_report report = {0};
+    must(layer_check(d, c, CHECK_FULL, &report));
+}
+
+static void check_convolutions(device *d)
+{
+    static const struct {
+        shape x;
+        struct conv2d_options options;
+    } cases[] = {
+        {{3, 7, 5, 3}, {17, 3, 2, 0}},    {{1, 9, 11, 2}, {1, 7, 1, 0}},
+        {{2, 16, 16, 64}, {96, 1, 1, 0}}, {{3, 5, 9, 16}, {32, 3, 1, 0}},
+        {{9, 11, 10, 16}, {16, 3, 1, 0}}, {{2, 13, 6, 64}, {64, 3, 1, 0}},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        check(d, &(layer_case){&conv2d_layer, &cases[i].options, {cases[i].x}, 1, false});
+    struct conv2d_transpose_options up = {40};
+    check(d, &(layer_case){&conv2d_transpose_layer, &up, {{2, 9, 3, 33}}, 1, false});
+}
+
+static void a_profile_reaches_the_kernels(void **state)
+{
+    (void)state;
+    device *d = open_real(KERNELS_VECTOR);
+    assert_null(d->profile);
+    tuning t = d->tuning;
+    t.vectors = 1;
+    t.tile = 6;
+    char *path = profile_path(&d->info);
+    must(profile_write(path, &d->info, &t));
+    device_close(d);
+    d = open_real(KERNELS_VECTOR);
+    assert_string_equal(d->profile, path);
+    assert_true(same_tuning(&d->tuning, &t));
+    check_convolutions(d);
+    device_close(d);
+    must(device_open_untuned(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"),
+                             KERNELS_VECTOR));
+    assert_null(d->profile);
+    assert_true(same_tuning(&d->tuning, &device_class(&d->info)->values));
+    device_close(d);
+    unlink(path);
+    free(path);
+}
+
+static void every_vector_size_computes_the_same(void **state)
+{
+    (void)state;
+    /* vectors, tile, winograd_channels, winograd_tiles, gradient_tiles, weight_chunks */
+    static const int cases[][6] = {{2, 4, 16, 16, 32, 2},
+                                   {2, 12, 16, 8, 8, 1},
+                                   {1, 8, 64, 32, 64, 8},
+                                   {1, 12, 0, 16, 32, 2},
+                                   {1, 7, 16, 1, 256, 64}};
+    device *d = open_real(KERNELS_VECTOR);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (int k = 0; k < 6; k++)
+            tunable_set(&tunables[k], &d->tuning, cases[i][k]);
+        must(tuning_check(&d->tuning));
+        check_convolutions(d);
+        struct dense_options dense = {.units = 70, .heads = 1};
+        check(d, &(layer_case){&dense_layer, &dense, {{2, 8, 8, 400}}, 1, false});
+    }
+    device_close(d);
+}
+
+static void every_tiled_size_computes_the_same(void **state)
+{
+    (void)state;
+    static const int cases[][3] = {{32, 128, 8}, {128, 32, 32}, {16, 48, 5}};
+    device *d = open_real(KERNELS_TILED);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        d->tuning.rows = cases[i][0];
+        d->tuning.columns = cases[i][1];
+        d->tuning.depth = cases[i][2];
+        must(tuning_check(&d->tuning));
+        check_convolutions(d);
+    }
+    device_close(d);
+}
+
+/* ---- CLBlast ---- */
+
+static cl_mem random_matrix(device *d, rng *random, int count, float **values)
+{
+    cl_mem buffer;
+    *values = allocate((size_t)count, sizeof **values);
+    assert_non_null(*values);
+    for (int i = 0; i < count; i++)
+        (*values)[i] = (float)rng_normal(random);
+    must(buffer_new(d, (size_t)count * sizeof(float), "matrix", &buffer));
+    must(buffer_write(d, buffer, 0, *values, (size_t)count * sizeof(float)));
+    return buffer;
+}
+
+/* -1 if CLBlast fails. Large products are looked at here and there. */
+static int check_product(device *d, int m, int n, int k)
+{
+    rng random = rng_start(2, STREAM_CHECK);
+    float *a, *b, *c;
+    matrix ma = {.buffer = random_matrix(d, &random, m * k, &a), .row_stride = k};
+    matrix mb = {.buffer = random_matrix(d, &random, k * n, &b), .row_stride = n};
+    matrix mc = {.buffer = random_matrix(d, &random, m * n, &c), .row_stride = n};
+    gemm_shape s = {.m = m, .n = n, .k = k, .outer = 1, .inner = 1};
+    int result = gemm(d, &s, 1, ma, mb, 0, mc);
+    if (!result)
+        must(buffer_read(d, mc.buffer, 0, c, (size_t)m * (size_t)n * sizeof(float)));
+    for (int i = 0; !result && i < 300; i++) {
+        int row = (int)rng_below(&random, (uint32_t)m),
+            column = (int)rng_below(&random, (uint32_t)n);
+        double sum = 0;
+        for (int j = 0; j < k; j++)
+            sum += (double)a[row * k + j] * b[j * n + column];
+        if (!(fabs(c[row * n + column] - sum) <= 1e-4 * sqrt(k)))
+            fail_msg("(%d, %d) is %g and should be %g", row, column, c[row * n + column], sum);
+    }
+    buffer_free(d, &ma.buffer);
+    buffer_free(d, &mb.buffer);
+    buffer_free(d, &mc.buffer);
+    free(a);
+    free(b);
+    free(c);
+    return result;
+}
+
+static void clblast_multiplies_with_other_parameters(void **state)
+{
+    (void)state;
+    device *d = open_real(KERNELS_TILED);
+    must(gemm_tune(d)); /* its own: nothing to do */
+    assert_false(tuning_has_set(&d->in_force, SECTION_XGEMM_DIRECT));
+    /* nonsense, to see that they arrive */
+    take_set(&d->tuning, SECTION_XGEMM_DIRECT, 1);
+    tunable_set(find("MDIMCD"), &d->tuning, 1 << 12);
+    tunable_set(find("NDIMCD"), &d->tuning, 1 << 12);
+    must(gemm_tune(d));
+    assert_int_equal(check_product(d, 33, 17, 50), -1);
+    assert_error(STATUS_DEVICE, "CLBlast 33 x 17 x 50", "error");
+    take_set(&d->tuning, SECTION_XGEMM_DIRECT, 2);
+    take_set(&d->tuning, SECTION_XGEMM, 2);
+    must(gemm_tune(d));
+    assert_true(tuning_same(&d->tuning, &d->in_force, SECTION_XGEMM));
+    must(check_product(d, 33, 17, 50));
+    must(check_product(d, 900, 1000, 901)); /* beyond 896 on average: Xgemm's */
+    device_close(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_class_and_candidate_is_allowed),
+        cmocka_unit_test(classes_follow_from_vectors),
+        cmocka_unit_test(values_that_do_not_fit_are_refused),
+        cmocka_unit_test(profiles_have_a_place),
+        cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(names_of_drivers_may_be_odd),
+        cmocka_unit_test(stale_profiles_are_refused),
+        cmocka_unit_test(broken_profiles_are_refused),
+        cmocka_unit_test(garbage_is_refused),
+        cmocka_unit_test(directories_are_made_or_complained_of),
+        cmocka_unit_test(a_profile_reaches_the_kernels),
+        cmocka_unit_test(every_vector_size_computes_the_same),
+        cmocka_unit_test(every_tiled_size_computes_the_same),
+        cmocka_unit_test(clblast_multiplies_with_other_parameters),
+    };
+    return cmocka_run_group_tests_name("profiles", tests, set_up, scratch_remove);
+}
