@@ -57,7 +57,8 @@ check "the first family's sizes stay" grep -qx 'tile = 6' "$profile"
 # ---- Kernels that are wrong, or do not build, with one of the sizes ----
 
 cp -r cl "$bad/cl"
-sed -i 's/sum\[p\]\[v\] + b)/sum[p][v] * (TILE == 6 ? 1.01f : 1.0f) + b)/' "$bad/cl/convolution_vector.cl"
+sed -i 's/sum\[r\]\[v\] + b)/sum[r][v] * (TILE == 6 ? 1.01f : 1.0f) + b)/' "$bad/cl/convolution_vector.cl"
+check "a kernel is made wrong" grep -q 'TILE == 6 ?' "$bad/cl/convolution_vector.cl"
 sed -i '/^#define LANES/i #if TILE == 12\n#error no such tile\n#endif' "$bad/cl/tile.h"
 export UNBLEND_CL_DIR=$bad/cl UNBLEND_PROFILE_DIR=$scratch/other
 works "tune with broken kernels" tune "$tiny" --quick --set device.kernels=vector --set model.filters=2

@@ -103,7 +103,8 @@ def measure_layers(options):
     shapes = list_shapes(program, options)
     words = [shape for shape, _, _ in shapes]
     workers = [Worker("bench_layers", [program, *words]),
-               Worker("bench_onednn", [os.path.join(folder, "bench_onednn"), *words], environment=peer_environment())]
+               Worker("bench_onednn", [os.path.join(folder, "bench_onednn"), *["--openblas"] * options.openblas, *words],
+                      environment=peer_environment())]
     for title, worker in zip(("ours  ", "theirs"), workers):
         print(title, json.dumps({key: value for key, value in worker.about.items() if key != "flops"}))
     print(f"\n{'GFLOP/s':30}", *[f"{title:>27}" for title in PASSES.values()], "    pack")

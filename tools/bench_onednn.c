@@ -2,9 +2,9 @@
  * The peer of bench_layers: the same shapes with oneDNN and OpenBLAS, in the protocol of
  * bench_shapes.h. For each pass of a shape every implementation is tried, with the operands in the
  * memory layouts that it asks for, and the fastest is what is timed from then on. Moving operands
- * into such a layout and back is not timed.
+ * into such a layout and back is not timed. With --openblas, products are OpenBLAS' alone.
  *
- *     OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 build/tools/bench_onednn SHAPE...
+ *     OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 build/tools/bench_onednn [--openblas] SHAPE...
  */
 #include "base/clock.h"
 #include "base/error.h"
@@ -34,7 +34,8 @@ typedef struct bench {
     float *operands[OPERANDS], *results[OPERANDS]; /* in our layout, */
     dnnl_memory_desc_t layouts[OPERANDS];          /* which is this */
     way best[PASSES];
-    float *square; /* of PEAK: both operands, then the result */
+    float *square;      /* of PEAK: both operands, then the result */
+    bool only_openblas; /* for products */
 } bench;
 
 static int dnnl_check(dnnl_status_t code, const char *call, int line)
@@ -366,7 +367,9 @@ static int find_best(bench *b, enum pass pass)
     for (size_t i = 0; i < count; i++)
         if (try_convolution(b, pass, algorithms[i]))
             return -1;
-    if (!count && (try_sgemm(b, pass) || try_product(b, pass, false) || try_product(b, pass, true)))
+    if (!count && try_sgemm(b, pass))
+        return -1;
+    if (!count && !b->only_openblas && (try_product(b, pass, false) || try_product(b, pass, true)))
         return -1;
     return *b->best[pass].name ? 0 : fail(STATUS_RUNTIME, "oneDNN cannot compute this");
 }
@@ -435,11 +438,11 @@ static const char *chosen(void *context, enum pass pass)
 
 int main(int argc, char **argv)
 {
-    bench b = {0};
+    bench b = {.only_openblas = argc > 1 && !strcmp(argv[1], "--openblas")};
     char about[256];
     const dnnl_version_t *version = dnnl_version();
-    if (argc < 2) {
-        fprintf(stderr, "usage: bench_onednn SHAPE...\n");
+    if (argc < 2 + b.only_openblas) {
+        fprintf(stderr, "usage: bench_onednn [--openblas] SHAPE...\n");
         return STATUS_USAGE;
     }
     snprintf(about, sizeof about,
@@ -449,7 +452,8 @@ int main(int argc, char **argv)
     worker w = {about, open_shape, run_passes, read_result, chosen};
     int result = DNNL_CALL(dnnl_engine_create(&b.engine, dnnl_cpu, 0)) ||
                  DNNL_CALL(dnnl_stream_create(&b.stream, b.engine, dnnl_stream_default_flags)) ||
-                 bench_serve(&w, &b, (const char *const *)argv + 1, (size_t)argc - 1);
+                 bench_serve(&w, &b, (const char *const *)argv + 1 + b.only_openblas,
+                             (size_t)(argc - 1 - b.only_openblas));
     if (result)
         fprintf(stderr, "bench_onednn: %s\n", error_message());
     free(b.square);
