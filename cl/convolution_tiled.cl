@@ -2,7 +2,7 @@
  * Convolution for devices whose work-groups share local memory (GPUs): implicit matrix products. A
  * work-group of 16 x 16 items computes a tile of ROWS x COLUMNS results, going through the inner
  * dimension DEPTH values at a time; each item holds ROWS/16 x COLUMNS/16 sums in registers.
- * Geometry as in convolution.h; results and argument meanings as in convolution_vector.cl.
+ * Geometry as in geometry.h; results and argument meanings as in convolution_vector.cl.
  *
  * ROWS, COLUMNS: multiples of 16; COLUMNS is 16 where there are no more than 16 output channels.
  */

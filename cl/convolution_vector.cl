@@ -1,6 +1,6 @@
 /*
  * Convolution for devices with long vectors and few cores (CPUs): forward, input gradient and
- * weight gradient of conv2d and conv2d_transpose. The geometry is described in convolution.h.
+ * weight gradient of conv2d and conv2d_transpose. The geometry is described in geometry.h.
  *
  * A work-group is a single item. It copies the input rows it needs into local memory with a zero
  * border, so that the inner loops need no bounds test, then walks register tiles of TILE pixels x

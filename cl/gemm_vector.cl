@@ -2,7 +2,7 @@
  * c = alpha * op(a) * op(b) + beta * c for devices with long vectors and few cores (CPUs).
  *
  * A work-group is a single item: a block of rows of one matrix of the batch, and some panels of LANES
- * columns. It copies DEPTH rows of op(b)'s panel to local memory, zero beyond n, unless it reads them
+ * columns. It copies `deepest` rows of op(b)'s panel to local memory, zero beyond n, unless it reads them
  * but a few times, and walks tiles of TILE rows x LANES columns with their sums in registers. Element
  * (i, k) of op(a) lies at a[i * a_row + k * a_column], so that a transposed operand is only another
  * pair of strides.
@@ -13,7 +13,6 @@
 #ifndef TILE
 #define TILE 8
 #endif
-#define DEPTH 384
 #define IN_PLACE_ROWS 64 /* for so few rows of c a panel of b is not worth copying */
 
 /* 16 columns of op(b), which lie b_column apart and each in one piece, as rows of the panel. */
@@ -79,7 +78,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer, int a_inner,
      global const float *b, ulong b_offset, int b_row, int b_column, int b_outer, int b_inner,
      global float *c, ulong c_offset, int c_row, int c_outer, int c_inner, int m, int n, int k,
-     int block, int panels, int inner, float alpha, float beta, local float *panel)
+     int block, int panels, int deepest, int inner, float alpha, float beta, local float *panel)
 {
     const int row0 = get_group_id(1) * block, last = min(m, row0 + block);
     const int outer_index = get_group_id(2) / inner, inner_index = get_group_id(2) % inner;
@@ -91,8 +90,8 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
     for (int first = begin; first < end; first += LANES) {
         const int columns = min(LANES, n - first);
         const int in_place = b_column == 1 && columns == LANES && last - row0 <= IN_PLACE_ROWS;
-        for (int k0 = 0; k0 < k; k0 += DEPTH) {
-            const int depth = min(DEPTH, k - k0);
+        for (int k0 = 0; k0 < k; k0 += deepest) {
+            const int depth = min(deepest, k - k0);
             global const float *from = b + (size_t)k0 * b_row + (size_t)first * b_column;
             if (!in_place)
                 gather_panel(panel, from, b_row, b_column, depth, columns);

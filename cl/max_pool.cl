@@ -81,7 +81,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
                 lane value = load_lane(x + next * channels + c, left);
                 if (IS_PENDING(from_x)) { /* view.h's finish() */
                     value = fma(value, scale, shift);
-                    value = select(value, fma(value, (lane)(slope), (lane)(0.0f)),
+                    value = select(value, slope > 0.0f ? value * slope : (lane)(0.0f),
                                    (lane_mask)(value < 0.0f));
                 }
                 const lane_mask better = value > best || value != value; /* NaN stays visible */

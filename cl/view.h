@@ -46,14 +46,14 @@ part part_of(view v, int *c)
 float finish(float x, float scale, float shift, float slope)
 {
     const float y = fma(x, scale, shift);
-    return y < 0.0f ? fma(y, slope, 0.0f) : y;
+    return y < 0.0f ? (slope > 0.0f ? y * slope : 0.0f) : y;
 }
 
 #ifdef VECTOR_DEVICE
 float16 finish16(float16 x, float16 scale, float16 shift, float slope)
 {
     const float16 y = fma(x, scale, shift);
-    return select(y, fma(y, (float16)(slope), (float16)(0.0f)), y < 0.0f);
+    return select(y, slope > 0.0f ? y * slope : (float16)(0.0f), y < 0.0f);
 }
 
 /* 16 channels from c of one pixel. */

@@ -11,7 +11,7 @@ enum stream {
     STREAM_MIX = 6,            /* pairs of `mix` */
     STREAM_CHECK = 7,          /* inputs of selftest and tests */
     STREAM_SEARCH = 8,         /* values of a search's trials */
-    STREAM_BENCH = 9,          /* pictures of `bench` */
+    STREAM_BENCH = 9,          /* inputs of `bench` and `tune` */
     STREAM_DROPOUT = 0x100000, /* layer i draws step s from (STREAM_DROPOUT + i) * 2^32 + s */
     STREAM_WEIGHTS = 0x1000    /* initial values: param i draws from STREAM_WEIGHTS + i */
 };

@@ -120,8 +120,10 @@ static int open_variant(tuner *t, variant *v, const tuning *values)
     return 0;
 }
 
+/* As in training, the parameters have changed: whatever is derived from them is derived anew. */
 static int run_step(const network *n)
 {
+    n->graph->params->version++;
     return plan_forward(n->plan) || plan_backward(n->plan) ? -1 : 0;
 }
 
@@ -489,8 +491,12 @@ static int choose(tuner *t, int first)
     const tuning start = t->best.tuning;
     c.trials[0] = (tuner_trial){.candidate = -1, .seconds = t->best.seconds};
     if (section_is_set(row->section)) { /* while they are still in force */
-        if (time_alone(t, &t->best))
-            return -1;
+        if (time_alone(t, &t->best)) {
+            /* what the set before has left in force does not run with this one */
+            log_warning("CLBlast's parameters are not tuned further: %s", error_message());
+            error_clear();
+            return 0;
+        }
         c.trials[0].seconds = t->best.seconds;
     }
     for (int i = 0; i < row->candidate_count; i++) {
@@ -585,7 +591,13 @@ static int time_whole(tuner *t, const tuning *defaults, tuner_report *out)
     out->after = t->best.seconds;
     out->defaults_stay = !memcmp(defaults, &t->best.tuning, sizeof *defaults);
     out->side_by_side = t->device->kernels == KERNELS_VECTOR || !t->multiplies;
-    if (!out->side_by_side || out->defaults_stay)
+    if (!out->side_by_side) { /* only a clear gain counts */
+        out->defaults_stay |= out->after > out->before * (1 - gain_apart);
+        if (out->defaults_stay)
+            t->best.tuning = *defaults;
+        return 0;
+    }
+    if (out->defaults_stay)
         return 0;
     double ratio = 1;
     int result = open_variant(t, &old, defaults) || check_variant(t, &old) ||

@@ -44,7 +44,9 @@ static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix
     snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", vectors, d->tuning.tile);
     kernel *k = kernel_get(d, "gemm_vector", options, "gemm");
     shares by = share_out(d, s, lanes);
-    size_t depth = (size_t)(s->k < DEPTH ? s->k : DEPTH);
+    size_t room = (size_t)d->info.local_memory / ((size_t)lanes * sizeof(float));
+    int depth = room < DEPTH ? (int)room : DEPTH;
+    depth = s->k < depth ? s->k : depth;
     if (!k)
         return -1;
     return LAUNCH(
@@ -55,7 +57,8 @@ static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix
         ARG(s->transpose_b ? b->row_stride : 1), ARG(b->outer_stride), ARG(b->inner_stride),
         ARG(c->buffer), ARG((unsigned long)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
         ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG(by.rows), ARG(by.panels),
-        ARG(s->inner), ARG(alpha), ARG(beta), LOCAL(depth * (size_t)lanes * sizeof(float)));
+        ARG(depth), ARG(s->inner), ARG(alpha), ARG(beta),
+        LOCAL((size_t)depth * (size_t)lanes * sizeof(float)));
 }
 
 static void list_offsets(const gemm_shape *s, const matrix *m, size_t *offsets)

@@ -19,7 +19,7 @@
 enum { SIZE_LIMIT = 1 << 16, TEXT_SIZE = 128, HASH_DIGITS = 16, SLUG_LIMIT = 60 };
 
 /* The files whose options come from a tuning. */
-static const char *const tuned_files[] = {"convolution_vector", "convolution_pack", "winograd",
+static const char *const tuned_files[] = {"convolution_vector", "convolution_narrow", "winograd",
                                           "gemm_vector", "convolution_tiled"};
 enum { TUNED_FILES = sizeof tuned_files / sizeof *tuned_files };
 
@@ -119,6 +119,8 @@ static void copy_line(char to[TEXT_SIZE], const char *text)
     for (char *c = to; *c; c++)
         if (iscntrl((unsigned char)*c))
             *c = ' ';
+    for (size_t end = strlen(to); end && to[end - 1] == ' '; end--)
+        to[end - 1] = '\0'; /* reading cuts them too */
 }
 
 static int facts_of(const device_info *info, facts *out)

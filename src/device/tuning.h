@@ -19,7 +19,7 @@ typedef struct tuning {
                               0: never */
     int winograd_tiles;    /* tiles that a work-item takes at a time, */
     int gradient_tiles;    /* and for the weight gradient */
-    int weight_chunks;     /* partial sums of a weight gradient for each compute unit */
+    int weight_chunks;     /* work-items of Winograd's weight gradient for each compute unit */
     /* Tiled kernels (GPUs): cl/convolution_tiled.cl. */
     int rows, columns; /* of the results that a work-group computes; columns: of outputs with more
                           than 16 channels */

@@ -10,7 +10,7 @@ enum {
     STRIP_ROWS = 8,
     GROUP_BYTES = 1 << 19, /* what the strips of several small images may take */
     IMAGES_MAX = 8,
-    LARGE_BYTES = 1 << 19
+    LARGE_BYTES = 1 << 19 /* sums of a weight gradient beyond which chunks of them are dear */
 };
 
 /* Channels of a register tile; the .cl files call it LANES. */

@@ -396,11 +396,12 @@ int plan_prepare(plan *p, device *d)
         layer *l = g->layers[i];
         for (int k = 0; k < LAYER_SAVED_MAX; k++)
             l->saved[k].buffer = buffer_at(p, l->saved[k].number);
-        d->layer = l->name;
-        if (!l->skipped && l->type->prepare(l, d))
+        d->layer = l->name; /* the message of a failure has it by then */
+        int result = l->skipped ? 0 : l->type->prepare(l, d);
+        d->layer = NULL;
+        if (result)
             return fail_while("layer %s", l->name);
     }
-    d->layer = NULL;
     return 0;
 }
 
@@ -424,10 +425,11 @@ int plan_forward(plan *p)
         if (g->layers[i]->skipped)
             continue;
         p->device->layer = g->layers[i]->name;
-        if (g->layers[i]->type->forward(g->layers[i], &p->run))
+        int result = g->layers[i]->type->forward(g->layers[i], &p->run);
+        p->device->layer = NULL;
+        if (result)
             return -1;
     }
-    p->device->layer = NULL;
     return 0;
 }
 
@@ -439,10 +441,11 @@ int plan_backward(plan *p)
         if (!plan_runs_backward(p, g->layers[i]))
             continue;
         p->device->layer = g->layers[i]->name;
-        if (g->layers[i]->type->backward(g->layers[i], &p->run))
+        int result = g->layers[i]->type->backward(g->layers[i], &p->run);
+        p->device->layer = NULL;
+        if (result)
             return -1;
     }
-    p->device->layer = NULL;
     p->device->backward = false;
     return 0;
 }
