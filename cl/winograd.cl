@@ -107,12 +107,11 @@ void transform_part(local float *v, int stride, part p, int c, float16 scale, fl
     }
 }
 
-/* The same for some channels of a view, from `first`. */
-void transform_x(local float *v, int stride, view from, int first, int channels, tile t, int h,
-                 int w)
+/* The same for all channels of a view. */
+void transform_x(local float *v, int stride, view from, int channels, tile t, int h, int w)
 {
     for (int c = 0; c < channels; c += 16) {
-        int at = first + c;
+        int at = c;
         const part p = part_of(from, &at);
         if (IS_PENDING(p))
             transform_part(v + c, stride, p, at, vload16(0, SCALE_OF(p, at)),
@@ -163,7 +162,7 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
     const int count = min(block, images * tiles_y * tiles_x - first);
     const int v_stride = block * cin + SKEW, m_stride = block * LANES + SKEW;
     for (int t = 0; t < count; t++)
-        transform_x(v + t * cin, v_stride, from, 0, cin,
+        transform_x(v + t * cin, v_stride, from, cin,
                     tile_at(first + t, tiles_y, tiles_x, h, w), h, w);
     if (count % TILE) /* what the last register tile computes beyond count is not stored */
         for (int p = 0; p < POINTS; p++)
@@ -226,70 +225,64 @@ float16 transform_g(local float *q, int stride, global const float *g, int chann
     return total;
 }
 
-/* sums (POINTS, channels, LANES) += products over `count` tiles of v and q; = if not adds. */
-void multiply_gradients(global float *sums, int channels, local const float *v,
-                        int v_stride, local const float *q, int q_stride, int count, int adds)
-{
-    for (int p = 0; p < POINTS; p++, sums += channels * LANES) {
-        for (int c = 0; c < channels; c += TILE) {
-            int offset[TILE]; /* rows beyond the last are computed and not stored */
-#pragma unroll
-            for (int r = 0; r < TILE; r++)
-                offset[r] = min(c + r, channels - 1);
-            local const float *value = v + p * v_stride;
-            local const float *gradient = q + p * q_stride;
-            TILE_CLEAR(sum, TILE);
-            for (int t = 0; t < count; t++, value += channels, gradient += LANES)
-                TILE_STEP(sum, TILE, value[offset[r]], gradient);
-            global float *to = sums + c * LANES;
-#pragma unroll
-            for (int r = 0; r < TILE; r++)
-#pragma unroll
-                for (int i = 0; i < VECTORS; i++)
-                    if (c + r < channels)
-                        vstore16(adds ? sum[r][i] + vload16(i, to + r * LANES) : sum[r][i], i,
-                                 to + r * LANES);
-        }
-    }
-}
-
 /*
- * Weight gradient, first pass: an item sums a panel of LANES output channels and a slice of the input
- * channels over a chunk of tiles. partial (chunks, cout / LANES, POINTS * cin + 1, LANES), of which each
- * slice has (POINTS, slice) rows in one piece; the last row is the sum of g. Chunks are of chunk_tiles, a multiple of block, and none is empty.
- * v: (POINTS, block, slice), q: (POINTS, block, LANES), with SKEW.
+ * Weight gradient, first pass: an item sums a panel of LANES output channels over a chunk of tiles.
+ * partial (chunks, cout / LANES, POINTS * cin + 1, LANES); the last row is the sum of g.
+ * chunk_tiles is a multiple of block. v: (POINTS, block, cin), q: (POINTS, block, LANES), with SKEW.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 winograd_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partial, int images,
                          int h, int w, int cin, int cout, int tiles_y, int tiles_x, int block,
-                         int chunk_tiles, int slice, local float *v, local float *q)
+                         int chunk_tiles, local float *v, local float *q)
 {
     const view from = VIEW(x);
     const int o = get_group_id(0) * LANES, chunk = get_group_id(1);
-    const int c = get_group_id(2) * slice, channels = min(slice, cin - c);
     const int begin = chunk * chunk_tiles;
     const int end = min(images * tiles_y * tiles_x, begin + chunk_tiles);
-    const int v_stride = block * slice + SKEW, q_stride = block * LANES + SKEW;
+    const int v_stride = block * cin + SKEW, q_stride = block * LANES + SKEW;
     global float *sums = partial + ((size_t)chunk * get_num_groups(0) + get_group_id(0)) *
                                        (POINTS * cin + 1) * LANES;
     float16 total[VECTORS];
     for (int i = 0; i < VECTORS; i++)
         total[i] = 0.0f;
+    if (begin >= end)
+        for (int row = 0; row < POINTS * cin; row++)
+            for (int i = 0; i < VECTORS; i++)
+                vstore16(0.0f, i, sums + row * LANES);
     for (int first = begin; first < end; first += block) {
         const int count = min(block, end - first);
         for (int t = 0; t < count; t++) {
             const tile at = tile_at(first + t, tiles_y, tiles_x, h, w);
-            transform_x(v + t * channels, v_stride, from, c, channels, at, h, w);
+            transform_x(v + t * cin, v_stride, from, cin, at, h, w);
             for (int i = 0; i < VECTORS; i++)
                 total[i] += transform_g(q + t * LANES + 16 * i, q_stride, g + o + 16 * i, cout, at,
                                         h, w);
         }
-        multiply_gradients(sums + POINTS * c * LANES, channels, v, v_stride, q, q_stride, count,
-                           first > begin);
+        for (int p = 0; p < POINTS; p++) {
+            for (int c = 0; c < cin; c += TILE) {
+                int offset[TILE]; /* rows beyond cin are computed and not stored */
+#pragma unroll
+                for (int r = 0; r < TILE; r++)
+                    offset[r] = min(c + r, cin - 1);
+                local const float *value = v + p * v_stride;
+                local const float *gradient = q + p * q_stride;
+                TILE_CLEAR(sum, TILE);
+                for (int t = 0; t < count; t++, value += cin, gradient += LANES)
+                    TILE_STEP(sum, TILE, value[offset[r]], gradient);
+                global float *to = sums + (p * cin + c) * LANES;
+#pragma unroll
+                for (int r = 0; r < TILE; r++)
+#pragma unroll
+                    for (int i = 0; i < VECTORS; i++)
+                        if (c + r < cin)
+                            vstore16(first == begin ? sum[r][i]
+                                                    : sum[r][i] + vload16(i, to + r * LANES),
+                                     i, to + r * LANES);
+            }
+        }
     }
     for (int i = 0; i < VECTORS; i++)
-        if (c == 0)
-            vstore16(total[i], i, sums + POINTS * cin * LANES);
+        vstore16(total[i], i, sums + POINTS * cin * LANES);
 }
 
 /* G^T: o = 3 values of m */
@@ -305,10 +298,9 @@ winograd_weight_gradient(VIEW_ARGS(x), global const float *g, global float *part
  * bias. Item (input channel, 16 output channels); input channel `cin` stands for the bias. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 winograd_reduce(global const float *partial, global float *gradient, global float *bias_gradient,
-                int cin, int cout, int chunks, int slice)
+                int cin, int cout, int chunks)
 {
     const int c = get_group_id(0), o = get_group_id(1) * 16;
-    const int first = c / slice * slice, channels = min(slice, cin - first);
     const size_t panel = (size_t)(POINTS * cin + 1) * LANES, all = panel * (cout / LANES);
     global const float *from = partial + o / LANES * panel + o % LANES;
     if (c == cin) {
@@ -326,8 +318,7 @@ winograd_reduce(global const float *partial, global float *gradient, global floa
         for (int i = 0; i < 6; i++) {
             m[i] = 0.0f;
             for (int chunk = 0; chunk < chunks; chunk++)
-                m[i] += vload16(0, from + chunk * all +
-                                       (POINTS * first + (i * 6 + j) * channels + c - first) * LANES);
+                m[i] += vload16(0, from + chunk * all + ((i * 6 + j) * cin + c) * LANES);
         }
         TRANSFORM_DW(s[0][j], s[1][j], s[2][j], m[0], m[1], m[2], m[3], m[4], m[5]);
     }

@@ -38,6 +38,7 @@ typedef struct convolution {
         int chunks;        /* partial sums */
         bool tiled;        /* of the direct method, */
         geometry geometry; /* that of the forward direction */
+        int block;         /* of Winograd's: tiles that an item takes */
     } gradient;
 } convolution;
 

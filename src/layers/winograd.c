@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 enum { POINTS = 36, SKEW = 16, SIDE = 4 }; /* as in cl/winograd.cl; a tile is SIDE x SIDE pixels */
-enum { SLICE = 64 };                       /* input channels at a time, of the weight gradient */
 
 static int ceil_divide(int a, int b)
 {
@@ -52,28 +51,11 @@ static int forward_block(const device *d, shape s, int in_channels, int out_chan
                         16 * vectors_for(out_channels, t));
 }
 
-/* How the weight gradient is shared out. An item takes a slice of the input channels and a panel of
- * output channels, whose sums fit the cache beside a block of tiles, and a chunk of all tiles. */
-typedef struct shares {
-    int block; /* tiles at a time; 0: local memory is too small */
-    int slice, slices, panels;
-    int chunk_tiles, chunks; /* more than one only where slices and panels are few */
-} shares;
-
-static shares shares_of(const convolution *c, const device *d)
+static int gradient_block(const convolution *c, const device *d)
 {
     const tuning *t = device_tuning(d);
-    int tiles = tile_count(c->x), lanes = 16 * vectors_for(c->y.c, t);
-    int wanted = t->weight_chunks * (d ? (int)d->info.compute_units : 2);
-    shares s = {.slice = c->x.c < SLICE ? c->x.c : SLICE, .panels = c->y.c / lanes};
-    s.slices = ceil_divide(c->x.c, s.slice);
-    s.block = choose_block(d, t->gradient_tiles, tiles, s.slice, lanes);
-    if (!s.block)
-        return s;
-    int chunks = ceil_divide(wanted, s.slices * s.panels);
-    s.chunk_tiles = ceil_divide(ceil_divide(tiles, s.block), chunks) * s.block;
-    s.chunks = ceil_divide(tiles, s.chunk_tiles);
-    return s;
+    return choose_block(d, t->gradient_tiles, tile_count(c->x), c->x.c,
+                        16 * vectors_for(c->y.c, t));
 }
 
 static bool suits(const convolution *c, const device *d, int in_channels, int out_channels)
@@ -92,7 +74,7 @@ bool winograd_fits(const convolution *c, const device *d, int in_channels, int o
 
 bool winograd_gradient_fits(const convolution *c, const device *d)
 {
-    return suits(c, d, c->x.c, c->y.c) && shares_of(c, d).block;
+    return suits(c, d, c->x.c, c->y.c) && gradient_block(c, d);
 }
 
 static kernel *get(device *d, int out_channels, const char *name)
@@ -138,8 +120,21 @@ int winograd_run(const direction *dir, device *d, view in, cl_mem packed, cl_mem
                   LOCAL(matrix_floats(dir->block, lanes) * sizeof(float)));
 }
 
+/* Enough work-groups, over panels of output channels and chunks of tiles, to keep the cores busy. */
+static int chunk_count(const convolution *c, const device *d)
+{
+    const tuning *t = device_tuning(d);
+    int wanted = t->weight_chunks * (d ? (int)d->info.compute_units : 2);
+    int panels = c->y.c / (16 * vectors_for(c->y.c, t));
+    int most = ceil_divide(tile_count(c->x), gradient_block(c, d));
+    int chunks = ceil_divide(wanted, panels);
+    return chunks < most ? chunks : most;
+}
+
 int winograd_gradient_prepare(convolution *c, device *d)
 {
+    c->gradient.block = gradient_block(c, d);
+    c->gradient.chunks = chunk_count(c, d);
     c->gradient.sum = get(d, c->y.c, "winograd_weight_gradient");
     c->gradient.reduce = get(d, c->y.c, "winograd_reduce");
     return c->gradient.sum && c->gradient.reduce ? 0 : -1;
@@ -148,25 +143,25 @@ int winograd_gradient_prepare(convolution *c, device *d)
 /* A row more in each panel: the bias gradient. */
 size_t winograd_partial_floats(const convolution *c, const device *d)
 {
-    return (size_t)shares_of(c, d).chunks * (size_t)(POINTS * c->x.c + 1) * (size_t)c->y.c;
+    return (size_t)chunk_count(c, d) * (size_t)(POINTS * c->x.c + 1) * (size_t)c->y.c;
 }
 
 int winograd_weight_gradient(const convolution *c, device *d, view x, cl_mem g, cl_mem dweights,
                              cl_mem dbias, cl_mem partial)
 {
     shape s = c->x;
-    shares by = shares_of(c, d);
-    int lanes = 16 * vectors_for(c->y.c, &d->tuning);
+    int lanes = 16 * vectors_for(c->y.c, &d->tuning), block = c->gradient.block;
+    int blocks = ceil_divide(tile_count(s), block);
+    int chunk_tiles = ceil_divide(blocks, c->gradient.chunks) * block;
     if (LAUNCH(d, c->gradient.sum,
-               range_single((size_t)by.panels, (size_t)by.chunks, (size_t)by.slices), VIEW_ARGS(x),
+               range_single((size_t)(c->y.c / lanes), (size_t)c->gradient.chunks, 1), VIEW_ARGS(x),
                ARG(g), ARG(partial), ARG(s.n), ARG(s.h), ARG(s.w), ARG(s.c), ARG(c->y.c),
-               ARG(ceil_divide(s.h, SIDE)), ARG(ceil_divide(s.w, SIDE)), ARG(by.block),
-               ARG(by.chunk_tiles), ARG(by.slice),
-               LOCAL(matrix_floats(by.block, by.slice) * sizeof(float)),
-               LOCAL(matrix_floats(by.block, lanes) * sizeof(float))))
+               ARG(ceil_divide(s.h, SIDE)), ARG(ceil_divide(s.w, SIDE)), ARG(block),
+               ARG(chunk_tiles), LOCAL(matrix_floats(block, s.c) * sizeof(float)),
+               LOCAL(matrix_floats(block, lanes) * sizeof(float))))
         return -1;
     return LAUNCH(d, c->gradient.reduce,
                   range_single((size_t)(s.c + (dbias != NULL)), (size_t)c->y.c / 16, 1),
                   ARG(partial), ARG(dweights), ARG(dbias ? dbias : dweights), ARG(s.c), ARG(c->y.c),
-                  ARG(by.chunks), ARG(by.slice));
+                  ARG(c->gradient.chunks));
 }
