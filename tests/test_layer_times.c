@@ -159,7 +159,7 @@ static void rows_come_together_by_layer(void **state)
         {NULL, false, "adam", "move_average", 2, 0.25},
     };
     layer_times t = {0};
-    must(layer_times_fill(&t, d.plan, rows, sizeof rows / sizeof *rows, 2));
+    must(layer_times_fill(&t, d.plan, 1, rows, sizeof rows / sizeof *rows, 2));
     assert_int_equal(t.count, 5 + 3);
     assert_string_equal(t.items[0].name, "conv");
     assert_string_equal(t.items[0].kind, "conv2d");
@@ -192,7 +192,7 @@ static void nothing_measured_is_no_time(void **state)
     (void)state;
     drawing d = draw(false);
     layer_times t = {0};
-    must(layer_times_fill(&t, d.plan, NULL, 0, 1));
+    must(layer_times_fill(&t, d.plan, 1, NULL, 0, 1));
     assert_int_equal(t.count, d.graph->layer_count);
     assert_float_equal(layer_times_share(&t, t.seconds), 0, 0);
     assert_float_equal(layer_times_outside_convolutions(&t), 0, 0);

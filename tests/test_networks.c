@@ -253,6 +253,56 @@ static void fused_passes_change_nothing(void **state)
     }
 }
 
+/* ---- Large batches are inferred in slices ---- */
+
+static float *outputs_of(params *p, const settings *s, const float *mixtures, int count)
+{
+    network *n;
+    size_t image = IMAGE_SIZE * IMAGE_SIZE, floats = (size_t)count * image;
+    float *out = allocate(SOURCES * floats, sizeof *out);
+    assert_non_null(out);
+    must(network_new(&n, p, s, count, NETWORK_INFER));
+    if (!p->values) {
+        must(params_allocate(p, false));
+        must(params_initialize(p, 1));
+    }
+    must(network_prepare(n));
+    must(buffer_write(opened, n->mixture->data, 0, mixtures, floats * sizeof *mixtures));
+    must(network_forward(n));
+    for (int i = 0; i < SOURCES; i++)
+        must(buffer_read(opened, n->outputs[i]->data, 0, out + (size_t)i * floats,
+                         floats * sizeof *out));
+    network_free(n);
+    return out;
+}
+
+static void slices_change_nothing(void **state)
+{
+    (void)state;
+    enum { MANY = 70, HALF = MANY / 2, PIXELS = IMAGE_SIZE * IMAGE_SIZE };
+    static const char *const overrides[] = {"model.filters=4"};
+    settings *s;
+    params *p;
+    must(settings_load(&s, NULL, overrides, 1));
+    must(params_new(&p, opened));
+    float *mixtures = allocate(MANY * PIXELS, sizeof *mixtures);
+    assert_non_null(mixtures);
+    for (int i = 0; i < MANY * PIXELS; i++)
+        mixtures[i] = (float)(i % 251) / 251;
+    float *whole = outputs_of(p, s, mixtures, MANY);
+    for (int half = 0; half < 2; half++) {
+        float *part = outputs_of(p, s, mixtures + half * HALF * PIXELS, HALF);
+        for (int i = 0; i < SOURCES; i++)
+            assert_memory_equal(whole + (i * MANY + half * HALF) * PIXELS, part + i * HALF * PIXELS,
+                                HALF * PIXELS * sizeof *part);
+        free(part);
+    }
+    free(whole);
+    free(mixtures);
+    params_free(p);
+    settings_free(s);
+}
+
 static void train_steps(bench *b, int steps)
 {
     for (int i = 0; i < steps; i++)
@@ -363,6 +413,7 @@ int main(void)
         cmocka_unit_test(shared_buffers_change_no_unet),
         cmocka_unit_test(shared_buffers_change_no_transformer),
         cmocka_unit_test(fused_passes_change_nothing),
+        cmocka_unit_test(slices_change_nothing),
         cmocka_unit_test(a_saved_model_gives_the_same_output),
         cmocka_unit_test(a_model_of_another_size_is_refused),
     };

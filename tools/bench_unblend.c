@@ -37,7 +37,7 @@ static int infer(bench *b, long steps, double *seconds)
 {
     double begun = clock_seconds();
     for (long i = 0; i < steps; i++)
-        if (plan_forward(b->inference->plan))
+        if (network_forward(b->inference))
             return -1;
     if (device_finish(b->device))
         return -1;

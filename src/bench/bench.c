@@ -102,7 +102,7 @@ static void tear_down(work *w)
 static int run_step(work *w)
 {
     return w->stepper ? stepper_step(w->stepper, learning_rate, &w->sums)
-                      : plan_forward(w->network->plan);
+                      : network_forward(w->network);
 }
 
 static int finish_steps(work *w)
@@ -173,7 +173,9 @@ static int time_layers(work *w, bench_figures *out)
     if (!result && !(result = run_timed(w, t, steps))) {
         size_t count;
         const timeline_row *rows = timeline_rows(t, &count);
-        result = layer_times_fill(&out->times, w->network->plan, rows, count, steps);
+        result =
+            layer_times_fill(&out->times, w->network->plan,
+                             (double)w->network->batch / w->network->slice, rows, count, steps);
     }
     timeline_stop(t);
     return result;

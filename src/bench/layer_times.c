@@ -16,8 +16,8 @@ static layer_time *append(layer_times *t, const char *name, const char *kind, bo
     return item;
 }
 
-static int add_layer(layer_times *t, const plan *p, const layer *l, const timeline_row *rows,
-                     size_t row_count, long steps)
+static int add_layer(layer_times *t, const plan *p, double runs, const layer *l,
+                     const timeline_row *rows, size_t row_count, long steps)
 {
     layer_time *item = append(t, l->name, l->type->name, true);
     if (!item)
@@ -27,7 +27,8 @@ static int add_layer(layer_times *t, const plan *p, const layer *l, const timeli
             *(rows[i].backward ? &item->backward : &item->forward) +=
                 rows[i].seconds / (double)steps;
     cost forward = cost_forward(p, l), backward = cost_backward(p, l);
-    item->cost = (cost){forward.flops + backward.flops, forward.bytes + backward.bytes};
+    item->cost =
+        (cost){runs * (forward.flops + backward.flops), runs * (forward.bytes + backward.bytes)};
     return 0;
 }
 
@@ -71,11 +72,11 @@ static int sum_kinds(layer_times *t)
     return 0;
 }
 
-int layer_times_fill(layer_times *out, const plan *p, const timeline_row *rows, size_t row_count,
-                     long steps)
+int layer_times_fill(layer_times *out, const plan *p, double runs, const timeline_row *rows,
+                     size_t row_count, long steps)
 {
     for (size_t i = 0; i < p->graph->layer_count; i++)
-        if (add_layer(out, p, p->graph->layers[i], rows, row_count, steps))
+        if (add_layer(out, p, runs, p->graph->layers[i], rows, row_count, steps))
             return -1;
     for (size_t i = 0; i < row_count; i++)
         if (!rows[i].layer && add_other(out, &rows[i], steps))

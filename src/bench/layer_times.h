@@ -31,10 +31,11 @@ typedef struct layer_times {
     double seconds; /* of all items */
 } layer_times;
 
-/* Of rows that were measured over that many steps of p, whose names are copied. Starts as {0};
+/* Of rows that were measured over that many steps, in each of which p runs `runs` times; names are
+ * copied. Starts as {0};
  * released also after a failure. */
-int layer_times_fill(layer_times *out, const plan *p, const timeline_row *rows, size_t row_count,
-                     long steps);
+int layer_times_fill(layer_times *out, const plan *p, double runs, const timeline_row *rows,
+                     size_t row_count, long steps);
 void layer_times_release(layer_times *t);
 
 double layer_time_seconds(const layer_time *t); /* both directions */

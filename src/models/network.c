@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Batches of so many images are inferred in slices of so many. */
+enum { SLICED_BATCH = 64, SLICE = 32 };
+
 static const struct {
     const char *name;
     int (*build)(network *n, const settings *s);
@@ -34,6 +37,27 @@ static int add_losses(network *n)
     return 0;
 }
 
+static const char *const whole_names[] = {"mixtures", "outputs a", "outputs b"};
+
+/* The tensors that callers see hold the whole batch; those of the graph a slice. */
+static void hand_out_whole(network *n)
+{
+    n->inner[0] = n->mixture;
+    for (int i = 0; i < SOURCES; i++)
+        n->inner[1 + i] = n->outputs[i];
+    if (n->slice == n->batch)
+        return;
+    for (int i = 0; i < 1 + SOURCES; i++) {
+        n->whole[i] = *n->inner[i];
+        n->whole[i].shape.n = n->batch;
+        n->whole[i].producer = NULL;
+        n->whole[i].data = NULL;
+    }
+    n->mixture = &n->whole[0];
+    for (int i = 0; i < SOURCES; i++)
+        n->outputs[i] = &n->whole[1 + i];
+}
+
 int network_new_custom(network **out, params *p, const settings *s, shape mixture,
                        enum network_use use, struct plan_options options)
 {
@@ -41,7 +65,10 @@ int network_new_custom(network **out, params *p, const settings *s, shape mixtur
     if (!n)
         return -1;
     n->params = p;
-    n->batch = mixture.n;
+    n->batch = n->slice = mixture.n;
+    bool on_cpu = p->device && p->device->kernels == KERNELS_VECTOR;
+    if (use == NETWORK_INFER && on_cpu && n->batch >= SLICED_BATCH)
+        n->slice = mixture.n = SLICE;
     if (graph_new(&n->graph, p) || !(n->mixture = graph_input(n->graph, "mixture", mixture)) ||
         build(n, s))
         goto failed;
@@ -52,6 +79,7 @@ int network_new_custom(network **out, params *p, const settings *s, shape mixtur
     options.training = use == NETWORK_TRAIN;
     if (plan_new(&n->plan, n->graph, options))
         goto failed;
+    hand_out_whole(n);
     *out = n;
     return 0;
 failed:
@@ -67,13 +95,39 @@ int network_new(network **out, params *p, const settings *s, int batch, enum net
 
 int network_prepare(network *n)
 {
-    return plan_prepare(n->plan, n->params->device);
+    device *d = n->params->device;
+    for (int i = 0; n->slice < n->batch && i < 1 + SOURCES; i++)
+        if (buffer_new(d, shape_count(n->whole[i].shape) * sizeof(float), whole_names[i],
+                       &n->whole[i].data))
+            return -1;
+    return plan_prepare(n->plan, d);
+}
+
+int network_forward(network *n)
+{
+    device *d = n->params->device;
+    size_t image = shape_count(n->inner[0]->shape) / (size_t)n->slice * sizeof(float);
+    if (n->slice == n->batch)
+        return plan_forward(n->plan);
+    for (int first = 0; first < n->batch; first += n->slice) {
+        int count = n->batch - first < n->slice ? n->batch - first : n->slice;
+        size_t offset = (size_t)first * image, length = (size_t)count * image;
+        if (buffer_copy(d, n->mixture->data, offset, n->inner[0]->data, 0, length) ||
+            plan_forward(n->plan))
+            return -1;
+        for (int i = 0; i < SOURCES; i++)
+            if (buffer_copy(d, n->inner[1 + i]->data, 0, n->outputs[i]->data, offset, length))
+                return -1;
+    }
+    return 0;
 }
 
 void network_free(network *n)
 {
     if (!n)
         return;
+    for (int i = 0; i < 1 + SOURCES; i++)
+        buffer_free(n->params->device, &n->whole[i].data);
     plan_free(n->plan);
     graph_free(n->graph);
     free(n);

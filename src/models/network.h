@@ -6,7 +6,7 @@
  *     network_new(&n, p, settings, 32, NETWORK_TRAIN);   declares the params
  *     params_allocate(p, true);  params_initialize(p, seed);
  *     network_prepare(n);
- *     plan_forward(n->plan);
+ *     network_forward(n);
  */
 #ifndef MODELS_NETWORK_H
 #define MODELS_NETWORK_H
@@ -27,6 +27,11 @@ typedef struct network {
     tensor *outputs[SOURCES]; /* (batch, 32, 32, 1), source A and B */
     tensor *truths[SOURCES];  /* training only, else NULL, like the losses */
     tensor *losses[SOURCES];  /* mean squared errors, (1, 1, 1, 1) */
+    /* On a CPU a large batch is inferred in slices whose activations fit its cache: the graph and
+     * the plan are of `slice` images, and the tensors above are `whole`. Else slice is batch. */
+    int slice;
+    tensor *inner[1 + SOURCES]; /* the graph's mixture and outputs */
+    tensor whole[1 + SOURCES];
 } network;
 
 /* On paper: p->device may be NULL, and nothing is allocated on it. */
@@ -38,6 +43,10 @@ int network_new_custom(network **out, params *p, const settings *s, shape mixtur
 
 /* Buffers and kernels; params must have been allocated. */
 int network_prepare(network *n);
+
+/* From n->mixture to n->outputs: the plan's forward, in slices if need be. */
+int network_forward(network *n);
+
 void network_free(network *n);
 
 /* The architectures. Each adds its layers behind n->mixture and sets n->outputs. */

@@ -132,7 +132,7 @@ static int run_batch(separator *s, const separation *items, size_t count)
     for (size_t i = 0; i < count; i++)
         to_values(&items[i], s->values + i * PIXELS);
     if (buffer_write(s->device, s->network->mixture->data, 0, s->values, bytes) ||
-        plan_forward(s->network->plan))
+        network_forward(s->network))
         return -1;
     for (int k = 0; k < SOURCES; k++) {
         if (buffer_read(s->device, s->network->outputs[k]->data, 0, s->values, bytes))

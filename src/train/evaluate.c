@@ -89,7 +89,7 @@ static int score_pairs(evaluator *e, enum split split, unsigned long seed, unsig
         int images = samples - done < n->batch ? (int)(samples - done) : n->batch;
         if (mixer_batch(e->mixer, split, seed, stream, position + (unsigned long)done, n->batch,
                         n->mixture->data, e->truths[0], e->truths[1]) ||
-            plan_forward(n->plan) || add_scores(e, images, with_ssim, out))
+            network_forward(n) || add_scores(e, images, with_ssim, out))
             return -1;
     }
     for (int i = 0; i < SOURCES; i++) {

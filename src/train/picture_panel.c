@@ -46,8 +46,7 @@ static int run_network(drawing *to, network *n, mixer *pairs, cl_mem truths[SOUR
     size_t bytes = (size_t)to->rows * PIXELS * sizeof(float);
     if (mixer_batch(pairs, SPLIT_TEST, seed, STREAM_MIX, 0, to->rows, n->mixture->data, truths[0],
                     truths[1]) ||
-        plan_forward(n->plan) ||
-        buffer_read(d, n->mixture->data, 0, column_values(to, INPUT), bytes))
+        network_forward(n) || buffer_read(d, n->mixture->data, 0, column_values(to, INPUT), bytes))
         return -1;
     for (int k = 0; k < SOURCES; k++)
         if (buffer_read(d, truths[k], 0, column_values(to, TRUTH + k), bytes) ||
