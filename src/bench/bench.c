@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
+#include "bench/step.h"
 #include "train/stepper.h"
 #include <stdlib.h>
 #include <string.h>
@@ -76,17 +77,8 @@ static int set_up_inference(work *w, const settings *s)
 {
     if (set_up_network(w, s, NETWORK_INFER))
         return -1;
-    const tensor *x = w->network->mixture;
-    size_t count = shape_count(x->shape);
-    float *values = allocate(count, sizeof *values);
-    if (!values)
-        return -1;
     rng random = rng_start(2, STREAM_BENCH);
-    for (size_t i = 0; i < count; i++)
-        values[i] = rng_uniform(&random);
-    int result = buffer_write(w->device, x->data, 0, values, count * sizeof *values);
-    free(values);
-    return result;
+    return step_write_random(w->device, w->network->mixture, &random);
 }
 
 static void tear_down(work *w)
@@ -130,12 +122,6 @@ static long between(double value, long low, long high)
     return value < (double)low ? low : value > (double)high ? high : (long)value;
 }
 
-static int smaller_first(const void *a, const void *b)
-{
-    const double *left = a, *right = b;
-    return (*left > *right) - (*left < *right);
-}
-
 static int time_repetitions(work *w, bench_figures *out)
 {
     double warm;
@@ -148,7 +134,7 @@ static int time_repetitions(work *w, bench_figures *out)
         if (time_steps(w, out->steps, &out->repetitions[i]))
             return -1;
     }
-    qsort(out->repetitions, BENCH_REPETITIONS, sizeof(double), smaller_first);
+    step_sort_seconds(out->repetitions, BENCH_REPETITIONS);
     out->step = out->repetitions[BENCH_REPETITIONS / 2];
     return 0;
 }

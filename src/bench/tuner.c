@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
+#include "bench/step.h"
 #include "check/network_check.h"
 #include "device/gemm.h"
 #include "layers/layers.h"
@@ -62,19 +63,6 @@ typedef struct tuner {
 
 /* ---- Variants ---- */
 
-static int write_random(device *d, const tensor *t, rng *random)
-{
-    size_t count = shape_count(t->shape);
-    float *values = allocate(count, sizeof *values);
-    if (!values)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        values[i] = rng_uniform(random);
-    int result = buffer_write(d, t->data, 0, values, count * sizeof *values);
-    free(values);
-    return result;
-}
-
 /* The same start and input for every variant. */
 static int open_network(device *d, model *m, network **out)
 {
@@ -87,10 +75,10 @@ static int open_network(device *d, model *m, network **out)
         (params_allocate(m->params, true) ||
          params_initialize(m->params, (unsigned long)settings_int(m->settings, "train.seed"))))
         return -1;
-    if (network_prepare(n) || write_random(d, n->mixture, &random))
+    if (network_prepare(n) || step_write_random(d, n->mixture, &random))
         return -1;
     for (int i = 0; i < SOURCES; i++)
-        if (write_random(d, n->truths[i], &random))
+        if (step_write_random(d, n->truths[i], &random))
             return -1;
     return 0;
 }
@@ -120,73 +108,7 @@ static int open_variant(tuner *t, variant *v, const tuning *values)
     return 0;
 }
 
-/* As in training, the parameters have changed: whatever is derived from them is derived anew. */
-static int run_step(const network *n)
-{
-    n->graph->params->version++;
-    return plan_forward(n->plan) || plan_backward(n->plan) ? -1 : 0;
-}
-
 /* ---- Results ---- */
-
-/* A step's results: outputs, losses, gradients. */
-typedef struct part {
-    const char *name;
-    cl_mem buffer;
-    size_t count;
-} part;
-
-typedef struct results {
-    part *parts;
-    size_t count;
-    float *values; /* of one part after the other */
-} results;
-
-static void release_results(results *r)
-{
-    free(r->parts);
-    free(r->values);
-    *r = (results){0};
-}
-
-static int list_parts(const network *n, results *r)
-{
-    const params *p = n->params;
-    r->parts = allocate(2 * SOURCES + p->count, sizeof *r->parts);
-    if (!r->parts)
-        return -1;
-    for (int i = 0; i < SOURCES; i++) {
-        const tensor *y = n->outputs[i], *loss = n->losses[i];
-        r->parts[r->count++] = (part){y->name, y->data, shape_count(y->shape)};
-        r->parts[r->count++] = (part){loss->name, loss->data, shape_count(loss->shape)};
-    }
-    for (size_t i = 0; i < p->count; i++)
-        if (p->items[i]->trainable)
-            r->parts[r->count++] =
-                (part){p->items[i]->name, p->items[i]->gradient, p->items[i]->count};
-    return 0;
-}
-
-static int read_parts(device *d, results *r)
-{
-    size_t floats = 0;
-    for (size_t i = 0; i < r->count; i++)
-        floats += r->parts[i].count;
-    float *to = r->values = allocate(floats, sizeof *to);
-    if (!to)
-        return -1;
-    for (size_t i = 0; i < r->count; to += r->parts[i++].count)
-        if (buffer_read(d, r->parts[i].buffer, 0, to, r->parts[i].count * sizeof *to))
-            return -1;
-    return 0;
-}
-
-/* Runs a step, which compiles what is not compiled yet. out is released also after a failure. */
-static int run_for_results(device *d, const network *n, results *out)
-{
-    *out = (results){0};
-    return run_step(n) || list_parts(n, out) || read_parts(d, out) ? -1 : 0;
-}
 
 static double largest(const float *values, size_t count)
 {
@@ -222,10 +144,10 @@ static int measure_disturbances(tuner *t, model *m, const network *n, const floa
 {
     rng random = rng_start(4, STREAM_BENCH);
     for (int k = 0; k < DISTURBANCES; k++) {
-        results r;
+        step_results r;
         if (disturb(t, n, mixture, &random))
             return -1;
-        int result = run_for_results(t->device, n, &r);
+        int result = step_run_for_results(t->device, n, &r);
         const float *wanted = m->reference, *got = r.values;
         for (size_t i = 0; !result && i < r.count; i++) {
             size_t count = r.parts[i].count;
@@ -234,7 +156,7 @@ static int measure_disturbances(tuner *t, model *m, const network *n, const floa
             got += count;
             wanted += count;
         }
-        release_results(&r);
+        step_results_release(&r);
         if (result)
             return -1;
     }
@@ -245,10 +167,10 @@ static int measure_disturbances(tuner *t, model *m, const network *n, const floa
 /* The results of the class's defaults become the model's reference. */
 static int set_reference(tuner *t, model *m, const network *n)
 {
-    results r;
+    step_results r;
     size_t count = shape_count(n->mixture->shape);
     float *mixture = allocate(count, sizeof *mixture);
-    int result = run_for_results(t->device, n, &r);
+    int result = step_run_for_results(t->device, n, &r);
     if (!mixture || result || !(m->allowed = allocate(r.count, sizeof *m->allowed)) ||
         buffer_read(t->device, n->mixture->data, 0, mixture, count * sizeof *mixture)) {
         result = -1;
@@ -261,12 +183,12 @@ static int set_reference(tuner *t, model *m, const network *n)
         m->allowed[i] = fmax(tolerance * largest(at, r.parts[i].count), noise);
     result = measure_disturbances(t, m, n, mixture);
 done:
-    release_results(&r);
+    step_results_release(&r);
     free(mixture);
     return result;
 }
 
-static int compare_part(const part *p, const float *got, const float *wanted, double allowed)
+static int compare_part(const step_part *p, const float *got, const float *wanted, double allowed)
 {
     for (size_t i = 0; i < p->count; i++)
         if (!(fabs((double)got[i] - wanted[i]) <= allowed)) /* NaN never is */
@@ -277,15 +199,15 @@ static int compare_part(const part *p, const float *got, const float *wanted, do
 
 static int compare_results(tuner *t, const model *m, const network *n)
 {
-    results r;
-    int result = run_for_results(t->device, n, &r);
+    step_results r;
+    int result = step_run_for_results(t->device, n, &r);
     const float *got = r.values, *wanted = m->reference;
     for (size_t i = 0; !result && i < r.count; i++) {
         result = compare_part(&r.parts[i], got, wanted, m->allowed[i]);
         got += r.parts[i].count;
         wanted += r.parts[i].count;
     }
-    release_results(&r);
+    step_results_release(&r);
     return result;
 }
 
@@ -331,7 +253,7 @@ static int run_round(tuner *t, const variant *v, long steps)
 {
     for (int i = 0; i < t->model_count; i++)
         for (long k = 0; k < steps; k++)
-            if (run_step(v->networks[i]))
+            if (step_run(v->networks[i]))
                 return -1;
     return device_finish(t->device);
 }
@@ -348,15 +270,9 @@ static int time_round(tuner *t, const variant *v, bool warm, double *seconds)
     return 0;
 }
 
-static int smaller_first(const void *a, const void *b)
-{
-    const double *left = a, *right = b;
-    return (*left > *right) - (*left < *right);
-}
-
 static double median(double *values, int count)
 {
-    qsort(values, (size_t)count, sizeof *values, smaller_first);
+    step_sort_seconds(values, (size_t)count);
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 

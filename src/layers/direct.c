@@ -206,7 +206,7 @@ static int strip_rows(const convolution *c, const device *d)
     limit = limit < STRIP_FLOATS ? limit : STRIP_FLOATS;
     size_t columns = (size_t)(p->qw - 1) * c->stride + g->dx_span;
     int strip = 1;
-    while (strip < p->qh && strip < 8 &&
+    while (strip < p->qh && strip < STRIP_ROWS &&
            ((size_t)strip * c->stride + g->dy_span) * columns * c->x.c +
                    (size_t)(strip + 1) * p->qw * lanes(c->y.c, d) <=
                limit)

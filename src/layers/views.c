@@ -21,14 +21,9 @@ view view_of(cl_mem data, int channels)
     return (view){{data, data, channels, -1}, nothing(data)};
 }
 
-view view_of_tensor(const tensor *t)
-{
-    return (view){part_of_tensor(t), nothing(t->data)};
-}
-
 view view_of_inputs(const layer *l)
 {
-    view v = view_of_tensor(l->reads[0]);
+    view v = {part_of_tensor(l->reads[0]), nothing(l->reads[0]->data)};
     if (l->read_count > 1)
         v.b = part_of_tensor(l->reads[1]);
     return v;

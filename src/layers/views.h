@@ -29,9 +29,6 @@ typedef struct sink {
 view view_of(cl_mem data, int channels);
 sink sink_of(cl_mem data, int channels, int adds);
 
-/* A tensor's data. */
-view view_of_tensor(const tensor *t);
-
 /* What the layer reads (one tensor or two), and their gradients. */
 view view_of_inputs(const layer *l);
 sink sink_of_gradients(const layer *l);

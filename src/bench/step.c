@@ -1,0 +1,79 @@
+#include "bench/step.h"
+
+#include "base/memory.h"
+#include <stdlib.h>
+
+int step_write_random(device *d, const tensor *t, rng *random)
+{
+    size_t count = shape_count(t->shape);
+    float *values = allocate(count, sizeof *values);
+    if (!values)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        values[i] = rng_uniform(random);
+    int result = buffer_write(d, t->data, 0, values, count * sizeof *values);
+    free(values);
+    return result;
+}
+
+int step_run(const network *n)
+{
+    n->graph->params->version++;
+    return plan_forward(n->plan) || plan_backward(n->plan) ? -1 : 0;
+}
+
+void step_results_release(step_results *r)
+{
+    free(r->parts);
+    free(r->values);
+    *r = (step_results){0};
+}
+
+static int list_parts(const network *n, step_results *r)
+{
+    const params *p = n->params;
+    r->parts = allocate(2 * SOURCES + p->count, sizeof *r->parts);
+    if (!r->parts)
+        return -1;
+    for (int i = 0; i < SOURCES; i++) {
+        const tensor *y = n->outputs[i], *loss = n->losses[i];
+        r->parts[r->count++] = (step_part){y->name, y->data, shape_count(y->shape)};
+        r->parts[r->count++] = (step_part){loss->name, loss->data, shape_count(loss->shape)};
+    }
+    for (size_t i = 0; i < p->count; i++)
+        if (p->items[i]->trainable)
+            r->parts[r->count++] =
+                (step_part){p->items[i]->name, p->items[i]->gradient, p->items[i]->count};
+    return 0;
+}
+
+static int read_parts(device *d, step_results *r)
+{
+    size_t floats = 0;
+    for (size_t i = 0; i < r->count; i++)
+        floats += r->parts[i].count;
+    float *to = r->values = allocate(floats, sizeof *to);
+    if (!to)
+        return -1;
+    for (size_t i = 0; i < r->count; to += r->parts[i++].count)
+        if (buffer_read(d, r->parts[i].buffer, 0, to, r->parts[i].count * sizeof *to))
+            return -1;
+    return 0;
+}
+
+int step_run_for_results(device *d, const network *n, step_results *out)
+{
+    *out = (step_results){0};
+    return step_run(n) || list_parts(n, out) || read_parts(d, out) ? -1 : 0;
+}
+
+static int smaller_first(const void *a, const void *b)
+{
+    const double *left = a, *right = b;
+    return (*left > *right) - (*left < *right);
+}
+
+void step_sort_seconds(double *seconds, size_t count)
+{
+    qsort(seconds, count, sizeof *seconds, smaller_first);
+}
