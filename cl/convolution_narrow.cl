@@ -6,6 +6,7 @@
  * a run of kernel * cin floats, padded to whole vectors by weights of zero: an output is the sum of
  * `kernel` dot products.
  */
+#include "fetch.h"
 #include "patch.h"
 #include "view.h"
 
@@ -26,6 +27,16 @@ float sum_of_lanes(float16 values)
     return part[0];
 }
 
+/* Fetches a row of pixels of any image; rows are counted through all `rows` that there are. */
+void fetch_row(view v, int row, int rows, int w)
+{
+    if (row >= rows)
+        return;
+    fetch(v.a.data + (size_t)row * w * v.a.channels, w * v.a.channels);
+    if (v.b.channels)
+        fetch(v.b.data + (size_t)row * w * v.b.channels, w * v.b.channels);
+}
+
 /*
  * y = bias + convolution of x. x (N, h, w, cin), y (N, h, w, cout). packed (cout, kernel, run), from
  * pack_narrow. pad: rows and columns of zeros before the image. patch: (patch_rows, patch_columns,
@@ -44,6 +55,7 @@ convolve_narrow(VIEW_ARGS(x), global const float *packed, global const float *bi
     for (int i = 0; i < 16; i++) /* read, and multiplied by zero */
         patch[patch_rows * patch_columns * cin + i] = 0.0f;
     for (int row = 0; row < min(strip, h - y0); row++) {
+        fetch_row(from, n * h + y0 + strip + row, get_num_groups(1) * h, w);
         for (int x0 = 0; x0 < w; x0 += TILE) {
             int offset[TILE]; /* pixels beyond the row's end are computed and not stored */
 #pragma unroll
@@ -124,6 +136,8 @@ narrow_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partia
                         sum[r] = 0.0f;
                     }
                     for (int row = 0; row < rows; row++) {
+                        if (!o && !first)
+                            fetch_row(from, n * h + y0 + strip + row, images * h, w);
                         local const float *value = patch + row * patch_columns * cin;
                         for (int q = 0; q < w; q++, value += cin) {
                             const float16 k = gradient[(row * w + q) * cout + o];

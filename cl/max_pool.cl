@@ -51,9 +51,13 @@ lane_mask load_places(global const uchar *from, int left)
 
 void store_places(lane_mask places, global uchar *to, int left)
 {
+    if (left >= LANE) {
+        vstore16(convert_uchar16(places), 0, to);
+        return;
+    }
     uchar part[LANE];
     vstore16(convert_uchar16(places), 0, part);
-    for (int i = 0; i < min(left, LANE); i++)
+    for (int i = 0; i < left; i++)
         to[i] = part[i];
 }
 #endif
@@ -76,6 +80,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
         {
             lane best = 0.0f;
             lane_mask place = 0;
+#pragma unroll
             for (int i = 0; i < 4; i++) {
                 const size_t next = (size_t)at.from + i / 2 * w + i % 2;
                 lane value = load_lane(x + next * channels + c, left);
@@ -108,6 +113,7 @@ kernel void max_pool_backward(global const uchar *places, global const float *g,
         {
             const lane value = load_lane(g + (size_t)p * channels + c, left);
             const lane_mask place = load_places(places + (size_t)p * channels + c, left);
+#pragma unroll
             for (int i = 0; i < 4; i++) {
                 global float *corner =
                     dx + ((size_t)at.from + i / 2 * w + i % 2) * channels + c;

@@ -82,37 +82,51 @@ float view_load(view v, size_t pixel, int c)
         int y##_b_channels, int y##_b_adds
 #define SINK(y)                                                                                    \
     {                                                                                              \
-        y##_a, y##_b, y##_a_channels, y##_b_channels, y##_a_adds, y##_b_adds                       \
+        {y##_a, y##_a_channels, y##_a_adds},                                                       \
+        {                                                                                          \
+            y##_b, y##_b_channels, y##_b_adds                                                      \
+        }                                                                                          \
     }
 
+typedef struct sink_part {
+    global float *data;
+    int channels, adds;
+} sink_part;
+
 typedef struct sink {
-    global float *a, *b;
-    int a_channels, b_channels, a_adds, b_adds;
+    sink_part a, b;
 } sink;
+
+/* As part_of(). */
+sink_part sink_part_of(sink s, int *c)
+{
+    if (*c < s.a.channels)
+        return s.a;
+    *c -= s.a.channels;
+    return s.b;
+}
 
 void sink_store(sink s, size_t pixel, int c, float value)
 {
-    const int second = c >= s.a_channels;
-    global float *to = second ? s.b + pixel * s.b_channels + c - s.a_channels
-                              : s.a + pixel * s.a_channels + c;
-    *to = value + ((second ? s.b_adds : s.a_adds) ? *to : 0.0f);
+    const sink_part p = sink_part_of(s, &c);
+    global float *to = p.data + pixel * p.channels + c;
+    *to = value + (p.adds ? *to : 0.0f);
 }
 
 #ifdef VECTOR_DEVICE
 /* 16 channels from c, of which only `left` exist. */
 void sink_store16(sink s, size_t pixel, int c, int left, float16 value)
 {
-    const int second = c >= s.a_channels, adds = second ? s.b_adds : s.a_adds;
-    global float *to = second ? s.b + pixel * s.b_channels + c - s.a_channels
-                              : s.a + pixel * s.a_channels + c;
+    const sink_part p = sink_part_of(s, &c);
+    global float *to = p.data + pixel * p.channels + c;
     if (left >= 16) {
-        vstore16(adds ? value + vload16(0, to) : value, 0, to);
+        vstore16(p.adds ? value + vload16(0, to) : value, 0, to);
         return;
     }
     float part[16];
     vstore16(value, 0, part);
     for (int i = 0; i < left; i++)
-        to[i] = part[i] + (adds ? to[i] : 0.0f);
+        to[i] = part[i] + (p.adds ? to[i] : 0.0f);
 }
 #endif
 

@@ -12,6 +12,7 @@
  * For CPUs: a work-group is a single item, which takes `block` tiles through all three steps in
  * local memory. Channels of both sides are multiples of 16; cout of LANES.
  */
+#include "fetch.h"
 #include "tile.h"
 #include "transpose.h"
 #include "view.h"
@@ -60,24 +61,64 @@
         o5 = g3;                                                                                   \
     } while (0)
 
+/* Images of h x w pixels, each cut into tiles. Tiles are counted through all images. */
+typedef struct tiling {
+    int h, w, tiles_y, tiles_x;
+} tiling;
+
 /* Where a tile stands. */
 typedef struct tile {
     size_t image; /* its image's first pixel */
     int y, x;     /* its first pixel */
 } tile;
 
-tile tile_at(int index, int tiles_y, int tiles_x, int h, int w)
+tile tile_at(int index, tiling of)
 {
     tile t;
-    t.image = (size_t)(index / (tiles_y * tiles_x)) * h * w;
-    t.y = index / tiles_x % tiles_y * 4;
-    t.x = index % tiles_x * 4;
+    t.image = (size_t)(index / (of.tiles_y * of.tiles_x)) * of.h * of.w;
+    t.y = index / of.tiles_x % of.tiles_y * 4;
+    t.x = index % of.tiles_x * 4;
     return t;
+}
+
+/* Some tiles, first to end. */
+typedef struct range {
+    int first, end;
+} range;
+
+/* The next so many tiles behind r, at most up to end. */
+range range_behind(range r, int count, int end)
+{
+    const range next = {min(r.end, end), min(r.end + count, end)};
+    return next;
+}
+
+/* Fetches ahead, beside product `point` of POINTS, its share of a tensor's tiles: `width` of its
+ * channels from c. By rows of pixels, as the processor has room for few requests at a time. */
+void fetch_share(int point, global const float *data, int channels, int c, int width, range tiles,
+                 tiling of)
+{
+#ifdef CAN_FETCH
+    const int rows = (tiles.end - tiles.first) * 4, end = (point + 1) * rows / POINTS;
+    for (int i = point * rows / POINTS; i < end; i++) {
+        const tile t = tile_at(tiles.first + i / 4, of);
+        const int y = t.y + i % 4;
+        for (int x = t.x; y < of.h && x < min(t.x + 4, of.w); x++)
+            fetch(data + (t.image + y * of.w + x) * channels + c, width);
+    }
+#endif
+}
+
+void fetch_view_share(int point, view v, range tiles, tiling of)
+{
+    fetch_share(point, v.a.data, v.a.channels, 0, v.a.channels, tiles, of);
+    if (v.b.channels)
+        fetch_share(point, v.b.data, v.b.channels, 0, v.b.channels, tiles, of);
 }
 
 /* B^T x B of one tile and 16 channels, to v[point * stride]. */
 void transform_part(local float *v, int stride, part p, int c, float16 scale, float16 shift,
-                    int pending, tile t, int h, int w)
+                    int pending, tile t, tiling of)
 {
     float16 m[6][6];
 #pragma unroll
@@ -87,8 +128,8 @@ void transform_part(local float *v, int stride, part p, int c, float16 scale, fl
         for (int i = 0; i < 6; i++) {
             const int y = t.y + i - 1, x = t.x + j - 1;
             d[i] = 0.0f;
-            if (y >= 0 && y < h && x >= 0 && x < w) {
-                d[i] = vload16(0, p.data + (t.image + y * w + x) * p.channels + c);
+            if (y >= 0 && y < of.h && x >= 0 && x < of.w) {
+                d[i] = vload16(0, p.data + (t.image + y * of.w + x) * p.channels + c);
                 if (pending)
                     d[i] = finish16(d[i], scale, shift, p.slope);
             }
@@ -108,22 +149,21 @@ void transform_part(local float *v, int stride, part p, int c, float16 scale, fl
 }
 
 /* The same for all channels of a view. */
-void transform_x(local float *v, int stride, view from, int channels, tile t, int h, int w)
+void transform_x(local float *v, int stride, view from, int channels, tile t, tiling of)
 {
     for (int c = 0; c < channels; c += 16) {
         int at = c;
         const part p = part_of(from, &at);
         if (IS_PENDING(p))
             transform_part(v + c, stride, p, at, vload16(0, SCALE_OF(p, at)),
-                           vload16(0, SHIFT_OF(p, at)), 1, t, h, w);
+                           vload16(0, SHIFT_OF(p, at)), 1, t, of);
         else
-            transform_part(v + c, stride, p, at, 1.0f, 0.0f, 0, t, h, w);
+            transform_part(v + c, stride, p, at, 1.0f, 0.0f, 0, t, of);
     }
 }
 
 /* A^T m A of one tile and 16 channels from m[point * stride], written with bias. */
-void transform_y(local const float *m, int stride, sink to, int channel, float16 bias, tile t, int h,
-                 int w)
+void transform_y(local const float *m, int stride, sink to, int channel, float16 bias, tile t, tiling of)
 {
     float16 s[4][6];
 #pragma unroll
@@ -140,8 +180,8 @@ void transform_y(local const float *m, int stride, sink to, int channel, float16
         TRANSFORM_Y(o[0], o[1], o[2], o[3], s[i][0], s[i][1], s[i][2], s[i][3], s[i][4], s[i][5]);
 #pragma unroll
         for (int j = 0; j < 4; j++)
-            if (t.y + i < h && t.x + j < w)
-                sink_store16(to, t.image + (t.y + i) * w + t.x + j, channel, 16, o[j] + bias);
+            if (t.y + i < of.h && t.x + j < of.w)
+                sink_store16(to, t.image + (t.y + i) * of.w + t.x + j, channel, 16, o[j] + bias);
     }
 }
 
@@ -158,12 +198,14 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
 {
     const view from = VIEW(x);
     const sink to = SINK(y);
-    const int first = get_group_id(0) * block;
-    const int count = min(block, images * tiles_y * tiles_x - first);
+    const tiling of = {h, w, tiles_y, tiles_x};
+    const int total = images * tiles_y * tiles_x, first = get_group_id(0) * block;
+    const range own = {first, min(first + block, total)}, next = range_behind(own, block, total);
+    const int count = own.end - first;
     const int v_stride = block * cin + SKEW, m_stride = block * LANES + SKEW;
     for (int t = 0; t < count; t++)
         transform_x(v + t * cin, v_stride, from, cin,
-                    tile_at(first + t, tiles_y, tiles_x, h, w), h, w);
+                    tile_at(first + t, of), of);
     if (count % TILE) /* what the last register tile computes beyond count is not stored */
         for (int p = 0; p < POINTS; p++)
             for (int i = count * cin; i < min(block, count + TILE) * cin; i++)
@@ -171,7 +213,12 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
     const int begin = get_group_id(1) * panels * LANES, end = min(cout, begin + panels * LANES);
     for (int o = begin; o < end; o += LANES) {
         global const float *weights = packed + (size_t)o * POINTS * cin;
+        int at = o;
+        const sink_part into = sink_part_of(to, &at);
         for (int p = 0; p < POINTS; p++, weights += cin * LANES) {
+            if (o == begin)
+                fetch_view_share(p, from, next, of);
+            fetch_share(p, into.data, into.channels, at, LANES, own, of);
             for (int t = 0; t < count; t += TILE) {
                 local const float *value = v + p * v_stride + t * cin;
                 local float *products = m + p * m_stride + t * LANES;
@@ -192,14 +239,14 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
             const float16 b = has_bias ? vload16(i, bias + o) : (float16)(0.0f);
             for (int t = 0; t < count; t++)
                 transform_y(m + t * LANES + 16 * i, m_stride, to, o + 16 * i, b,
-                            tile_at(first + t, tiles_y, tiles_x, h, w), h, w);
+                            tile_at(first + t, of), of);
         }
     }
 }
 
 /* A g A^T of one tile and 16 channels, to q[point * stride]. Returns the sum of g. */
-float16 transform_g(local float *q, int stride, global const float *g, int channels, tile t, int h,
-                    int w)
+float16 transform_g(local float *q, int stride, global const float *g, int channels, tile t,
+                    tiling of)
 {
     float16 s[6][4], total = 0.0f;
 #pragma unroll
@@ -208,8 +255,8 @@ float16 transform_g(local float *q, int stride, global const float *g, int chann
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             d[i] = 0.0f;
-            if (t.y + i < h && t.x + j < w)
-                d[i] = vload16(0, g + (t.image + (t.y + i) * w + t.x + j) * channels);
+            if (t.y + i < of.h && t.x + j < of.w)
+                d[i] = vload16(0, g + (t.image + (t.y + i) * of.w + t.x + j) * channels);
             total += d[i];
         }
         TRANSFORM_G(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], d[0], d[1], d[2], d[3]);
@@ -236,6 +283,7 @@ winograd_weight_gradient(VIEW_ARGS(x), global const float *g, global float *part
                          int chunk_tiles, local float *v, local float *q)
 {
     const view from = VIEW(x);
+    const tiling of = {h, w, tiles_y, tiles_x};
     const int o = get_group_id(0) * LANES, chunk = get_group_id(1);
     const int begin = chunk * chunk_tiles;
     const int end = min(images * tiles_y * tiles_x, begin + chunk_tiles);
@@ -250,15 +298,18 @@ winograd_weight_gradient(VIEW_ARGS(x), global const float *g, global float *part
             for (int i = 0; i < VECTORS; i++)
                 vstore16(0.0f, i, sums + row * LANES);
     for (int first = begin; first < end; first += block) {
-        const int count = min(block, end - first);
+        const range own = {first, min(first + block, end)}, next = range_behind(own, block, end);
+        const int count = own.end - first;
         for (int t = 0; t < count; t++) {
-            const tile at = tile_at(first + t, tiles_y, tiles_x, h, w);
-            transform_x(v + t * cin, v_stride, from, cin, at, h, w);
+            const tile at = tile_at(first + t, of);
+            transform_x(v + t * cin, v_stride, from, cin, at, of);
             for (int i = 0; i < VECTORS; i++)
                 total[i] += transform_g(q + t * LANES + 16 * i, q_stride, g + o + 16 * i, cout, at,
-                                        h, w);
+                                        of);
         }
         for (int p = 0; p < POINTS; p++) {
+            fetch_view_share(p, from, next, of);
+            fetch_share(p, g, cout, o, LANES, next, of);
             for (int c = 0; c < cin; c += TILE) {
                 int offset[TILE]; /* rows beyond cin are computed and not stored */
 #pragma unroll

@@ -5,6 +5,7 @@
 #include "device/device.h"
 #include "scratch.h"
 #include <sys/wait.h>
+#include <unistd.h>
 
 static const device_info machine[] = {
     {.platform_index = 0,
@@ -163,6 +164,47 @@ static void buffers_keep_what_is_written(void **state)
     device_close(d);
 }
 
+static long resident_mebibytes(void)
+{
+    long whole = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f)
+        skip();
+    int fields = fscanf(f, "%ld %ld", &whole, &resident);
+    fclose(f);
+    assert_int_equal(fields, 2);
+    return resident * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
+}
+
+/* Large buffers of CPU devices lie in memory of ours (device/pages.h), which must go with them. */
+static void large_buffers_keep_what_is_written_and_are_given_back(void **state)
+{
+    (void)state;
+    enum { COUNT = (5 << 20) / sizeof(float) + 3, TIMES = 200 };
+    device *d = open_any();
+    float *values = allocate(COUNT, sizeof *values), *back = allocate(COUNT, sizeof *back);
+    assert_non_null(values);
+    assert_non_null(back);
+    long before = 0;
+    for (int i = 0; i < TIMES; i++) {
+        cl_mem buffer;
+        for (int k = 0; k < COUNT; k += 1000)
+            values[k] = (float)(k + i);
+        assert_int_equal(buffer_new(d, COUNT * sizeof *values, "large", &buffer), 0);
+        assert_int_equal(buffer_write(d, buffer, 0, values, COUNT * sizeof *values), 0);
+        assert_int_equal(buffer_read(d, buffer, 0, back, COUNT * sizeof *back), 0);
+        assert_memory_equal(values, back, COUNT * sizeof *back);
+        buffer_free(d, &buffer);
+        if (i == 1)
+            before = resident_mebibytes();
+    }
+    assert_true(resident_mebibytes() - before < 100); /* all of them would be 1000 MiB */
+    assert_int_equal(d->allocated, 0);
+    free(back);
+    free(values);
+    device_close(d);
+}
+
 static void buffers_beyond_the_limits_are_refused(void **state)
 {
     (void)state;
@@ -274,6 +316,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(opens_by_index_and_part_of_name),
         cmocka_unit_test(chooses_a_kernel_family),
         cmocka_unit_test(buffers_keep_what_is_written),
+        cmocka_unit_test(large_buffers_keep_what_is_written_and_are_given_back),
         cmocka_unit_test(buffers_beyond_the_limits_are_refused),
         cmocka_unit_test(errors_name_call_code_and_layer),
         cmocka_unit_test(without_a_driver_says_what_to_install),

@@ -359,15 +359,17 @@ static void a_profile_reaches_the_kernels(void **state)
 static void every_vector_size_computes_the_same(void **state)
 {
     (void)state;
-    /* vectors, tile, winograd_channels, winograd_tiles, gradient_tiles, weight_chunks */
-    static const int cases[][6] = {{2, 4, 16, 16, 32, 2},
-                                   {2, 12, 16, 8, 8, 1},
-                                   {1, 8, 64, 32, 64, 8},
-                                   {1, 12, 0, 16, 32, 2},
-                                   {1, 7, 16, 1, 256, 64}};
+    /* vectors, tile, winograd_channels, winograd_tiles, gradient_tiles, weight_chunks,
+       fetch */
+    enum { VECTOR_TUNABLES = 7 };
+    static const int cases[][VECTOR_TUNABLES] = {{2, 4, 16, 16, 32, 2, 1},
+                                                 {2, 12, 16, 8, 8, 1, 0},
+                                                 {1, 8, 64, 32, 64, 8, 1},
+                                                 {1, 12, 0, 16, 32, 2, 0},
+                                                 {1, 7, 16, 1, 256, 64, 1}};
     device *d = open_real(KERNELS_VECTOR);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        for (int k = 0; k < 6; k++)
+        for (int k = 0; k < VECTOR_TUNABLES; k++)
             tunable_set(&tunables[k], &d->tuning, cases[i][k]);
         must(tuning_check(&d->tuning));
         check_convolutions(d);

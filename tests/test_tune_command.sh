@@ -34,7 +34,8 @@ check "no profile was written" [ ! -e "$UNBLEND_PROFILE_DIR" ]
 # ---- Tuning ----
 
 works "tune" tune "$tiny" --quick --set device.kernels=vector
-for name in vectors tile winograd_channels winograd_tiles gradient_tiles weight_chunks; do
+for name in vectors tile winograd_channels winograd_tiles gradient_tiles weight_chunks \
+    fetch; do
     check "tune tries $name" is_listed "$name"
 done
 check "tune skips nothing" not printed 'skipped'

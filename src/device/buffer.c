@@ -1,7 +1,9 @@
 #include "device/device.h"
 
 #include "base/error.h"
+#include "device/pages.h"
 #include "device/timeline.h"
+#include <stdlib.h>
 
 static double mebibytes(cl_ulong bytes)
 {
@@ -26,13 +28,38 @@ static int check_fits(const device *d, size_t bytes, const char *what)
     return 0;
 }
 
+static void CL_CALLBACK release_pages(cl_mem buffer, void *pages)
+{
+    (void)buffer;
+    free(pages);
+}
+
+/* A buffer in memory of ours, which goes with it; NULL where there is none. */
+static cl_mem new_in_pages(const device *d, size_t bytes)
+{
+    void *pages = pages_new(bytes);
+    if (!pages)
+        return NULL;
+    cl_mem buffer =
+        clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, bytes, pages, NULL);
+    if (buffer && clSetMemObjectDestructorCallback(buffer, release_pages, pages) == CL_SUCCESS)
+        return buffer;
+    if (buffer)
+        clReleaseMemObject(buffer);
+    free(pages);
+    return NULL;
+}
+
 int buffer_new(device *d, size_t bytes, const char *what, cl_mem *out)
 {
     *out = NULL;
     if (check_fits(d, bytes, what))
         return -1;
-    cl_int code;
-    cl_mem buffer = clCreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    bool in_pages = d->info.type == CL_DEVICE_TYPE_CPU && bytes >= PAGES_LEAST_BYTES;
+    cl_int code = CL_SUCCESS;
+    cl_mem buffer = in_pages ? new_in_pages(d, bytes) : NULL;
+    if (!buffer)
+        buffer = clCreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     if (cl_check(d, code, "clCreateBuffer", __FILE__, __LINE__))
         return fail_while("%s: a buffer of %.1f MiB", what, mebibytes(bytes));
     d->allocated += bytes;

@@ -6,7 +6,8 @@
 #define VALUES(vectors_, tile_)                                                                    \
     {                                                                                              \
         .vectors = (vectors_), .tile = (tile_), .winograd_channels = 16, .winograd_tiles = 16,     \
-        .gradient_tiles = 32, .weight_chunks = 2, .rows = 64, .columns = 64, .depth = 16           \
+        .gradient_tiles = 32, .weight_chunks = 2, .fetch = 1, .rows = 64, .columns = 64,           \
+        .depth = 16                                                                                \
     }
 
 const tuning tuning_default = VALUES(2, 8);
@@ -77,6 +78,7 @@ const tunable tunables[TUNABLES] = {
     VECTOR(winograd_tiles, 1, 256, 1, 3, 8, 16, 32),
     VECTOR(gradient_tiles, 1, 256, 1, 4, 8, 16, 32, 64),
     VECTOR(weight_chunks, 1, 64, 1, 4, 1, 2, 4, 8),
+    VECTOR(fetch, 0, 1, 1, 2, 0, 1),
     TILED(rows, 16, 128, 16, 3, 32, 64, 128),
     TILED(columns, 16, 128, 16, 3, 32, 64, 128),
     TILED(depth, 4, 64, 1, 3, 8, 16, 32),

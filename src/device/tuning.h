@@ -20,6 +20,7 @@ typedef struct tuning {
     int winograd_tiles;    /* tiles that a work-item takes at a time, */
     int gradient_tiles;    /* and for the weight gradient */
     int weight_chunks;     /* work-items of Winograd's weight gradient for each compute unit */
+    int fetch;             /* 1: what is needed soon is fetched ahead (cl/fetch.h) */
     /* Tiled kernels (GPUs): cl/convolution_tiled.cl. */
     int rows, columns; /* of the results that a work-group computes; columns: of outputs with more
                           than 16 channels */
@@ -46,7 +47,7 @@ const tuning_class *tuning_class_of(bool cpu, unsigned vector_width);
 enum tuning_section { SECTION_VECTOR, SECTION_TILED, SECTION_XGEMM, SECTION_XGEMM_DIRECT };
 enum {
     TUNING_SECTIONS = SECTION_XGEMM_DIRECT + 1,
-    TUNABLES = 9 + XGEMM_PARAMETERS + XGEMM_DIRECT_PARAMETERS,
+    TUNABLES = 10 + XGEMM_PARAMETERS + XGEMM_DIRECT_PARAMETERS,
     CANDIDATES_MAX = 8
 };
 extern const char *const tuning_sections[TUNING_SECTIONS]; /* as profiles name them */

@@ -80,8 +80,8 @@ bool winograd_gradient_fits(const convolution *c, const device *d)
 static kernel *get(device *d, int out_channels, const char *name)
 {
     char options[64];
-    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d",
-             vectors_for(out_channels, &d->tuning), d->tuning.tile);
+    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d -DFETCH=%d",
+             vectors_for(out_channels, &d->tuning), d->tuning.tile, d->tuning.fetch);
     return kernel_get(d, "winograd", options, name);
 }
 
