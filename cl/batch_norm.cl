@@ -7,13 +7,10 @@
  * adds the spans up in order.
  */
 #include "activate.h"
+#include "fetch.h"
+#include "normalise.h"
 
-/* The normalised value before gamma and beta is (x - mean) * inverse; what feeds the activation is
- * x * scale + shift. moments (4, channels): mean, inverse deviation, scale, shift. */
-#define MEAN 0
-#define INVERSE 1
-#define SCALE 2
-#define SHIFT 3
+#define PIXELS_AHEAD 32 /* that are fetched ahead */
 
 /* partial (spans, 2, channels): mean of the span, and sum of squares around it. */
 kernel void moments_of_spans(global const float *x, global float *partial, int pixels, int channels,
@@ -30,7 +27,9 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
         for (int p = first; p < last; p++)
             sum += load_lane(x + (size_t)p * channels + c, left);
         const lane mean = sum / (float)(last - first);
-        for (int p = first; p < last; p++) {
+        for (int p = first; p < last; p++) { /* the span is near by now, the next one not yet */
+            if (p + span < pixels)
+                fetch(x + (size_t)(p + span) * channels + c, 16);
             const lane d = load_lane(x + (size_t)p * channels + c, left) - mean;
             squares += d * d;
         }
@@ -81,21 +80,6 @@ kernel void moments_of_moving(global const float *gamma, global const float *bet
     scale_and_shift(moments, gamma, beta, c, channels, moving_mean[c], moving_variance[c], epsilon);
 }
 
-/* What the passes over pixels need of a lane of channels. */
-typedef struct channel {
-    lane mean, inverse, scale, shift;
-} channel;
-
-channel load_channel(global const float *moments, int c, int channels)
-{
-    const int left = channels - c;
-    const channel k = {load_lane(moments + MEAN * channels + c, left),
-                       load_lane(moments + INVERSE * channels + c, left),
-                       load_lane(moments + SCALE * channels + c, left),
-                       load_lane(moments + SHIFT * channels + c, left)};
-    return k;
-}
-
 kernel void normalise(global const float *x, global const float *moments, global float *y, int pixels,
                       int channels, int span)
 {
@@ -133,10 +117,12 @@ kernel void gradient_sums_of_spans(global const float *x, global const float *g,
         FOR_PIXELS(p, pixels, span)
         {
             const size_t at = (size_t)p * channels + c;
+            fetch(x + at + PIXELS_AHEAD * channels, 16);
+            fetch(g + at + PIXELS_AHEAD * channels, 16);
             const lane value = load_lane(x + at, left);
             const lane inside = gradient_inside(value, load_lane(g + at, left), k);
             sum += inside;
-            product += inside * ((value - k.mean) * k.inverse);
+            product += inside * normalised(value, k);
         }
         store_lane(sum, to + c, left);
         store_lane(product, to + channels + c, left);
@@ -159,8 +145,7 @@ kernel void gradient_sums(global const float *partial, global float *dgamma, glo
     dgamma[c] = product;
 }
 
-/* dx = scale * (gradient - mean gradient - normalised x * mean of gradient * normalised x). dx may be
- * g itself. */
+/* The input's gradient, dx; it may be g itself. */
 kernel void normalise_backward(global const float *x, global const float *g,
                                global const float *moments, global const float *dgamma,
                                global const float *dbeta, global float *dx, int pixels, int channels,
@@ -177,8 +162,7 @@ kernel void normalise_backward(global const float *x, global const float *g,
             const size_t at = (size_t)p * channels + c;
             const lane value = load_lane(x + at, left);
             const lane inside = gradient_inside(value, load_lane(g + at, left), k);
-            const lane around = sum + (value - k.mean) * k.inverse * product;
-            lane result = k.scale * (inside - part * around);
+            lane result = normalise_gradient(inside, value, k, sum, product, part);
             if (accumulate)
                 result += load_lane(dx + at, left);
             store_lane(result, dx + at, left);

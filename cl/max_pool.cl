@@ -3,6 +3,7 @@
  * y (N, h/2, w/2, channels); an odd last row or column is left out. Pixels are those of y.
  * places (as y, bytes): which of the window's four values was the maximum, the first in row order.
  */
+#include "fetch.h"
 #include "lanes.h"
 #include "view.h"
 
@@ -26,6 +27,13 @@ window next_window(window at, int p, int h, int w)
     at.column++;
     at.from += 2;
     return at.column < w / 2 ? at : window_at(p + 1, h, w);
+}
+
+/* Fetches 16 channels of the window below. */
+void fetch_next_row(global const float *data, window at, int channels, int w)
+{
+    for (int i = 0; i < 4; i++)
+        fetch(data + ((size_t)at.from + (2 + i / 2) * w + i % 2) * channels, 16);
 }
 
 #if LANE == 1
@@ -78,6 +86,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
         window at = window_at(get_global_id(1) * span, h, w);
         FOR_PIXELS(p, pixels, span)
         {
+            fetch_next_row(x + c, at, channels, w);
             lane best = 0.0f;
             lane_mask place = 0;
 #pragma unroll
@@ -111,6 +120,7 @@ kernel void max_pool_backward(global const uchar *places, global const float *g,
         window at = window_at(get_global_id(1) * span, h, w);
         FOR_PIXELS(p, pixels, span)
         {
+            fetch_next_row(dx + c, at, channels, w);
             const lane value = load_lane(g + (size_t)p * channels + c, left);
             const lane_mask place = load_places(places + (size_t)p * channels + c, left);
 #pragma unroll

@@ -13,6 +13,7 @@
  * local memory. Channels of both sides are multiples of 16; cout of LANES.
  */
 #include "fetch.h"
+#include "normalise.h"
 #include "tile.h"
 #include "transpose.h"
 #include "view.h"
@@ -93,27 +94,80 @@ range range_behind(range r, int count, int end)
     return next;
 }
 
-/* Fetches ahead, beside product `point` of POINTS, its share of a tensor's tiles: `width` of its
- * channels from c. By rows of pixels, as the processor has room for few requests at a time. */
-void fetch_share(int point, global const float *data, int channels, int c, int width, range tiles,
-                 tiling of)
+tile next_tile(tile t, tiling of)
 {
-#ifdef CAN_FETCH
-    const int rows = (tiles.end - tiles.first) * 4, end = (point + 1) * rows / POINTS;
-    for (int i = point * rows / POINTS; i < end; i++) {
-        const tile t = tile_at(tiles.first + i / 4, of);
-        const int y = t.y + i % 4;
-        for (int x = t.x; y < of.h && x < min(t.x + 4, of.w); x++)
-            fetch(data + (t.image + y * of.w + x) * channels + c, width);
-    }
-#endif
+    t.x += 4;
+    if (t.x < of.w)
+        return t;
+    t.x = 0;
+    t.y += 4;
+    if (t.y < of.h)
+        return t;
+    t.y = 0;
+    t.image += of.h * of.w;
+    return t;
 }
 
-void fetch_view_share(int point, view v, range tiles, tiling of)
+/*
+ * Fetching ahead (fetch.h) goes by rows of pixels of tiles, a few at each turn of an inner loop, as the
+ * processor has room for few requests at a time:
+ *
+ *     ahead a = ahead_of(tiles, turns, of);
+ *     for (...)
+ *         for (a.due += a.step; next_row(&a, of);)
+ *             fetch_row(data, ..., &a);
+ */
+typedef struct ahead {
+    tile at;
+    int row, left; /* of the tile; of all tiles */
+    int step, turns, due;
+    size_t pixel; /* what next_row() found: the first of so many pixels */
+    int pixels;
+} ahead;
+
+ahead ahead_of(range tiles, int turns, tiling of)
 {
-    fetch_share(point, v.a.data, v.a.channels, 0, v.a.channels, tiles, of);
+    ahead a;
+    a.at = tile_at(tiles.first, of);
+    a.step = (tiles.end - tiles.first) * 4;
+    a.turns = turns;
+    a.row = a.due = 0;
+#ifdef CAN_FETCH
+    a.left = a.step;
+#else
+    a.left = 0;
+#endif
+    return a;
+}
+
+int next_row(ahead *a, tiling of)
+{
+    if (!a->left || a->due < a->turns)
+        return 0;
+    const int y = a->at.y + a->row;
+    a->pixel = a->at.image + y * of.w + a->at.x;
+    a->pixels = y < of.h ? min(4, of.w - a->at.x) : 0;
+    a->due -= a->turns;
+    a->left--;
+    if (++a->row == 4) {
+        a->row = 0;
+        a->at = next_tile(a->at, of);
+    }
+    return 1;
+}
+
+/* `width` channels from c. */
+void fetch_row(global const float *data, int channels, int c, int width, const ahead *a)
+{
+    for (int i = 0; i < a->pixels; i++)
+        fetch(data + (a->pixel + i) * channels + c, width);
+}
+
+void fetch_view_row(view v, const ahead *a)
+{
+    fetch(v.a.data + a->pixel * v.a.channels, a->pixels * v.a.channels);
     if (v.b.channels)
-        fetch_share(point, v.b.data, v.b.channels, 0, v.b.channels, tiles, of);
+        fetch(v.b.data + a->pixel * v.b.channels, a->pixels * v.b.channels);
 }
 
 /* B^T x B of one tile and 16 channels, to v[point * stride]. */
@@ -201,7 +255,8 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
     const tiling of = {h, w, tiles_y, tiles_x};
     const int total = images * tiles_y * tiles_x, first = get_group_id(0) * block;
     const range own = {first, min(first + block, total)}, next = range_behind(own, block, total);
-    const int count = own.end - first;
+    const range nothing = {0, 0};
+    const int count = own.end - first, turns = POINTS * ((count + TILE - 1) / TILE);
     const int v_stride = block * cin + SKEW, m_stride = block * LANES + SKEW;
     for (int t = 0; t < count; t++)
         transform_x(v + t * cin, v_stride, from, cin,
@@ -215,11 +270,14 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
         global const float *weights = packed + (size_t)o * POINTS * cin;
         int at = o;
         const sink_part into = sink_part_of(to, &at);
+        ahead inputs = ahead_of(o == begin ? next : nothing, turns, of);
+        ahead outputs = ahead_of(own, turns, of);
         for (int p = 0; p < POINTS; p++, weights += cin * LANES) {
-            if (o == begin)
-                fetch_view_share(p, from, next, of);
-            fetch_share(p, into.data, into.channels, at, LANES, own, of);
             for (int t = 0; t < count; t += TILE) {
+                for (inputs.due += inputs.step; next_row(&inputs, of);)
+                    fetch_view_row(from, &inputs);
+                for (outputs.due += outputs.step; next_row(&outputs, of);)
+                    fetch_row(into.data, into.channels, at, LANES, &outputs);
                 local const float *value = v + p * v_stride + t * cin;
                 local float *products = m + p * m_stride + t * LANES;
                 for (int c0 = 0; c0 < cin; c0 += DEPTH) {
@@ -240,6 +298,40 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
             for (int t = 0; t < count; t++)
                 transform_y(m + t * LANES + 16 * i, m_stride, to, o + 16 * i, b,
                             tile_at(first + t, of), of);
+        }
+    }
+}
+
+/*
+ * Gradients that a batch norm behind may have left to be finished, in place, by who reads them first
+ * (tensor.pending_gradient): g (N, h, w, channels) is then the gradient behind the norm's piecewise
+ * linear activation, x the norm's input.
+ */
+typedef struct gradients {
+    global float *g;
+    global const float *x, *moments, *dgamma, *dbeta;
+    int channels;
+    float slope; /* of the activation below zero; negative: nothing is to be finished */
+    float part;  /* 1 / pixels */
+} gradients;
+
+/* Finishes 16 channels from c of some tiles; the same bits as batch_norm.cl's normalise_backward. */
+void finish_gradients(gradients from, int c, range tiles, tiling of)
+{
+    const channel k = load_channel(from.moments, c, from.channels);
+    const float16 sum = vload16(0, from.dbeta + c), product = vload16(0, from.dgamma + c);
+    for (int i = tiles.first; i < tiles.end; i++) {
+        const tile t = tile_at(i, of);
+        for (int y = t.y; y < min(t.y + 4, of.h); y++) {
+            for (int x = t.x; x < min(t.x + 4, of.w); x++) {
+                const size_t at = (t.image + y * of.w + x) * from.channels + c;
+                const float16 value = vload16(0, from.x + at), g = vload16(0, from.g + at);
+                const float16 before = fma(value, k.scale, k.shift);
+                const int16 below = from.slope > 0.0f ? before < 0.0f : before <= 0.0f;
+                const float16 inside = g * select((float16)(1.0f), (float16)(from.slope), below);
+                vstore16(normalise_gradient(inside, value, k, sum, product, from.part), 0,
+                         from.g + at);
+            }
         }
     }
 }
@@ -278,11 +370,15 @@ float16 transform_g(local float *q, int stride, global const float *g, int chann
  * chunk_tiles is a multiple of block. v: (POINTS, block, cin), q: (POINTS, block, LANES), with SKEW.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-winograd_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partial, int images,
-                         int h, int w, int cin, int cout, int tiles_y, int tiles_x, int block,
+winograd_weight_gradient(VIEW_ARGS(x), global float *g, global const float *g_x,
+                         global const float *moments, global const float *dgamma,
+                         global const float *dbeta, float slope, float part,
+                         global float *partial, int images, int h, int w, int cin, int cout, int tiles_y, int tiles_x, int block,
                          int chunk_tiles, local float *v, local float *q)
 {
     const view from = VIEW(x);
+    const gradients from_g = {g, g_x, moments, dgamma, dbeta, cout, slope, part};
+    const int pending = slope >= 0.0f;
     const tiling of = {h, w, tiles_y, tiles_x};
     const int o = get_group_id(0) * LANES, chunk = get_group_id(1);
     const int begin = chunk * chunk_tiles;
@@ -300,6 +396,8 @@ winograd_weight_gradient(VIEW_ARGS(x), global const float *g, global float *part
     for (int first = begin; first < end; first += block) {
         const range own = {first, min(first + block, end)}, next = range_behind(own, block, end);
         const int count = own.end - first;
+        for (int i = 0; pending && i < VECTORS; i++)
+            finish_gradients(from_g, o + 16 * i, own, of);
         for (int t = 0; t < count; t++) {
             const tile at = tile_at(first + t, of);
             transform_x(v + t * cin, v_stride, from, cin, at, of);
@@ -307,10 +405,15 @@ winograd_weight_gradient(VIEW_ARGS(x), global const float *g, global float *part
                 total[i] += transform_g(q + t * LANES + 16 * i, q_stride, g + o + 16 * i, cout, at,
                                         of);
         }
+        ahead a = ahead_of(next, POINTS * ((cin + TILE - 1) / TILE), of);
         for (int p = 0; p < POINTS; p++) {
-            fetch_view_share(p, from, next, of);
-            fetch_share(p, g, cout, o, LANES, next, of);
             for (int c = 0; c < cin; c += TILE) {
+                for (a.due += a.step; next_row(&a, of);) {
+                    fetch_view_row(from, &a);
+                    fetch_row(g, cout, o, LANES, &a);
+                    if (pending)
+                        fetch_row(g_x, cout, o, LANES, &a);
+                }
                 int offset[TILE]; /* rows beyond cin are computed and not stored */
 #pragma unroll
                 for (int r = 0; r < TILE; r++)

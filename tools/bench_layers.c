@@ -77,7 +77,7 @@ static int run_convolution(bench *b, enum pass pass)
     if (pass == WEIGHT_GRADIENT)
         return convolution_weight_gradient(c, b->device,
                                            view_of(b->operands[up ? OUTPUT : INPUT], c->x.c),
-                                           view_of(b->operands[up ? INPUT : OUTPUT], c->y.c),
+                                           view_of(b->operands[up ? INPUT : OUTPUT], c->y.c), NULL,
                                            b->results[WEIGHTS], NULL, b->partial);
     const direction *dir = direction_of(b, pass);
     return convolution_run(dir, b->device,

@@ -20,8 +20,8 @@ enum { LOG_SHOWN = 1500 }; /* bytes of the compiler's log that go into a message
 
 static char *full_options(const device *d, const char *options)
 {
-    return format_text("-cl-std=CL1.2 -cl-mad-enable" DEBUG_OPTIONS " -D%s_DEVICE=1 %s",
-                       d->kernels == KERNELS_VECTOR ? "VECTOR" : "TILED", options);
+    return format_text("-cl-std=CL1.2 -cl-mad-enable" DEBUG_OPTIONS " -D%s_DEVICE=1 -DFETCH=%d %s",
+                       d->kernels == KERNELS_VECTOR ? "VECTOR" : "TILED", d->tuning.fetch, options);
 }
 
 static void key_for(const device *d, const char *source, const char *options,

@@ -3,6 +3,7 @@
  * Training uses the batch's mean and biased variance and moves the moving ones; inference uses the
  * moving ones. The backward is that of training.
  */
+#include "layers/batch_norm.h"
 #include "device/kernel.h"
 #include "layers/layers.h"
 #include "layers/pixels.h"
@@ -15,9 +16,6 @@ struct state {
     kernel *span_sums, *sums, *backward;
 };
 
-enum { GAMMA, BETA, MOVING_MEAN, MOVING_VARIANCE };
-enum { MOMENTS }; /* (4, channels): mean, inverse deviation, scale, shift */
-
 static int shape_batch_norm(layer *l)
 {
     shape x = l->inputs[0]->shape;
@@ -28,11 +26,11 @@ static int shape_batch_norm(layer *l)
         layer_param(l, "moving_mean", dims, 1, INIT_ZEROS, false) ||
         layer_param(l, "moving_variance", dims, 1, INIT_ONES, false))
         return -1;
-    l->saved[MOMENTS].bytes = 4 * (size_t)x.c * sizeof(float);
+    l->saved[BATCH_NORM_MOMENTS].bytes = 4 * (size_t)x.c * sizeof(float);
     enum activation a = ((struct activation_options *)l->options)->kind;
     l->output->pending.possible = activation_is_piecewise_linear(a);
     l->output->pending.slope = activation_slope_below_zero(a);
-    l->output->pending.moments = MOMENTS;
+    l->output->pending.moments = BATCH_NORM_MOMENTS;
     l->workspace_bytes =
         (size_t)spans_reduction(l->store->device, x).count * 2 * (size_t)x.c * sizeof(float);
     return 0;
@@ -67,9 +65,10 @@ static int batch_moments(layer *l, run *r)
                ARG(r->workspace), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
         return -1;
     return LAUNCH(r->device, s->batch_moments, range_flat((size_t)over.channels), ARG(r->workspace),
-                  ARG(l->params[GAMMA]->data), ARG(l->params[BETA]->data),
-                  ARG(l->params[MOVING_MEAN]->data), ARG(l->params[MOVING_VARIANCE]->data),
-                  ARG(l->saved[MOMENTS].buffer), ARG(over.pixels), ARG(over.channels),
+                  ARG(l->params[BATCH_NORM_GAMMA]->data), ARG(l->params[BATCH_NORM_BETA]->data),
+                  ARG(l->params[BATCH_NORM_MOVING_MEAN]->data),
+                  ARG(l->params[BATCH_NORM_MOVING_VARIANCE]->data),
+                  ARG(l->saved[BATCH_NORM_MOMENTS].buffer), ARG(over.pixels), ARG(over.channels),
                   ARG(over.span), ARG(momentum), ARG(epsilon));
 }
 
@@ -78,9 +77,10 @@ static int moving_moments(layer *l, run *r)
     struct state *s = l->state;
     int channels = l->output->shape.c;
     return LAUNCH(r->device, s->moving_moments, range_flat((size_t)channels),
-                  ARG(l->params[GAMMA]->data), ARG(l->params[BETA]->data),
-                  ARG(l->params[MOVING_MEAN]->data), ARG(l->params[MOVING_VARIANCE]->data),
-                  ARG(l->saved[MOMENTS].buffer), ARG(channels), ARG(epsilon));
+                  ARG(l->params[BATCH_NORM_GAMMA]->data), ARG(l->params[BATCH_NORM_BETA]->data),
+                  ARG(l->params[BATCH_NORM_MOVING_MEAN]->data),
+                  ARG(l->params[BATCH_NORM_MOVING_VARIANCE]->data),
+                  ARG(l->saved[BATCH_NORM_MOMENTS].buffer), ARG(channels), ARG(epsilon));
 }
 
 static int forward(layer *l, run *r)
@@ -92,22 +92,24 @@ static int forward(layer *l, run *r)
         return 0;
     spans over = spans_elementwise(r->device, l->output->shape);
     return LAUNCH(r->device, s->normalise, spans_range(r->device, &over), ARG(l->inputs[0]->data),
-                  ARG(l->saved[MOMENTS].buffer), ARG(l->output->data), ARG(over.pixels),
+                  ARG(l->saved[BATCH_NORM_MOMENTS].buffer), ARG(l->output->data), ARG(over.pixels),
                   ARG(over.channels), ARG(over.span));
 }
 
 static int backward(layer *l, run *r)
 {
     struct state *s = l->state;
-    cl_mem x = l->inputs[0]->data, g = l->output->gradient, moments = l->saved[MOMENTS].buffer;
-    cl_mem dgamma = l->params[GAMMA]->gradient, dbeta = l->params[BETA]->gradient;
+    cl_mem x = l->inputs[0]->data, g = l->output->gradient,
+           moments = l->saved[BATCH_NORM_MOMENTS].buffer;
+    cl_mem dgamma = l->params[BATCH_NORM_GAMMA]->gradient,
+           dbeta = l->params[BATCH_NORM_BETA]->gradient;
     spans over = spans_reduction(r->device, l->output->shape);
     if (LAUNCH(r->device, s->span_sums, spans_range(r->device, &over), ARG(x), ARG(g), ARG(moments),
                ARG(r->workspace), ARG(over.pixels), ARG(over.channels), ARG(over.span)) ||
         LAUNCH(r->device, s->sums, range_flat((size_t)over.channels), ARG(r->workspace),
                ARG(dgamma), ARG(dbeta), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
         return -1;
-    if (!l->inputs[0]->gradient)
+    if (!l->inputs[0]->gradient || l->inputs[0]->pending_gradient.left_by)
         return 0;
     over = spans_elementwise(r->device, l->output->shape);
     return LAUNCH(r->device, s->backward, spans_range(r->device, &over), ARG(x), ARG(g),
@@ -119,7 +121,7 @@ const layer_type batch_norm_layer = {
     .name = "batch_norm",
     .options_size = sizeof(struct activation_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X | GRADIENT_IN_PLACE,
+    .flags = BACKWARD_NEEDS_X | GRADIENT_IN_PLACE | LEAVES_GRADIENT,
     .shape = shape_batch_norm,
     .prepare = prepare,
     .forward = forward,

@@ -24,6 +24,7 @@ static int shape_conv2d(layer *l)
         return -1;
     l->saved[PACKED].bytes = convolution_packed_floats(c, l->store->device, false) * sizeof(float);
     l->saved[PACKED].persistent = true;
+    l->output->pending_gradient.possible = convolution_finishes_gradient(c, l->store->device);
     size_t packed = convolution_packed_floats(c, l->store->device, true);
     size_t partial = convolution_partial_floats(c, l->store->device);
     l->workspace_bytes = (packed > partial ? packed : partial) * sizeof(float);
@@ -64,7 +65,8 @@ static int backward(layer *l, run *r)
     const convolution *c = &((struct state *)l->state)->convolution;
     const param *bias = bias_of(l);
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
-    if (convolution_weight_gradient(c, r->device, view_of_inputs(l), view_of(g, c->y.c),
+    gradient_view left = gradient_of_output(l);
+    if (convolution_weight_gradient(c, r->device, view_of_inputs(l), view_of(g, c->y.c), &left,
                                     l->params[KERNEL]->gradient, bias ? bias->gradient : NULL,
                                     r->workspace))
         return -1;

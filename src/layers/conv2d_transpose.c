@@ -81,7 +81,7 @@ static int backward(layer *l, run *r)
     const convolution *c = &((struct state *)l->state)->convolution;
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
     if (bias_gradient(l, r) ||
-        convolution_weight_gradient(c, r->device, view_of(g, c->x.c), view_of_inputs(l),
+        convolution_weight_gradient(c, r->device, view_of(g, c->x.c), view_of_inputs(l), NULL,
                                     l->params[KERNEL]->gradient, NULL, r->workspace))
         return -1;
     if (!l->reads[0]->gradient)

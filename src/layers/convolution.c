@@ -137,12 +137,19 @@ int convolution_run(const direction *dir, device *d, view in, cl_mem weights, cl
     }
 }
 
-int convolution_weight_gradient(const convolution *c, device *d, view x, view g, cl_mem dweights,
-                                cl_mem dbias, cl_mem partial)
+bool convolution_finishes_gradient(const convolution *c, const device *d)
+{
+    return gradient_method(c, d) == METHOD_WINOGRAD;
+}
+
+int convolution_weight_gradient(const convolution *c, device *d, view x, view g,
+                                const gradient_view *left, cl_mem dweights, cl_mem dbias,
+                                cl_mem partial)
 {
     switch (c->gradient.method) {
     case METHOD_WINOGRAD:
-        return winograd_weight_gradient(c, d, x, g.a.data, dweights, dbias, partial);
+        return winograd_weight_gradient(c, d, x, left ? *left : gradient_view_of(g.a.data),
+                                        dweights, dbias, partial);
     case METHOD_NARROW:
         return narrow_weight_gradient(c, d, x, g.a.data, dweights, dbias, partial);
     default:

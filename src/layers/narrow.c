@@ -42,8 +42,8 @@ static int strip_of(shape s, int kernel)
 
 static kernel *get(device *d, const char *name)
 {
-    char options[64];
-    snprintf(options, sizeof options, "-DTILE=%d -DFETCH=%d", d->tuning.tile, d->tuning.fetch);
+    char options[32];
+    snprintf(options, sizeof options, "-DTILE=%d", d->tuning.tile);
     return kernel_get(d, "convolution_narrow", options, name);
 }
 

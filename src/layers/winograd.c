@@ -80,8 +80,8 @@ bool winograd_gradient_fits(const convolution *c, const device *d)
 static kernel *get(device *d, int out_channels, const char *name)
 {
     char options[64];
-    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d -DFETCH=%d",
-             vectors_for(out_channels, &d->tuning), d->tuning.tile, d->tuning.fetch);
+    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d",
+             vectors_for(out_channels, &d->tuning), d->tuning.tile);
     return kernel_get(d, "winograd", options, name);
 }
 
@@ -146,8 +146,8 @@ size_t winograd_partial_floats(const convolution *c, const device *d)
     return (size_t)chunk_count(c, d) * (size_t)(POINTS * c->x.c + 1) * (size_t)c->y.c;
 }
 
-int winograd_weight_gradient(const convolution *c, device *d, view x, cl_mem g, cl_mem dweights,
-                             cl_mem dbias, cl_mem partial)
+int winograd_weight_gradient(const convolution *c, device *d, view x, gradient_view g,
+                             cl_mem dweights, cl_mem dbias, cl_mem partial)
 {
     shape s = c->x;
     int lanes = 16 * vectors_for(c->y.c, &d->tuning), block = c->gradient.block;
@@ -155,7 +155,7 @@ int winograd_weight_gradient(const convolution *c, device *d, view x, cl_mem g, 
     int chunk_tiles = ceil_divide(blocks, c->gradient.chunks) * block;
     if (LAUNCH(d, c->gradient.sum,
                range_single((size_t)(c->y.c / lanes), (size_t)c->gradient.chunks, 1), VIEW_ARGS(x),
-               ARG(g), ARG(partial), ARG(s.n), ARG(s.h), ARG(s.w), ARG(s.c), ARG(c->y.c),
+               GRADIENT_ARGS(g), ARG(partial), ARG(s.n), ARG(s.h), ARG(s.w), ARG(s.c), ARG(c->y.c),
                ARG(ceil_divide(s.h, SIDE)), ARG(ceil_divide(s.w, SIDE)), ARG(block),
                ARG(chunk_tiles), LOCAL(matrix_floats(block, s.c) * sizeof(float)),
                LOCAL(matrix_floats(block, lanes) * sizeof(float))))

@@ -16,8 +16,8 @@ int winograd_run(const direction *dir, device *d, view in, cl_mem packed, cl_mem
 
 int winograd_gradient_prepare(convolution *c, device *d);
 size_t winograd_partial_floats(const convolution *c, const device *d);
-/* g is plain memory. */
-int winograd_weight_gradient(const convolution *c, device *d, view x, cl_mem g, cl_mem dweights,
-                             cl_mem dbias, cl_mem partial);
+/* Finishes g if need be. */
+int winograd_weight_gradient(const convolution *c, device *d, view x, gradient_view g,
+                             cl_mem dweights, cl_mem dbias, cl_mem partial);
 
 #endif

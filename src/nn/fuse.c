@@ -49,12 +49,25 @@ static void skip_join(graph *g, layer *join)
     }
 }
 
+/* Where the producer of its input is the next to read the gradient there. */
+static void leave_gradient(const graph *g, const layer *norm)
+{
+    tensor *x = norm->reads[0];
+    const tensor *y = norm->output;
+    if (norm->type->flags & LEAVES_GRADIENT && y->pending.possible && !x->is_output &&
+        x->pending_gradient.possible && x->needs_gradient && y->needs_gradient &&
+        graph_is_only_reader(g, norm, x))
+        x->pending_gradient.left_by = norm;
+}
+
 void fuse_graph(graph *g, bool fuse)
 {
     for (size_t i = 0; i < g->layer_count; i++)
         read_inputs(g->layers[i]);
-    for (size_t i = 0; i < g->tensor_count; i++)
+    for (size_t i = 0; i < g->tensor_count; i++) {
         g->tensors[i]->pending.planned = false;
+        g->tensors[i]->pending_gradient.left_by = NULL;
+    }
     for (size_t i = 0; fuse && i < g->layer_count; i++)
         if (can_skip_join(g, g->layers[i]))
             skip_join(g, g->layers[i]);
@@ -63,6 +76,8 @@ void fuse_graph(graph *g, bool fuse)
         t->pending.planned = t->pending.possible && !t->is_output &&
                              t->shape.c % CHANNELS_UNIT == 0 && readers_have(g, t, READS_PENDING);
     }
+    for (size_t i = 0; fuse && i < g->layer_count; i++)
+        leave_gradient(g, g->layers[i]);
 }
 
 tensor *pending_source(const tensor *t)

@@ -111,6 +111,15 @@ failed:
     return NULL;
 }
 
+bool graph_is_only_reader(const graph *g, const layer *l, const tensor *t)
+{
+    for (size_t i = 0; i < g->layer_count; i++)
+        for (int k = 0; k < g->layers[i]->read_count; k++)
+            if (g->layers[i] != l && g->layers[i]->reads[k] == t)
+                return false;
+    return true;
+}
+
 tensor *graph_find(const graph *g, const char *tensor_name)
 {
     for (size_t i = 0; i < g->tensor_count; i++)

@@ -27,14 +27,15 @@ typedef struct run {
 } run;
 
 enum layer_flags {
-    BACKWARD_NEEDS_X = 1,   /* backward reads the inputs' data, */
-    BACKWARD_NEEDS_Y = 2,   /* the output's data */
-    CAN_RUN_IN_PLACE = 4,   /* output may share the input's buffer, and so may the gradients */
-    IS_LOSS = 8,            /* the output is a loss: its gradient is 1 and has no tensor */
-    READS_PENDING = 16,     /* can finish a pending input (tensor.h) while reading it, */
-    READS_PARTS = 32,       /* and read the two parts of a joined one */
-    IS_JOIN = 64,           /* the output is the inputs side by side on channels */
-    GRADIENT_IN_PLACE = 128 /* the input's gradient may be written over the output's */
+    BACKWARD_NEEDS_X = 1,    /* backward reads the inputs' data, */
+    BACKWARD_NEEDS_Y = 2,    /* the output's data */
+    CAN_RUN_IN_PLACE = 4,    /* output may share the input's buffer, and so may the gradients */
+    IS_LOSS = 8,             /* the output is a loss: its gradient is 1 and has no tensor */
+    READS_PENDING = 16,      /* can finish a pending input (tensor.h) while reading it, */
+    READS_PARTS = 32,        /* and read the two parts of a joined one */
+    IS_JOIN = 64,            /* the output is the inputs side by side on channels */
+    GRADIENT_IN_PLACE = 128, /* the input's gradient may be written over the output's, */
+    LEAVES_GRADIENT = 256    /* or left there to be finished, where the output could be pending */
 };
 
 typedef struct layer_type {

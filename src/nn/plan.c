@@ -125,7 +125,8 @@ static int data_end(const plan *p, const tensor *t, int from)
             int read = backward && l->type->flags & BACKWARD_NEEDS_X ? time_backward(p, i) : (int)i;
             end = read > end ? read : end;
         }
-        if (l->output == t && backward && l->type->flags & BACKWARD_NEEDS_Y)
+        bool needs_y = l->type->flags & BACKWARD_NEEDS_Y || t->pending_gradient.left_by;
+        if (l->output == t && backward && needs_y)
             end = time_backward(p, i) > end ? time_backward(p, i) : end;
     }
     return end;
@@ -150,15 +151,6 @@ static int index_of_layer(const graph *g, const layer *l)
     return i;
 }
 
-static bool is_only_reader(const plan *p, const layer *l, const tensor *x)
-{
-    for (size_t i = 0; i < p->graph->layer_count; i++)
-        for (int k = 0; k < p->graph->layers[i]->read_count; k++)
-            if (p->graph->layers[i] != l && p->graph->layers[i]->reads[k] == x)
-                return false;
-    return true;
-}
-
 /* The input whose buffer the producer of y may overwrite with y, or NULL: nobody else may want that
  * input, nor the producer's and the input's own producer's backward. */
 static tensor *in_place_source(const plan *p, const tensor *y)
@@ -168,7 +160,8 @@ static tensor *in_place_source(const plan *p, const tensor *y)
         return NULL;
     tensor *x = l->reads[0];
     int at = index_of_layer(p->graph, l);
-    return x->producer && !x->is_output && data_end(p, x, at) == at && is_only_reader(p, l, x)
+    return x->producer && !x->is_output && data_end(p, x, at) == at &&
+                   graph_is_only_reader(p->graph, l, x)
                ? x
                : NULL;
 }
@@ -182,7 +175,7 @@ static tensor *gradient_source(const plan *p, const tensor *y)
         return x;
     x = l->reads[0];
     return x->producer && !x->is_output && x->needs_gradient && y->needs_gradient &&
-                   is_only_reader(p, l, x)
+                   graph_is_only_reader(p->graph, l, x)
                ? x
                : NULL;
 }
@@ -259,8 +252,11 @@ static int saved_end(const plan *p, size_t i, int k)
     const layer *l = p->graph->layers[i];
     if (l->saved[k].persistent)
         return last_time(p);
-    if (p->options.training)
-        return time_backward(p, i);
+    if (p->options.training) {
+        const tensor *x = l->reads[0];
+        bool leaves = x->pending_gradient.left_by == l;
+        return time_backward(p, leaves ? (size_t)index_of_layer(p->graph, x->producer) : i);
+    }
     bool finishes = l->output->pending.planned && l->output->pending.moments == k;
     return finishes ? data_end(p, l->output, (int)i) : (int)i;
 }

@@ -33,6 +33,12 @@ typedef struct tensor {
         float slope;
         int moments; /* which of the producer's saved memory holds scale and shift */
     } pending;
+    struct {
+        bool
+            possible; /* set by the producer: its backward can finish the gradient that a batch norm
+                          leaves, which is still that of the norm's output */
+        const struct layer *left_by; /* that norm, by plan; NULL: the gradient is as it should be */
+    } pending_gradient;
     cl_mem data;     /* (n, h, w, c); owned by the plan */
     cl_mem gradient; /* d loss / d data; NULL where none is needed */
     int data_buffer; /* the plan's buffer numbers, -1 for none */

@@ -1,0 +1,9 @@
+/* What others need to know of a batch_norm layer to finish its work (tensor.h): where it keeps what. */
+#ifndef LAYERS_BATCH_NORM_H
+#define LAYERS_BATCH_NORM_H
+
+/* layer->params, all (channels), and layer->saved. */
+enum { BATCH_NORM_GAMMA, BATCH_NORM_BETA, BATCH_NORM_MOVING_MEAN, BATCH_NORM_MOVING_VARIANCE };
+enum { BATCH_NORM_MOMENTS }; /* (4, channels): mean, inverse deviation, scale, shift */
+
+#endif
