@@ -8,6 +8,7 @@
  *
  * VECTORS (1 or 2): vectors of 16 output channels in a tile. TILE: pixels in a tile.
  */
+#include "fetch.h"
 #include "tile.h"
 #include "patch.h"
 #include "view.h"
@@ -144,6 +145,29 @@ void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS
 #define ROWS TILE
 #endif
 
+/* Pixels of both sides that are fetched ahead (fetch.h) while sums go on, a share at a turn. */
+typedef struct ahead {
+    size_t x, g; /* the first ones */
+    int x_pixels, g_pixels, turn, turns;
+} ahead;
+
+void fetch_part(part p, size_t first, int pixels, int turn, int turns)
+{
+    const int begin = turn * pixels / turns, end = (turn + 1) * pixels / turns;
+    fetch(p.data + (first + begin) * p.channels, (end - begin) * p.channels);
+}
+
+void fetch_share(view x, view g, ahead a)
+{
+#ifdef CAN_FETCH
+    if (x.a.channels < 16) /* a few sums, and little that they need */
+        return;
+    fetch_part(x.a, a.x, a.x_pixels, a.turn, a.turns);
+    fetch_part(x.b, a.x, a.x_pixels, a.turn, a.turns);
+    fetch_part(g.a, a.g, a.g_pixels, a.turn, a.turns);
+#endif
+}
+
 /* Copies a panel of g, `pixels` from `from` and LANES channels from `first`, and adds it to sums. */
 void gather_gradients(local float *panel, view g, size_t from, int pixels, int first, int cout,
                       global float *sums)
@@ -191,10 +215,16 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
             for (int i = 0; i < group_images; i++)
                 gather_patch(patch + i * patch_size, from, (size_t)(n + i) * h * w, h, w, cin,
                              q0 * in_stride + dy_min, dx_min, patch_rows, patch_columns);
+            ahead next = {((size_t)n * h + (q0 + strip_rows) * in_stride) * w,
+                          ((size_t)n * qh + q0 + strip_rows) * qw,
+                          group_images * strip_rows * in_stride * w, pixels, 0,
+                          (rows + ROWS - 1) / ROWS * ((end - begin + LANES - 1) / LANES)};
             for (int first = begin; first < end; first += LANES) {
                 gather_gradients(panel, gradients, ((size_t)n * qh + q0) * qw, pixels, first, cout,
                                  sums + (size_t)rows * padded + first);
                 for (int m = 0, t = 0, c = 0; m < rows; m += ROWS) { /* m is tap t, channel c */
+                    fetch_share(from, gradients, next);
+                    next.turn++;
                     int offset[ROWS]; /* rows beyond the last are computed and not stored */
 #pragma unroll
                     for (int r = 0; r < ROWS; r++) {
