@@ -12,9 +12,9 @@
  * For CPUs: a work-group is a single item, which takes `block` tiles through all three steps in
  * local memory. Channels of both sides are multiples of 16; cout of LANES.
  */
-#include "fetch.h"
-#include "normalise.h"
+#include "gradients.h"
 #include "tile.h"
+#include "tiling.h"
 #include "transpose.h"
 #include "view.h"
 
@@ -61,114 +61,6 @@
         o4 = even4_ - odd4_;                                                                       \
         o5 = g3;                                                                                   \
     } while (0)
-
-/* Images of h x w pixels, each cut into tiles. Tiles are counted through all images. */
-typedef struct tiling {
-    int h, w, tiles_y, tiles_x;
-} tiling;
-
-/* Where a tile stands. */
-typedef struct tile {
-    size_t image; /* its image's first pixel */
-    int y, x;     /* its first pixel */
-} tile;
-
-tile tile_at(int index, tiling of)
-{
-    tile t;
-    t.image = (size_t)(index / (of.tiles_y * of.tiles_x)) * of.h * of.w;
-    t.y = index / of.tiles_x % of.tiles_y * 4;
-    t.x = index % of.tiles_x * 4;
-    return t;
-}
-
-/* Some tiles, first to end. */
-typedef struct range {
-    int first, end;
-} range;
-
-/* The next so many tiles behind r, at most up to end. */
-range range_behind(range r, int count, int end)
-{
-    const range next = {min(r.end, end), min(r.end + count, end)};
-    return next;
-}
-
-tile next_tile(tile t, tiling of)
-{
-    t.x += 4;
-    if (t.x < of.w)
-        return t;
-    t.x = 0;
-    t.y += 4;
-    if (t.y < of.h)
-        return t;
-    t.y = 0;
-    t.image += of.h * of.w;
-    return t;
-}
-
-/*
- * Fetching ahead (fetch.h) goes by rows of pixels of tiles, a few at each turn of an inner loop, as the
- * processor has room for few requests at a time:
- *
- *     ahead a = ahead_of(tiles, turns, of);
- *     for (...)
- *         for (a.due += a.step; next_row(&a, of);)
- *             fetch_row(data, ..., &a);
- */
-typedef struct ahead {
-    tile at;
-    int row, left; /* of the tile; of all tiles */
-    int step, turns, due;
-    size_t pixel; /* what next_row() found: the first of so many pixels */
-    int pixels;
-} ahead;
-
-ahead ahead_of(range tiles, int turns, tiling of)
-{
-    ahead a;
-    a.at = tile_at(tiles.first, of);
-    a.step = (tiles.end - tiles.first) * 4;
-    a.turns = turns;
-    a.row = a.due = 0;
-#ifdef CAN_FETCH
-    a.left = a.step;
-#else
-    a.left = 0;
-#endif
-    return a;
-}
-
-int next_row(ahead *a, tiling of)
-{
-    if (!a->left || a->due < a->turns)
-        return 0;
-    const int y = a->at.y + a->row;
-    a->pixel = a->at.image + y * of.w + a->at.x;
-    a->pixels = y < of.h ? min(4, of.w - a->at.x) : 0;
-    a->due -= a->turns;
-    a->left--;
-    if (++a->row == 4) {
-        a->row = 0;
-        a->at = next_tile(a->at, of);
-    }
-    return 1;
-}
-
-/* `width` channels from c. */
-void fetch_row(global const float *data, int channels, int c, int width, const ahead *a)
-{
-    for (int i = 0; i < a->pixels; i++)
-        fetch(data + (a->pixel + i) * channels + c, width);
-}
-
-void fetch_view_row(view v, const ahead *a)
-{
-    fetch(v.a.data + a->pixel * v.a.channels, a->pixels * v.a.channels);
-    if (v.b.channels)
-        fetch(v.b.data + a->pixel * v.b.channels, a->pixels * v.b.channels);
-}
 
 /* B^T x B of one tile and 16 channels, to v[point * stride]. */
 void transform_part(local float *v, int stride, part p, int c, float16 scale, float16 shift,
@@ -217,7 +109,8 @@ void transform_x(local float *v, int stride, view from, int channels, tile t, ti
 }
 
 /* A^T m A of one tile and 16 channels from m[point * stride], written with bias. */
-void transform_y(local const float *m, int stride, sink to, int channel, float16 bias, tile t, tiling of)
+void transform_y(local const float *m, int stride, sink to, int channel, float16 bias, tile t,
+                 tiling of)
 {
     float16 s[4][6];
 #pragma unroll
@@ -236,6 +129,21 @@ void transform_y(local const float *m, int stride, sink to, int channel, float16
         for (int j = 0; j < 4; j++)
             if (t.y + i < of.h && t.x + j < of.w)
                 sink_store16(to, t.image + (t.y + i) * of.w + t.x + j, channel, 16, o[j] + bias);
+    }
+}
+
+/* v u to m: v (TILE, cin), u (cin, LANES), m (TILE, LANES). */
+void multiply(local float *m, local const float *v, global const float *u, int cin)
+{
+    for (int c0 = 0; c0 < cin; c0 += DEPTH) {
+        TILE_CLEAR(sum, TILE);
+        for (int c = c0; c < min(cin, c0 + DEPTH); c++)
+            TILE_STEP(sum, TILE, v[r * cin + c], u + c * LANES);
+#pragma unroll
+        for (int r = 0; r < TILE; r++)
+#pragma unroll
+            for (int i = 0; i < VECTORS; i++)
+                vstore16(c0 ? sum[r][i] + vload16(i, m + r * LANES) : sum[r][i], i, m + r * LANES);
     }
 }
 
@@ -278,19 +186,7 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
                     fetch_view_row(from, &inputs);
                 for (outputs.due += outputs.step; next_row(&outputs, of);)
                     fetch_row(into.data, into.channels, at, LANES, &outputs);
-                local const float *value = v + p * v_stride + t * cin;
-                local float *products = m + p * m_stride + t * LANES;
-                for (int c0 = 0; c0 < cin; c0 += DEPTH) {
-                    TILE_CLEAR(sum, TILE);
-                    for (int c = c0; c < min(cin, c0 + DEPTH); c++)
-                        TILE_STEP(sum, TILE, value[r * cin + c], weights + c * LANES);
-#pragma unroll
-                    for (int r = 0; r < TILE; r++)
-#pragma unroll
-                        for (int i = 0; i < VECTORS; i++)
-                            vstore16(c0 ? sum[r][i] + vload16(i, products + r * LANES) : sum[r][i],
-                                     i, products + r * LANES);
-                }
+                multiply(m + p * m_stride + t * LANES, v + p * v_stride + t * cin, weights, cin);
             }
         }
         for (int i = 0; i < VECTORS; i++) {
@@ -302,37 +198,13 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
     }
 }
 
-/*
- * Gradients that a batch norm behind may have left to be finished, in place, by who reads them first
- * (tensor.pending_gradient): g (N, h, w, channels) is then the gradient behind the norm's piecewise
- * linear activation, x the norm's input.
- */
-typedef struct gradients {
-    global float *g;
-    global const float *x, *moments, *dgamma, *dbeta;
-    int channels;
-    float slope; /* of the activation below zero; negative: nothing is to be finished */
-    float part;  /* 1 / pixels */
-} gradients;
-
-/* Finishes 16 channels from c of some tiles; the same bits as batch_norm.cl's normalise_backward. */
-void finish_gradients(gradients from, int c, range tiles, tiling of)
+void finish_tiles(gradients g, int c, range tiles, tiling of)
 {
-    const channel k = load_channel(from.moments, c, from.channels);
-    const float16 sum = vload16(0, from.dbeta + c), product = vload16(0, from.dgamma + c);
+    const finisher f = finisher_of(g, c);
     for (int i = tiles.first; i < tiles.end; i++) {
         const tile t = tile_at(i, of);
-        for (int y = t.y; y < min(t.y + 4, of.h); y++) {
-            for (int x = t.x; x < min(t.x + 4, of.w); x++) {
-                const size_t at = (t.image + y * of.w + x) * from.channels + c;
-                const float16 value = vload16(0, from.x + at), g = vload16(0, from.g + at);
-                const float16 before = fma(value, k.scale, k.shift);
-                const int16 below = from.slope > 0.0f ? before < 0.0f : before <= 0.0f;
-                const float16 inside = g * select((float16)(1.0f), (float16)(from.slope), below);
-                vstore16(normalise_gradient(inside, value, k, sum, product, from.part), 0,
-                         from.g + at);
-            }
-        }
+        for (int y = t.y; y < min(t.y + 4, of.h); y++)
+            finish_pixels(g, f, c, t.image + y * of.w + t.x, min(4, of.w - t.x));
     }
 }
 
@@ -364,21 +236,38 @@ float16 transform_g(local float *q, int stride, global const float *g, int chann
     return total;
 }
 
+/* TILE rows from c of v^T q, v (tiles, cin) and q (tiles, LANES): written to `to`, or added. */
+void sum_products(global float *to, int adds, local const float *v, local const float *q, int tiles,
+                  int c, int cin)
+{
+    int offset[TILE]; /* rows beyond cin are computed and not stored */
+#pragma unroll
+    for (int r = 0; r < TILE; r++)
+        offset[r] = min(c + r, cin - 1);
+    TILE_CLEAR(sum, TILE);
+    for (int t = 0; t < tiles; t++, v += cin, q += LANES)
+        TILE_STEP(sum, TILE, v[offset[r]], q);
+#pragma unroll
+    for (int r = 0; r < TILE; r++, to += LANES)
+#pragma unroll
+        for (int i = 0; i < VECTORS; i++)
+            if (c + r < cin)
+                vstore16(adds ? sum[r][i] + vload16(i, to) : sum[r][i], i, to);
+}
+
 /*
  * Weight gradient, first pass: an item sums a panel of LANES output channels over a chunk of tiles.
  * partial (chunks, cout / LANES, POINTS * cin + 1, LANES); the last row is the sum of g.
- * chunk_tiles is a multiple of block. v: (POINTS, block, cin), q: (POINTS, block, LANES), with SKEW.
+ * g is finished first, if it is to be. chunk_tiles is a multiple of block. v: (POINTS, block, cin),
+ * q: (POINTS, block, LANES), with SKEW.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-winograd_weight_gradient(VIEW_ARGS(x), global float *g, global const float *g_x,
-                         global const float *moments, global const float *dgamma,
-                         global const float *dbeta, float slope, float part,
-                         global float *partial, int images, int h, int w, int cin, int cout, int tiles_y, int tiles_x, int block,
+winograd_weight_gradient(VIEW_ARGS(x), GRADIENTS_ARGS(g), global float *partial, int images, int h,
+                         int w, int cin, int cout, int tiles_y, int tiles_x, int block,
                          int chunk_tiles, local float *v, local float *q)
 {
     const view from = VIEW(x);
-    const gradients from_g = {g, g_x, moments, dgamma, dbeta, cout, slope, part};
-    const int pending = slope >= 0.0f;
+    const gradients g = GRADIENTS(g, cout);
     const tiling of = {h, w, tiles_y, tiles_x};
     const int o = get_group_id(0) * LANES, chunk = get_group_id(1);
     const int begin = chunk * chunk_tiles;
@@ -396,42 +285,26 @@ winograd_weight_gradient(VIEW_ARGS(x), global float *g, global const float *g_x,
     for (int first = begin; first < end; first += block) {
         const range own = {first, min(first + block, end)}, next = range_behind(own, block, end);
         const int count = own.end - first;
-        for (int i = 0; pending && i < VECTORS; i++)
-            finish_gradients(from_g, o + 16 * i, own, of);
+        for (int i = 0; IS_UNFINISHED(g) && i < VECTORS; i++)
+            finish_tiles(g, o + 16 * i, own, of);
         for (int t = 0; t < count; t++) {
             const tile at = tile_at(first + t, of);
             transform_x(v + t * cin, v_stride, from, cin, at, of);
             for (int i = 0; i < VECTORS; i++)
-                total[i] += transform_g(q + t * LANES + 16 * i, q_stride, g + o + 16 * i, cout, at,
-                                        of);
+                total[i] += transform_g(q + t * LANES + 16 * i, q_stride, g.data + o + 16 * i, cout,
+                                        at, of);
         }
         ahead a = ahead_of(next, POINTS * ((cin + TILE - 1) / TILE), of);
         for (int p = 0; p < POINTS; p++) {
             for (int c = 0; c < cin; c += TILE) {
                 for (a.due += a.step; next_row(&a, of);) {
                     fetch_view_row(from, &a);
-                    fetch_row(g, cout, o, LANES, &a);
-                    if (pending)
-                        fetch_row(g_x, cout, o, LANES, &a);
+                    fetch_row(g.data, cout, o, LANES, &a);
+                    if (IS_UNFINISHED(g))
+                        fetch_row(g.x, cout, o, LANES, &a);
                 }
-                int offset[TILE]; /* rows beyond cin are computed and not stored */
-#pragma unroll
-                for (int r = 0; r < TILE; r++)
-                    offset[r] = min(c + r, cin - 1);
-                local const float *value = v + p * v_stride;
-                local const float *gradient = q + p * q_stride;
-                TILE_CLEAR(sum, TILE);
-                for (int t = 0; t < count; t++, value += cin, gradient += LANES)
-                    TILE_STEP(sum, TILE, value[offset[r]], gradient);
-                global float *to = sums + (p * cin + c) * LANES;
-#pragma unroll
-                for (int r = 0; r < TILE; r++)
-#pragma unroll
-                    for (int i = 0; i < VECTORS; i++)
-                        if (c + r < cin)
-                            vstore16(first == begin ? sum[r][i]
-                                                    : sum[r][i] + vload16(i, to + r * LANES),
-                                     i, to + r * LANES);
+                sum_products(sums + (p * cin + c) * LANES, first > begin, v + p * v_stride,
+                             q + p * q_stride, count, c, cin);
             }
         }
     }

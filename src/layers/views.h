@@ -26,7 +26,7 @@ typedef struct sink {
 } sink;
 
 /* A gradient that a batch norm has left to be finished (tensor.pending_gradient), in place, by who
- * reads it first; cl/winograd.cl's gradients are the other half. */
+ * reads it first; cl/gradients.h is the other half. */
 typedef struct gradient_view {
     cl_mem g;                         /* (n, h, w, channels) */
     cl_mem x, moments, dgamma, dbeta; /* the norm's */
@@ -49,7 +49,7 @@ sink sink_of_gradients(const layer *l);
 /* As cl/view.h declares them. */
 #define PART_ARGS(p) ARG((p).data), ARG((p).moments), ARG((p).channels), ARG((p).slope)
 #define VIEW_ARGS(v) PART_ARGS((v).a), PART_ARGS((v).b)
-#define GRADIENT_ARGS(v)                                                                           \
+#define GRADIENTS_ARGS(v)                                                                          \
     ARG((v).g), ARG((v).x), ARG((v).moments), ARG((v).dgamma), ARG((v).dbeta), ARG((v).slope),     \
         ARG((v).part)
 #define SINK_ARGS(s)                                                                               \

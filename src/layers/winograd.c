@@ -155,7 +155,7 @@ int winograd_weight_gradient(const convolution *c, device *d, view x, gradient_v
     int chunk_tiles = ceil_divide(blocks, c->gradient.chunks) * block;
     if (LAUNCH(d, c->gradient.sum,
                range_single((size_t)(c->y.c / lanes), (size_t)c->gradient.chunks, 1), VIEW_ARGS(x),
-               GRADIENT_ARGS(g), ARG(partial), ARG(s.n), ARG(s.h), ARG(s.w), ARG(s.c), ARG(c->y.c),
+               GRADIENTS_ARGS(g), ARG(partial), ARG(s.n), ARG(s.h), ARG(s.w), ARG(s.c), ARG(c->y.c),
                ARG(ceil_divide(s.h, SIDE)), ARG(ceil_divide(s.w, SIDE)), ARG(block),
                ARG(chunk_tiles), LOCAL(matrix_floats(block, s.c) * sizeof(float)),
                LOCAL(matrix_floats(block, lanes) * sizeof(float))))
