@@ -55,7 +55,7 @@ int buffer_new(device *d, size_t bytes, const char *what, cl_mem *out)
     *out = NULL;
     if (check_fits(d, bytes, what))
         return -1;
-    bool in_pages = d->info.type == CL_DEVICE_TYPE_CPU && bytes >= PAGES_LEAST_BYTES;
+    bool in_pages = device_is_cpu(&d->info) && bytes >= PAGES_LEAST_BYTES;
     cl_int code = CL_SUCCESS;
     cl_mem buffer = in_pages ? new_in_pages(d, bytes) : NULL;
     if (!buffer)

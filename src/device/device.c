@@ -8,11 +8,14 @@
 #include "device/program.h"
 #include <stdlib.h>
 
-/* A simulator may call itself CPU and GPU at once: only a plain CPU gets the vector kernels. */
+bool device_is_cpu(const device_info *info)
+{
+    return info->type & CL_DEVICE_TYPE_CPU && !(info->type & CL_DEVICE_TYPE_GPU);
+}
+
 enum kernel_family device_family(const device_info *info)
 {
-    bool cpu = info->type & CL_DEVICE_TYPE_CPU, gpu = info->type & CL_DEVICE_TYPE_GPU;
-    return cpu && !gpu ? KERNELS_VECTOR : KERNELS_TILED;
+    return device_is_cpu(info) ? KERNELS_VECTOR : KERNELS_TILED;
 }
 
 static int open_chosen(device *d)

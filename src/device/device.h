@@ -64,6 +64,9 @@ typedef struct device {
  * Without any device: STATUS_DEVICE and what to install. */
 int devices_list(device_info **list, size_t *count);
 
+/* A plain one: a simulator may call itself CPU and GPU at once. */
+bool device_is_cpu(const device_info *info);
+
 /* What suits it: never KERNELS_AUTO. */
 enum kernel_family device_family(const device_info *info);
 

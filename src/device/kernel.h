@@ -18,7 +18,8 @@ typedef struct kernel kernel;
  * message then holds the compiler's log. #include "x" in a .cl is expanded from cl/, once a file.
  *
  * cl/ is looked for in $UNBLEND_CL_DIR, beside the executable, above it, then under the install
- * prefix. Besides options, -DVECTOR_DEVICE=1 or -DTILED_DEVICE=1 tells the device's kernel family.
+ * prefix. Besides options, -DVECTOR_DEVICE=1 or -DTILED_DEVICE=1 tells the device's kernel family, and
+ * -DFETCH=1 or 0 whether to fetch ahead (cl/fetch.h).
  * Binaries are kept in $XDG_CACHE_HOME/unblend (default ~/.cache/unblend), keyed by a SHA-256 of
  * the expanded source, options, device, driver version and cache format; any trouble with the
  * cache means building from source.

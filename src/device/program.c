@@ -20,8 +20,9 @@ enum { LOG_SHOWN = 1500 }; /* bytes of the compiler's log that go into a message
 
 static char *full_options(const device *d, const char *options)
 {
+    bool fetch = d->tuning.fetch && device_is_cpu(&d->info); /* Oclgrind does not know the hint */
     return format_text("-cl-std=CL1.2 -cl-mad-enable" DEBUG_OPTIONS " -D%s_DEVICE=1 -DFETCH=%d %s",
-                       d->kernels == KERNELS_VECTOR ? "VECTOR" : "TILED", d->tuning.fetch, options);
+                       d->kernels == KERNELS_VECTOR ? "VECTOR" : "TILED", fetch, options);
 }
 
 static void key_for(const device *d, const char *source, const char *options,
