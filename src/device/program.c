@@ -102,14 +102,13 @@ static cl_program build_from_source(device *d, const char *file, const char *sou
     return NULL;
 }
 
-static cl_program build(device *d, const char *file, const char *wanted_options)
+static cl_program build(device *d, const char *file, const char *options)
 {
     char key[CACHE_KEY_SIZE];
     cl_program id = NULL;
     double begun = clock_seconds();
     char *source = source_expand(file);
-    char *options = source ? full_options(d, wanted_options) : NULL;
-    if (!options)
+    if (!source)
         goto done;
     key_for(d, source, options, key);
     id = build_from_cache(d, options, key);
@@ -122,7 +121,6 @@ static cl_program build(device *d, const char *file, const char *wanted_options)
         store_in_cache(id, key);
 done:
     d->builds.seconds += clock_seconds() - begun;
-    free(options);
     free(source);
     return id;
 }
@@ -153,22 +151,36 @@ void programs_free(program *first)
     }
 }
 
-static program *program_get(device *d, const char *file, const char *options)
+/* Takes options over. */
+static program *program_new(device *d, const char *file, char *options)
 {
-    for (program *p = d->programs; p; p = p->next)
-        if (!strcmp(p->file, file) && !strcmp(p->options, options))
-            return p;
     program *p = allocate(1, sizeof *p);
-    if (!p)
+    if (!p) {
+        free(options);
         return NULL;
-    if (!(p->file = copy_text(file)) || !(p->options = copy_text(options)) ||
-        !(p->id = build(d, file, options))) {
+    }
+    p->options = options;
+    if (!(p->file = copy_text(file)) || !(p->id = build(d, file, options))) {
         program_free(p);
         return NULL;
     }
     p->next = d->programs;
     d->programs = p;
     return p;
+}
+
+static program *program_get(device *d, const char *file, const char *wanted_options)
+{
+    char *options = full_options(d, wanted_options);
+    if (!options)
+        return NULL;
+    for (program *p = d->programs; p; p = p->next) {
+        if (!strcmp(p->file, file) && !strcmp(p->options, options)) {
+            free(options);
+            return p;
+        }
+    }
+    return program_new(d, file, options);
 }
 
 static int kernel_create(device *d, program *p, kernel *k)
