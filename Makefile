@@ -29,7 +29,7 @@ TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
 
-.PHONY: all setup setup-bench demo test test-soak data bench benches asan valgrind check format install clean distclean
+.PHONY: all setup setup-bench demo test test-soak data bench asan valgrind check format install clean distclean
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM)
@@ -84,9 +84,7 @@ test: all $(TESTS)
 test-soak: all
 	BUILD=$(BUILD) tools/kill-test 200
 
-benches: setup-bench $(BENCHES)
-
-bench: benches
+bench: setup-bench $(BENCHES)
 	tools/bench
 	tools/bench --layers
 	tools/bench --layers --filters 128

@@ -27,10 +27,12 @@ float sum_of_lanes(float16 values)
     return part[0];
 }
 
-/* Fetches a row of pixels of any image; rows are counted through all `rows` that there are. */
-void fetch_row(view v, int row, int rows, int w)
+/* Fetches ahead (fetch.h) row `row` of the strip of image n that begins at y0, or of the next image's
+ * first strip. */
+void fetch_row(view v, int n, int y0, int row, int images, int h, int w)
 {
-    if (row >= rows)
+    row += n * h + min(y0, h);
+    if (row >= images * h)
         return;
     fetch(v.a.data + (size_t)row * w * v.a.channels, w * v.a.channels);
     if (v.b.channels)
@@ -55,7 +57,7 @@ convolve_narrow(VIEW_ARGS(x), global const float *packed, global const float *bi
     for (int i = 0; i < 16; i++) /* read, and multiplied by zero */
         patch[patch_rows * patch_columns * cin + i] = 0.0f;
     for (int row = 0; row < min(strip, h - y0); row++) {
-        fetch_row(from, n * h + y0 + strip + row, get_num_groups(1) * h, w);
+        fetch_row(from, n, y0 + strip, row, get_num_groups(1), h, w);
         for (int x0 = 0; x0 < w; x0 += TILE) {
             int offset[TILE]; /* pixels beyond the row's end are computed and not stored */
 #pragma unroll
@@ -137,7 +139,7 @@ narrow_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partia
                     }
                     for (int row = 0; row < rows; row++) {
                         if (!o && !first)
-                            fetch_row(from, n * h + y0 + strip + row, images * h, w);
+                            fetch_row(from, n, y0 + strip, row, images, h, w);
                         local const float *value = patch + row * patch_columns * cin;
                         for (int q = 0; q < w; q++, value += cin) {
                             const float16 k = gradient[(row * w + q) * cout + o];

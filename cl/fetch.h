@@ -12,7 +12,7 @@
 #endif
 #endif
 
-/* So many floats, a multiple of 16. The builtin wants a pointer without address space. */
+/* So many floats, in whole lines of 16. The builtin wants a pointer without address space. */
 void fetch(global const float *from, int floats)
 {
 #ifdef CAN_FETCH

@@ -96,11 +96,11 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
             if (!in_place)
                 gather_panel(panel, from, b_row, b_column, depth, columns);
             for (int i = row0; i < last; i += TILE) {
-                global const float *value = a + (size_t)k0 * a_column;
+                global const float *value = a + (size_t)i * a_row + (size_t)k0 * a_column;
                 int offset[TILE]; /* rows beyond the last are computed and not stored */
 #pragma unroll
                 for (int r = 0; r < TILE; r++)
-                    offset[r] = min(i + r, last - 1) * a_row;
+                    offset[r] = min(r, last - 1 - i) * a_row;
                 TILE_CLEAR(sum, TILE);
                 if (in_place)
                     MULTIPLY(sum, value, offset, a_column, from, b_row, depth);

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+THREADS = len(os.sched_getaffinity(0))  # of each side: every core that we may use
 CONFIGS = {"unet": "unet-small.ini", "unet-transformer": "unet-transformer.ini"}
 
 
@@ -20,7 +21,7 @@ class Worker:
     def __init__(self, name, command, messages=None, environment=None):
         self.name = name
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages,
-                                        env=environment, text=True)
+                                        env=environment or our_environment(), text=True)
         self.about = json.loads(self.read())
 
     def read(self):
@@ -43,15 +44,30 @@ class Worker:
         self.process.wait()
 
 
+def build_programs(options, *names):
+    """What is timed is what the sources say now."""
+    folder = os.path.relpath(options.build, ROOT)
+    done = subprocess.run(["make", "--silent", "-C", ROOT, f"BUILD={folder}",
+                           *(os.path.join(folder, "tools", name) for name in names)], stdout=sys.stderr)
+    if done.returncode:
+        sys.exit(f"tools/bench: {', '.join(names)} cannot be built")
+
+
+def our_environment():
+    """PoCL takes every core of the machine, also those that we may not use."""
+    return {**os.environ, "POCL_MAX_PTHREAD_COUNT": str(THREADS)}
+
+
 def peer_environment():
-    """Two threads and what makes PyTorch fastest.
+    """As many threads, and what makes PyTorch fastest.
 
     OpenBLAS finds out by itself which CPU it runs on. Its threads sleep rather than spin between products, since
     they would take a core from OpenMP's threads, which convolutions run on: a factor of 3 in places.
     """
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    return {**environment, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "OPENBLAS_THREAD_TIMEOUT": "4"}
+    return {**environment, "OMP_NUM_THREADS": str(THREADS), "OPENBLAS_NUM_THREADS": str(THREADS),
+            "OPENBLAS_THREAD_TIMEOUT": "4"}
 
 
 def take_turns(rounds, turns, twice=False):

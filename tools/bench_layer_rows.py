@@ -9,13 +9,13 @@ import os
 import statistics
 import subprocess
 
-from bench_common import Worker, config_words, peer_environment, take_turns
+from bench_common import THREADS, Worker, config_words, peer_environment, take_turns
 
 PASSES = {"forward": "forward", "input_gradient": "input gradient", "weight_gradient": "weight gradient"}
 TOLERANCE = 1e-4
 SECONDS_IN_TURN = 0.05
 # A pass of so many operations keeps both cores busy, if the machine is free.
-LARGE, BUSY_CORES = 1e8, 1.5
+LARGE, BUSY = 1e8, 0.75
 
 
 def list_shapes(program, options):
@@ -84,9 +84,9 @@ def print_totals(rows):
 
 def print_doubts(rows):
     cores = [side["cores"] for row in rows if row.flops >= LARGE for sides in row.checks.values() for side in sides]
-    idle = sum(busy < BUSY_CORES for busy in cores)
+    idle = sum(busy < BUSY * THREADS for busy in cores)
     if idle:
-        print(f"Do not trust these figures: {idle} of {len(cores)} large passes did not get two cores.")
+        print(f"Do not trust these figures: {idle} of {len(cores)} large passes did not get {THREADS} cores.")
 
 
 def print_choices(rows):

@@ -152,10 +152,10 @@ typedef struct service {
 
 static int open_shape(service *s, size_t index)
 {
-    if (index == s->open)
-        return 0;
     if (index >= s->count)
         return fail(STATUS_USAGE, "there is no shape %zu", index);
+    if (index == s->open)
+        return 0;
     s->open = index;
     return s->worker->open(s->context, &s->shapes[index]) ? fail_while("%s", s->shapes[index].text)
                                                           : 0;

@@ -8,8 +8,9 @@
  */
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/rng.h"
 #include "base/streams.h"
-#include "data/mixer.h"
+#include "bench/step.h"
 #include "models/network.h"
 #include "models/open_device.h"
 #include "train/trainer.h"
@@ -59,11 +60,14 @@ static int prepare_inference(bench *b)
 {
     double seconds;
     int batch = (int)settings_int(b->settings, "train.batch");
+    rng random = rng_start(1, STREAM_BENCH);
     return !b->inference &&
                    (params_new(&b->params, b->device) ||
                     network_new(&b->inference, b->params, b->settings, batch, NETWORK_INFER) ||
                     params_allocate(b->params, false) || params_initialize(b->params, 1) ||
-                    network_prepare(b->inference) || infer(b, 2, &seconds))
+                    network_prepare(b->inference) ||
+                    step_write_random(b->device, b->inference->mixture, &random) ||
+                    infer(b, 2, &seconds))
                ? -1
                : 0;
 }
@@ -73,15 +77,16 @@ static int answer(bench *b)
     char what[16];
     long steps;
     double seconds = 0;
-    printf("{\"device\": \"%s\", \"batch\": %ld}\n", b->device->info.name,
+    printf("{\"device\": \"%s\", \"kind\": \"%s\", \"units\": %u, \"batch\": %ld}\n",
+           b->device->info.name, device_kind(&b->device->info), b->device->info.compute_units,
            settings_int(b->settings, "train.batch"));
     fflush(stdout);
     while (scanf("%15s", what) == 1 && strcmp(what, "quit")) {
-        if (scanf("%ld", &steps) != 1)
+        bool bare = !strcmp(what, "bare"), train = !strcmp(what, "train");
+        if (!(bare || train || !strcmp(what, "infer")) || scanf("%ld", &steps) != 1 || steps < 1)
             return fail(STATUS_USAGE,
                         "\"train K\", \"bare K\", \"infer K\" or \"quit\" is expected");
-        bool bare = !strcmp(what, "bare");
-        if (bare || !strcmp(what, "train")
+        if (bare || train
                 ? prepare_training(b) || trainer_time_steps(b->trainer, steps, bare, &seconds)
                 : prepare_inference(b) || infer(b, steps, &seconds))
             return -1;

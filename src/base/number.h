@@ -1,6 +1,12 @@
-/* Numbers from text, strictly: the whole text must be the number, and the number in range. */
+/* Whole numbers, and numbers from text, strictly: the whole text must be the number, and the number in range. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
+
+/* a / b, rounded up; neither is negative. */
+static inline int ceil_divide(int a, int b)
+{
+    return (a + b - 1) / b;
+}
 
 enum number { NUMBER_OK, NUMBER_MALFORMED, NUMBER_OUT_OF_RANGE };
 

@@ -58,6 +58,7 @@ typedef struct tuner {
     long steps;             /* of each network in a round */
     bool quick, multiplies; /* multiplies: there are matrix products, so CLBlast matters */
     variant best;
+    double ratio; /* of its time to the defaults', by what was taken over */
     void (*told)(const tuner_choice *c);
 } tuner;
 
@@ -361,6 +362,7 @@ static int try_candidate(tuner *t, const tuning *values, tuner_choice *c)
         goto refused;
     close_variant(&t->best);
     t->best = v;
+    t->ratio *= result->ratio;
     c->chosen = c->trial_count - 1;
     return 0;
 refused:
@@ -499,12 +501,13 @@ static int time_defaults(tuner *t)
     return time_alone(t, &t->best);
 }
 
-/* Beside the defaults, unless CLBlast's own parameters, which they have, are gone. Gains that were
+/* Beside the defaults, unless CLBlast's own parameters, which they have, are gone: then by the ratios of
+ * what was taken over, since seconds were taken under parameters of CLBlast that lost. Gains that were
  * only noise show here: then the defaults are the best. */
 static int time_whole(tuner *t, const tuning *defaults, tuner_report *out)
 {
     variant old;
-    out->after = t->best.seconds;
+    out->after = out->before * t->ratio;
     out->defaults_stay = !memcmp(defaults, &t->best.tuning, sizeof *defaults);
     out->side_by_side = t->device->kernels == KERNELS_VECTOR || !t->multiplies;
     if (!out->side_by_side) { /* only a clear gain counts */
@@ -532,7 +535,11 @@ static int time_whole(tuner *t, const tuning *defaults, tuner_report *out)
 int tuner_run(tuner_report *out, device *d, const settings *const *models, int count, bool quick,
               void (*told)(const tuner_choice *c))
 {
-    tuner t = {.device = d, .quick = quick, .rounds = quick ? ROUNDS_QUICK : ROUNDS, .told = told};
+    tuner t = {.device = d,
+               .quick = quick,
+               .rounds = quick ? ROUNDS_QUICK : ROUNDS,
+               .told = told,
+               .ratio = 1};
     const tuning defaults = d->tuning;
     int result = start(&t, models, count) || time_defaults(&t) ? -1 : 0;
     out->before = t.best.seconds;

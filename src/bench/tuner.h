@@ -35,7 +35,7 @@ typedef struct tuner_report {
     tuning best;
     double before, after; /* seconds that a step of every network takes with the class's defaults,
                              and with the best */
-    bool side_by_side;    /* in alternation; else at the beginning and at the end */
+    bool side_by_side;    /* in alternation at the end; else by the ratios of what was taken over */
     bool defaults_stay;   /* nothing was faster */
 } tuner_report;
 

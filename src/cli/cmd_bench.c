@@ -7,12 +7,8 @@
 #include "device/profile.h"
 #include "formats/json.h"
 #include "models/open_device.h"
+#include "nn/summary.h"
 #include <string.h>
-
-static const char *family_name(const device *d)
-{
-    return d->kernels == KERNELS_VECTOR ? "vector" : "tiled";
-}
 
 static double images_per_second(const bench_report *r, const bench_figures *f)
 {
@@ -38,18 +34,12 @@ typedef struct widths {
     int name, kind;
 } widths;
 
-static int wider(int width, const char *text)
-{
-    int length = (int)strlen(text);
-    return length > width ? length : width;
-}
-
 static widths measure_columns(const layer_times *t)
 {
-    widths w = {wider(0, "layer"), wider(0, "kind")};
+    widths w = {column_width(0, "layer"), column_width(0, "kind")};
     for (size_t i = 0; i < t->count; i++) {
-        w.name = wider(w.name, t->items[i].name);
-        w.kind = wider(w.kind, t->items[i].kind);
+        w.name = column_width(w.name, t->items[i].name);
+        w.kind = column_width(w.kind, t->items[i].kind);
     }
     return w;
 }
@@ -113,7 +103,8 @@ static void print_figures(const bench_figures *f, const char *what, bool trainin
 static void print_text(const bench_report *r, const device *d, double opening)
 {
     const build_count *b = &d->builds;
-    printf("device     %s, driver %s, %s kernels\n", d->info.name, d->info.driver, family_name(d));
+    printf("device     %s, driver %s, %s kernels\n", d->info.name, d->info.driver,
+           kernel_family_name(d->kernels));
     printf("tuning     %s%s\n",
            d->profile ? "" : "defaults: ", d->profile ? d->profile : device_class(&d->info)->name);
     printf("batch      %d\n", r->batch);
@@ -181,9 +172,10 @@ static int print_document(const bench_report *r, const device *d, double opening
     return print_json(json_pack(
         "{s:o, s:o, s:s, s:o, s:i, s:f, s:{s:f, s:I, s:I}, s:o, s:o}", "device",
         text_as_json(d->info.name), "driver", text_as_json(d->info.driver), "kernels",
-        family_name(d), "profile", d->profile ? text_as_json(d->profile) : json_null(), "batch",
-        r->batch, "start_up_seconds", opening + r->set_up, "compiling", "seconds", b->seconds,
-        "compiled", (json_int_t)b->compiled, "cached", (json_int_t)b->cached, "training",
+        kernel_family_name(d->kernels), "profile",
+        d->profile ? text_as_json(d->profile) : json_null(), "batch", r->batch, "start_up_seconds",
+        opening + r->set_up, "compiling", "seconds", b->seconds, "compiled",
+        (json_int_t)b->compiled, "cached", (json_int_t)b->cached, "training",
         figures_as_json(r, &r->training), "inference", figures_as_json(r, &r->inference)));
 }
 

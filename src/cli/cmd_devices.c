@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "device/profile.h"
+#include "nn/summary.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,6 @@
 static double gibibytes(cl_ulong bytes)
 {
     return (double)bytes / (1024.0 * 1024.0 * 1024.0);
-}
-
-static int wider(int width, const char *text)
-{
-    int length = (int)strlen(text);
-    return length > width ? length : width;
 }
 
 static void print_tuning(const device_info *d)
@@ -30,9 +25,9 @@ static void print_table(const device_info *list, size_t count)
 {
     int kind = (int)strlen("kind"), name = (int)strlen("name"), driver = (int)strlen("driver");
     for (size_t i = 0; i < count; i++) {
-        kind = wider(kind, device_kind(&list[i]));
-        name = wider(name, list[i].name);
-        driver = wider(driver, list[i].driver);
+        kind = column_width(kind, device_kind(&list[i]));
+        name = column_width(name, list[i].name);
+        driver = column_width(driver, list[i].driver);
     }
     int platform = -1;
     for (size_t i = 0; i < count; i++) {

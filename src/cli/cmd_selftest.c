@@ -101,7 +101,7 @@ int command_selftest(const options *given)
     if (!result) {
         if (!given->json)
             printf("device: %s, driver %s, %s kernels\n", d->info.name, d->info.driver,
-                   d->kernels == KERNELS_VECTOR ? "vector" : "tiled");
+                   kernel_family_name(d->kernels));
         result = test_device(d, subject.settings, given->json);
     }
     device_close(d);

@@ -118,7 +118,7 @@ static int tune(device *d, const subjects *s, bool quick)
     int result = path ? profile_prepare(path) : -1;
     if (!result) {
         printf("device: %s, driver %s, %s kernels; defaults: %s\n", d->info.name, d->info.driver,
-               d->kernels == KERNELS_VECTOR ? "vector" : "tiled", device_class(&d->info)->name);
+               kernel_family_name(d->kernels), device_class(&d->info)->name);
         fflush(stdout);
         result = tuner_run(&r, d, s->list, s->count, quick, print_choice);
     }

@@ -18,6 +18,11 @@ enum kernel_family device_family(const device_info *info)
     return device_is_cpu(info) ? KERNELS_VECTOR : KERNELS_TILED;
 }
 
+const char *kernel_family_name(enum kernel_family f)
+{
+    return f == KERNELS_VECTOR ? "vector" : "tiled";
+}
+
 static int open_chosen(device *d)
 {
     cl_int code;

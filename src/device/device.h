@@ -70,6 +70,9 @@ bool device_is_cpu(const device_info *info);
 /* What suits it: never KERNELS_AUTO. */
 enum kernel_family device_family(const device_info *info);
 
+/* "vector", "tiled" */
+const char *kernel_family_name(enum kernel_family f);
+
 /* "discrete GPU", "integrated GPU", "accelerator" or "CPU" */
 const char *device_kind(const device_info *info);
 

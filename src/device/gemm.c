@@ -2,18 +2,14 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "device/timeline.h"
 #include <clblast_c.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* As in cl/gemm_vector.cl. */
+/* DEPTH: rows of b that an item of cl/gemm_vector.cl gathers at a time, at most. */
 enum { DEPTH = 384, ITEMS_FOR_UNIT = 4 };
-
-static int ceil_divide(int a, int b)
-{
-    return (a + b - 1) / b;
-}
 
 /* How a product is shared out: each item takes as many panels of b, then as many rows, as leave
  * enough items; it gathers a panel only once for all its rows. */

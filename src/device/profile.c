@@ -18,9 +18,10 @@
 
 enum { SIZE_LIMIT = 1 << 16, TEXT_SIZE = 128, HASH_DIGITS = 16, SLUG_LIMIT = 60 };
 
-/* The files whose options come from a tuning. */
-static const char *const tuned_files[] = {"convolution_vector", "convolution_narrow", "winograd",
-                                          "gemm_vector", "convolution_tiled"};
+/* The files that a tuning makes a difference to. */
+static const char *const tuned_files[] = {
+    "convolution_vector", "convolution_narrow", "winograd", "gemm_vector",
+    "convolution_tiled",  "batch_norm",         "max_pool"};
 enum { TUNED_FILES = sizeof tuned_files / sizeof *tuned_files };
 
 const tuning_class *device_class(const device_info *info)

@@ -112,8 +112,8 @@ static int forward(layer *l, run *r)
                 of_tokens(l, l->output->data));
 }
 
-/* dv = weights^T g; the scores' gradient, through the softmax, gives dq = scale
- * * ds * k and dk = scale * ds^T * q. */
+/* The scores' gradient, through the softmax, gives dq = scale * ds * k and dk = scale * ds^T * q; dv =
+ * weights^T g. In the order of the inputs, as beta is, should two of them be one tensor. */
 static int backward(layer *l, run *r)
 {
     struct state *s = l->state;
@@ -124,9 +124,6 @@ static int backward(layer *l, run *r)
     matrix g = of_tokens(l, l->output->gradient);
     spans rows = rows_of_weights(l, d);
     tensor *q = l->inputs[Q], *k = l->inputs[K], *v = l->inputs[V];
-    if (v->gradient &&
-        gemm(d, &transposed, 1, weights, g, (float)l->beta[V], of_tokens(l, v->gradient)))
-        return -1;
     if (gemm(d, &scores, 1, g, of_tokens(l, v->data), 0, ds) ||
         LAUNCH(d, s->softmax_backward, rows_range(d, &rows), ARG(weights.buffer), ARG(ds.buffer),
                ARG(rows.pixels), ARG(rows.channels), ARG(rows.span)))
@@ -134,9 +131,12 @@ static int backward(layer *l, run *r)
     if (q->gradient && gemm(d, &values, scale_of(l), ds, of_tokens(l, k->data), (float)l->beta[Q],
                             of_tokens(l, q->gradient)))
         return -1;
-    return k->gradient ? gemm(d, &transposed, scale_of(l), ds, of_tokens(l, q->data),
-                              (float)l->beta[K], of_tokens(l, k->gradient))
-                       : 0;
+    if (k->gradient && gemm(d, &transposed, scale_of(l), ds, of_tokens(l, q->data),
+                            (float)l->beta[K], of_tokens(l, k->gradient)))
+        return -1;
+    return v->gradient
+               ? gemm(d, &transposed, 1, weights, g, (float)l->beta[V], of_tokens(l, v->gradient))
+               : 0;
 }
 
 /* Matrix products; all are of the same size. Backward has one for the weights' gradient too. */

@@ -71,7 +71,8 @@ int geometry_new(geometry *g, device *d, const geometry_of *from)
 {
     cl_int taps[TAPS_MAX * TAP_INTS] = {0};
     int count = 0;
-    *g = (geometry){.in_stride = from->adjoint ? 1 : from->stride,
+    *g = (geometry){.device = d,
+                    .in_stride = from->adjoint ? 1 : from->stride,
                     .out_stride = from->adjoint ? from->stride : 1};
     for (int y = 0; y < g->out_stride && y < from->out.h; y++)
         for (int x = 0; x < g->out_stride && x < from->out.w; x++)
@@ -89,10 +90,10 @@ int geometry_new(geometry *g, device *d, const geometry_of *from)
 
 void geometry_release(geometry *g)
 {
-    if (g->taps)
-        clReleaseMemObject(g->taps);
-    if (g->table)
-        clReleaseMemObject(g->table);
+    if (g->device) {
+        buffer_free(g->device, &g->taps);
+        buffer_free(g->device, &g->table);
+    }
     *g = (geometry){0};
 }
 

@@ -26,6 +26,7 @@ typedef struct geometry {
     int dy_min, dx_min, dy_span, dx_span; /* of all taps */
     cl_mem taps;  /* ints, three for each tap: dy - dy_min, dx - dx_min, its weights' ky * K + kx */
     cl_mem table; /* ints, six for each phase: its members in their order */
+    device *device; /* whose buffers these are; NULL before geometry_new() */
 } geometry;
 
 /* What a geometry follows from: out is the size of the outputs. */

@@ -6,7 +6,7 @@
 enum {
     CHANNELS_MAX = 4,
     TAIL_FLOATS = 16,
-    PATCH_BYTES = 1 << 15,
+    PATCH_FLOATS = 1 << 12, /* a third of a first cache, where the next strip is fetched as well */
     STRIP_ROWS = 8,
     CHUNKS_FOR_UNIT = 4
 };
@@ -17,10 +17,15 @@ static int run_of(int kernel, int in_channels)
     return (kernel * in_channels + 15) / 16 * 16;
 }
 
+static size_t patch_floats(int strip, int width, int kernel, int channels)
+{
+    return (size_t)(strip + kernel - 1) * (width + kernel - 1) * channels;
+}
+
+/* In local memory. */
 static size_t patch_bytes(int strip, int width, int kernel, int channels)
 {
-    return ((size_t)(strip + kernel - 1) * (width + kernel - 1) * channels + TAIL_FLOATS) *
-           sizeof(float);
+    return (patch_floats(strip, width, kernel, channels) + TAIL_FLOATS) * sizeof(float);
 }
 
 bool narrow_fits(const convolution *c, const device *d, int in_channels, int out_channels)
@@ -30,12 +35,12 @@ bool narrow_fits(const convolution *c, const device *d, int in_channels, int out
            c->stride == 1 && out_channels <= CHANNELS_MAX;
 }
 
-/* Rows that fill a patch of a size that stays in cache. */
+/* Rows that fill a patch. */
 static int strip_of(shape s, int kernel)
 {
     int strip = 1;
     while (strip < s.h && strip < STRIP_ROWS &&
-           patch_bytes(strip + 1, s.w, kernel, s.c) <= PATCH_BYTES)
+           patch_floats(strip + 1, s.w, kernel, s.c) <= PATCH_FLOATS)
         strip++;
     return strip;
 }

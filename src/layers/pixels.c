@@ -1,11 +1,12 @@
 #include "layers/pixels.h"
 
+#include "base/number.h"
 #include <limits.h>
 
-static spans of_length(shape s, int span)
+spans spans_of_length(shape s, int span)
 {
     int pixels = s.n * s.h * s.w;
-    return (spans){pixels, s.c, span, (pixels + span - 1) / span};
+    return (spans){pixels, s.c, span, ceil_divide(pixels, span)};
 }
 
 static bool is_vector(const device *d)
@@ -15,7 +16,7 @@ static bool is_vector(const device *d)
 
 spans spans_elementwise(const device *d, shape s)
 {
-    return of_length(s, is_vector(d) ? 64 : 1);
+    return spans_of_length(s, is_vector(d) ? 64 : 1);
 }
 
 spans spans_flat(const device *d, shape s)
@@ -33,7 +34,7 @@ spans spans_reduction(const device *d, shape s)
     int pixels = s.n * s.h * s.w, most = 1024, span = is_vector(d) ? 256 : 64;
     while (pixels / span > most)
         span *= 2;
-    return of_length(s, span);
+    return spans_of_length(s, span);
 }
 
 range spans_range(const device *d, const spans *s)

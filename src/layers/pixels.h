@@ -14,8 +14,10 @@ typedef struct spans {
     int count; /* of spans */
 } spans;
 
-/* For kernels that treat each pixel alone, and for those that sum over a span. d may be NULL where
- * only an upper bound for count is wanted. */
+spans spans_of_length(shape s, int span);
+
+/* For kernels that treat each pixel alone, and for those that sum over a span. Of a NULL
+ * device as on a CPU. */
 spans spans_elementwise(const device *d, shape s);
 spans spans_reduction(const device *d, shape s);
 /* Where channels mean nothing: the same values as rows of 64, if they divide into such. */

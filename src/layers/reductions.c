@@ -7,15 +7,9 @@ static bool is_vector(const device *d)
     return d->kernels == KERNELS_VECTOR;
 }
 
-static spans of_length(shape s, int span)
-{
-    int pixels = s.n * s.h * s.w;
-    return (spans){pixels, s.c, span, (pixels + span - 1) / span};
-}
-
 spans spans_rows(const device *d, shape s)
 {
-    return of_length(s, is_vector(d) ? 64 : 8);
+    return spans_of_length(s, is_vector(d) ? 64 : 8);
 }
 
 range rows_range(const device *d, const spans *s)
@@ -32,5 +26,5 @@ spans spans_in_images(const device *d, shape s)
     if (!d || !is_vector(d))
         for (span = pixels < 64 ? pixels : 64; pixels % span;)
             span--;
-    return of_length(s, span);
+    return spans_of_length(s, span);
 }

@@ -1,14 +1,10 @@
 #include "layers/winograd.h"
 
+#include "base/number.h"
 #include "device/tuning.h"
 #include <stdio.h>
 
 enum { POINTS = 36, SKEW = 16, SIDE = 4 }; /* as in cl/winograd.cl; a tile is SIDE x SIDE pixels */
-
-static int ceil_divide(int a, int b)
-{
-    return (a + b - 1) / b;
-}
 
 static int vectors_for(int out_channels, const tuning *t)
 {

@@ -34,11 +34,12 @@ cost cost_backward(const plan *p, const layer *l)
     unsigned flags = l->type->flags;
     if (!plan_runs_backward(p, l))
         return c;
+    bool finishes = l->output->pending_gradient.left_by;
     c.bytes = (flags & BACKWARD_NEEDS_X ? input_bytes(l) : 0) +
-              (flags & BACKWARD_NEEDS_Y ? bytes_of(l->output) : 0) +
-              (flags & IS_LOSS ? 0 : bytes_of(l->output));
+              (flags & BACKWARD_NEEDS_Y || finishes ? bytes_of(l->output) : 0) +
+              (flags & IS_LOSS ? 0 : (1 + finishes) * bytes_of(l->output));
     for (int i = 0; i < l->read_count; i++)
-        if (l->reads[i]->needs_gradient)
+        if (l->reads[i]->needs_gradient && l->reads[i]->pending_gradient.left_by != l)
             c.bytes += (1 + l->beta[i]) * bytes_of(l->reads[i]);
     for (int i = 0; i < l->param_count; i++)
         if (l->params[i]->trainable)

@@ -20,7 +20,7 @@ static void layer_free(layer *l)
 {
     if (!l)
         return;
-    if (l->type->release)
+    if (l->type->release && l->state)
         l->type->release(l);
     free(l->options);
     free(l->state);

@@ -36,7 +36,7 @@ const char *summary_count(size_t count, char *text, size_t size)
     return text;
 }
 
-static int wider(int width, const char *text)
+int column_width(int width, const char *text)
 {
     int length = (int)strlen(text);
     return length > width ? length : width;
@@ -47,11 +47,11 @@ int summary_print(const plan *p, FILE *out)
     summary_row *rows = summary_rows(p);
     if (!rows)
         return -1;
-    int name = wider(0, "layer"), type = wider(0, "type");
+    int name = column_width(0, "layer"), type = column_width(0, "type");
     char shape[64], parameters[32], buffer[16];
     for (size_t i = 0; i < p->graph->layer_count; i++) {
-        name = wider(name, rows[i].name);
-        type = wider(type, rows[i].type);
+        name = column_width(name, rows[i].name);
+        type = column_width(type, rows[i].type);
     }
     fprintf(out, "%-*s  %-*s  %-17s  %12s  %6s  %9s\n", name, "layer", type, "type", "output",
             "parameters", "buffer", "MiB");
