@@ -154,6 +154,12 @@ static void builds_once_for_each_options(void **state)
     kernel *k = get(f, "scale");
     assert_ptr_equal(k, get(f, "scale"));
     assert_ptr_not_equal(k, kernel_get(f->d, "scale", "-DOFFSET=2", "scale"));
+    if (device_is_cpu(&f->d->info)) { /* which alone look at the tuning's fetch */
+        f->d->tuning.fetch = !f->d->tuning.fetch;
+        assert_ptr_not_equal(k, kernel_get(f->d, "scale", "-DOFFSET=1", "scale"));
+        f->d->tuning.fetch = !f->d->tuning.fetch;
+        assert_ptr_equal(k, kernel_get(f->d, "scale", "-DOFFSET=1", "scale"));
+    }
     assert_string_equal(kernel_name(k), "scale");
     assert_true(kernel_max_work_group(k) >= 1);
 }

@@ -101,6 +101,33 @@ static void a_gradient_that_others_wrote_is_read_too(void **state)
     params_free(p);
 }
 
+/* With 16 channels and no device the plan is a CPU's: the norm only sums, and the convolution before it
+ * finishes the gradient. */
+static void a_gradient_left_to_be_finished_is_paid_by_the_producer(void **state)
+{
+    (void)state;
+    params *p;
+    graph *g;
+    plan *planned;
+    enum { X = 1 * 8 * 8 * 16, WEIGHTS = 9 * 16 * 16 };
+    must(params_new(&p, NULL));
+    must(graph_new(&g, p));
+    shape s = {1, 8, 8, 16};
+    tensor *x = conv2d(g, "conv", graph_input(g, "x", s), 16, 3, 1);
+    x = conv2d(g, "next", batch_norm(g, "norm", x, ACT_RELU), 16, 3, 1);
+    assert_non_null(mse(g, "loss", x, graph_input(g, "truth", s)));
+    must(plan_new(&planned, g, (struct plan_options){.training = true}));
+    const layer *conv = g->layers[0], *norm = g->layers[1];
+    assert_ptr_equal(conv->output->pending_gradient.left_by, norm);
+    /* x and g */
+    assert_cost(cost_backward(planned, norm), 0, (2 * X + 2 * 16) * FLOAT);
+    /* its input, its own output, g read and written, the weights' and the bias's gradients */
+    assert_cost(cost_backward(planned, conv), 2.0 * 64 * WEIGHTS, (4 * X + WEIGHTS + 16) * FLOAT);
+    plan_free(planned);
+    graph_free(g);
+    params_free(p);
+}
+
 static void attention_costs_its_products(void **state)
 {
     (void)state;
@@ -207,6 +234,7 @@ int main(void)
         cmocka_unit_test(costs_are_those_of_the_direct_algorithm),
         cmocka_unit_test(inference_has_no_backward),
         cmocka_unit_test(a_gradient_that_others_wrote_is_read_too),
+        cmocka_unit_test(a_gradient_left_to_be_finished_is_paid_by_the_producer),
         cmocka_unit_test(attention_costs_its_products),
         cmocka_unit_test(the_published_network_costs_what_is_said),
         cmocka_unit_test(rows_come_together_by_layer),
