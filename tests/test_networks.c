@@ -283,7 +283,7 @@ static float *outputs_of(params *p, const settings *s, const float *mixtures, in
 static void slices_change_nothing(void **state)
 {
     (void)state;
-    enum { MANY = 70, HALF = MANY / 2, PIXELS = IMAGE_SIZE * IMAGE_SIZE };
+    enum { MANY = 140, HALF = MANY / 2, PIXELS = IMAGE_SIZE * IMAGE_SIZE };
     static const char *const overrides[] = {"model.filters=4"};
     settings *s;
     params *p;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Batches of so many images are inferred in slices of so many. */
-enum { SLICED_BATCH = 64, SLICE = 32 };
+enum { SLICED_BATCH = 128, SLICE = 64 };
 
 static const struct {
     const char *name;
