@@ -160,6 +160,7 @@ check "shows both decoders" printed '^decoder_b/stage3/cbam/pixels +scale_pixels
 works "info of its config" info configs/unet-transformer.ini
 check "its published size" printed '4,494,474.*4,492,170'
 check "and memory" printed '^training .*batch of 256'
+check "and that of a CPU's slices" printed '^ +on a CPU as for a batch of 64'
 works "selftest of a transformer" selftest "$attending"
 refuses "a transformer's settings" 2 "model.cbam" "true, false" \
     train "$transformer" --run "$kept/never" --set model.cbam=maybe

@@ -59,6 +59,9 @@ static int print_text(const drawing *d)
            summary_count(params_trainable(d->params), trainable, sizeof trainable),
            (double)params_total(d->params) * sizeof(float) / 1048576);
     print_memory("inference", d->inference);
+    if (d->inference->batch >= NETWORK_SLICED_BATCH)
+        printf("            on a CPU as for a batch of %d: larger ones are inferred in slices\n",
+               NETWORK_SLICE);
     print_memory("training", d->training);
     return 0;
 }

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Batches of so many images are inferred in slices of so many. */
-enum { SLICED_BATCH = 128, SLICE = 64 };
-
 static const struct {
     const char *name;
     int (*build)(network *n, const settings *s);
@@ -67,8 +64,8 @@ int network_new_custom(network **out, params *p, const settings *s, shape mixtur
     n->params = p;
     n->batch = n->slice = mixture.n;
     bool on_cpu = p->device && p->device->kernels == KERNELS_VECTOR;
-    if (use == NETWORK_INFER && on_cpu && n->batch >= SLICED_BATCH)
-        n->slice = mixture.n = SLICE;
+    if (use == NETWORK_INFER && on_cpu && n->batch >= NETWORK_SLICED_BATCH)
+        n->slice = mixture.n = NETWORK_SLICE;
     if (graph_new(&n->graph, p) || !(n->mixture = graph_input(n->graph, "mixture", mixture)) ||
         build(n, s))
         goto failed;

@@ -16,6 +16,9 @@
 
 enum { SOURCES = 2, IMAGE_SIZE = 32 };
 
+/* Batches of so many images are inferred in slices of so many on a CPU. */
+enum { NETWORK_SLICED_BATCH = 128, NETWORK_SLICE = 64 };
+
 enum network_use { NETWORK_INFER, NETWORK_TRAIN };
 
 typedef struct network {
@@ -27,8 +30,8 @@ typedef struct network {
     tensor *outputs[SOURCES]; /* (batch, 32, 32, 1), source A and B */
     tensor *truths[SOURCES];  /* training only, else NULL, like the losses */
     tensor *losses[SOURCES];  /* mean squared errors, (1, 1, 1, 1) */
-    /* On a CPU a large batch is inferred in slices whose activations fit its cache: the graph and
-     * the plan are of `slice` images, and the tensors above are `whole`. Else slice is batch. */
+    /* Where a batch is inferred in slices, the graph and the plan are of `slice` images, and the
+     * tensors above are `whole`. Else slice is batch. */
     int slice;
     tensor *inner[1 + SOURCES]; /* the graph's mixture and outputs */
     tensor whole[1 + SOURCES];
