@@ -198,7 +198,8 @@ static void large_buffers_keep_what_is_written_and_are_given_back(void **state)
         if (i == 1)
             before = resident_mebibytes();
     }
-    assert_true(resident_mebibytes() - before < 100); /* all of them would be 1000 MiB */
+    /* All of them would be 1000 MiB. AddressSanitizer holds on to 256 MiB of what is freed. */
+    assert_true(resident_mebibytes() - before < 400);
     assert_int_equal(d->allocated, 0);
     free(back);
     free(values);
