@@ -215,7 +215,8 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
             for (int i = 0; i < group_images; i++)
                 gather_patch(patch + i * patch_size, from, (size_t)(n + i) * h * w, h, w, cin,
                              q0 * in_stride + dy_min, dx_min, patch_rows, patch_columns);
-            const int next_n = q0 + strip < qh ? n : n + group, next_q = q0 + strip < qh ? q0 + strip : 0;
+            const int same = q0 + strip < qh; /* the next strip is of the same images */
+            const int next_n = same ? n : n + group, next_q = same ? q0 + strip : 0;
             const int next_rows = max(min(group, last - next_n), 0) * min(strip, qh - next_q);
             ahead next = {((size_t)next_n * h + next_q * in_stride) * w,
                           ((size_t)next_n * qh + next_q) * qw, next_rows * in_stride * w,

@@ -167,8 +167,7 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
     const int count = own.end - first, turns = POINTS * ((count + TILE - 1) / TILE);
     const int v_stride = block * cin + SKEW, m_stride = block * LANES + SKEW;
     for (int t = 0; t < count; t++)
-        transform_x(v + t * cin, v_stride, from, cin,
-                    tile_at(first + t, of), of);
+        transform_x(v + t * cin, v_stride, from, cin, tile_at(first + t, of), of);
     if (count % TILE) /* what the last register tile computes beyond count is not stored */
         for (int p = 0; p < POINTS; p++)
             for (int i = count * cin; i < min(block, count + TILE) * cin; i++)

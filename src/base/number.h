@@ -1,4 +1,4 @@
-/* Whole numbers, and numbers from text, strictly: the whole text must be the number, and the number in range. */
+/* Arithmetic on whole numbers, and numbers from text. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 
@@ -8,6 +8,7 @@ static inline int ceil_divide(int a, int b)
     return (a + b - 1) / b;
 }
 
+/* From text, strictly: the whole text must be the number, and the number in range. */
 enum number { NUMBER_OK, NUMBER_MALFORMED, NUMBER_OUT_OF_RANGE };
 
 /* Decimal digits after an optional minus. *out is set only for NUMBER_OK. */

@@ -3,11 +3,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/rng.h"
 #include "base/streams.h"
 #include "bench/step.h"
 #include "train/stepper.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,9 +160,9 @@ static int time_layers(work *w, bench_figures *out)
     if (!result && !(result = run_timed(w, t, steps))) {
         size_t count;
         const timeline_row *rows = timeline_rows(t, &count);
-        result = layer_times_fill(&out->times, w->network->plan,
-                                  ceil((double)w->network->batch / w->network->slice), rows, count,
-                                  steps);
+        result =
+            layer_times_fill(&out->times, w->network->plan,
+                             ceil_divide(w->network->batch, w->network->slice), rows, count, steps);
     }
     timeline_stop(t);
     return result;

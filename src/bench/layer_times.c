@@ -16,7 +16,7 @@ static layer_time *append(layer_times *t, const char *name, const char *kind, bo
     return item;
 }
 
-static int add_layer(layer_times *t, const plan *p, double runs, const layer *l,
+static int add_layer(layer_times *t, const plan *p, int runs, const layer *l,
                      const timeline_row *rows, size_t row_count, long steps)
 {
     layer_time *item = append(t, l->name, l->type->name, true);
@@ -72,7 +72,7 @@ static int sum_kinds(layer_times *t)
     return 0;
 }
 
-int layer_times_fill(layer_times *out, const plan *p, double runs, const timeline_row *rows,
+int layer_times_fill(layer_times *out, const plan *p, int runs, const timeline_row *rows,
                      size_t row_count, long steps)
 {
     for (size_t i = 0; i < p->graph->layer_count; i++)

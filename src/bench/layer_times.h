@@ -32,9 +32,8 @@ typedef struct layer_times {
 } layer_times;
 
 /* Of rows that were measured over that many steps, in each of which p runs `runs` times; names are
- * copied. Starts as {0};
- * released also after a failure. */
-int layer_times_fill(layer_times *out, const plan *p, double runs, const timeline_row *rows,
+ * copied. Starts as {0}; released also after a failure. */
+int layer_times_fill(layer_times *out, const plan *p, int runs, const timeline_row *rows,
                      size_t row_count, long steps);
 void layer_times_release(layer_times *t);
 

@@ -1,5 +1,6 @@
 #include "layers/direct.h"
 
+#include "base/number.h"
 #include "device/tuning.h"
 #include <stdio.h>
 
@@ -26,7 +27,7 @@ static int tile_of(const device *d)
 
 static int round_up(int value, int multiple)
 {
-    return (value + multiple - 1) / multiple * multiple;
+    return ceil_divide(value, multiple) * multiple;
 }
 
 static int tiled_columns(int out_channels, const device *d)
@@ -184,7 +185,7 @@ static int chunk_count(const convolution *c, const device *d)
     int tiles = tiled ? (rows / t->rows + 1) * (c->y.c / t->columns + 1) : 1;
     bool large = (size_t)rows * c->y.c * sizeof(float) > LARGE_BYTES;
     int wanted = large && !tiled ? (d ? (int)d->info.compute_units : 2) : items_wanted(d);
-    int chunks = (wanted + tiles - 1) / tiles;
+    int chunks = ceil_divide(wanted, tiles);
     return chunks < c->x.n ? chunks : c->x.n;
 }
 
@@ -193,7 +194,7 @@ static int panels_of_item(const convolution *c, const device *d)
 {
     int width = lanes(c->y.c, d), panels = round_up(c->y.c, width) / width;
     int groups = items_wanted(d) / c->gradient.chunks;
-    return groups < panels ? (panels + groups - 1) / groups : 1;
+    return groups < panels ? ceil_divide(panels, groups) : 1;
 }
 
 /* The rows of y that a strip of the vector kernel takes at a time, so that strip and patch stay in
