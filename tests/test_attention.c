@@ -1,10 +1,12 @@
 /* Dense layers, attention, and the matrix products under them (ours on vector
  * devices, CLBlast on the others), against the plain-C reference. */
+#include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
 #include "device/gemm.h"
 #include "layer_cases.h"
+#include "nn/plan.h"
 #include <math.h>
 
 static void dense_matches(void **state)
@@ -23,6 +25,65 @@ static void dense_matches(void **state)
     };
     for (size_t i = 0; i < limited(COUNT(cases)); i++)
         check(state, &(layer_case){&dense_layer, &cases[i].options, {cases[i].x}, 1, false});
+}
+
+enum { TOKENS = 6, CHANNELS = 4, ATTENDED = TOKENS * CHANNELS };
+
+static void must(int result)
+{
+    if (result)
+        fail_msg("%s", error_message());
+}
+
+/* The same values as query, key and value, as three inputs or as one; sum is of all inputs' gradients. */
+static void attend(device *d, bool as_one, float sum[ATTENDED])
+{
+    static const char *const names[] = {"q", "k", "v"};
+    float values[ATTENDED], got[ATTENDED];
+    const float truth[ATTENDED] = {0};
+    params *p;
+    graph *g;
+    plan *planned;
+    tensor *x[3];
+    rng random = rng_start(11, STREAM_CHECK);
+    for (int i = 0; i < ATTENDED; i++) {
+        values[i] = rng_uniform(&random);
+        sum[i] = 0;
+    }
+    must(params_new(&p, d));
+    must(graph_new(&g, p));
+    for (int i = 0; i < 3; i++)
+        x[i] = as_one && i ? x[0] : graph_input(g, names[i], (shape){1, 2, 3, CHANNELS});
+    tensor *to = graph_input(g, "truth", (shape){1, 2, 3, CHANNELS});
+    assert_non_null(mse(g, "loss", attention(g, "attention", x[0], x[1], x[2], 2), to));
+    must(plan_new(&planned, g, (struct plan_options){.training = true, .all_gradients = true}));
+    must(params_allocate(p, true));
+    must(plan_prepare(planned, d));
+    for (int i = 0; i < (as_one ? 1 : 3); i++)
+        must(buffer_write(d, x[i]->data, 0, values, sizeof values));
+    must(buffer_write(d, to->data, 0, truth, sizeof truth));
+    must(plan_forward(planned));
+    must(plan_backward(planned));
+    for (int i = 0; i < (as_one ? 1 : 3); i++) {
+        must(buffer_read(d, x[i]->gradient, 0, got, sizeof got));
+        for (int k = 0; k < ATTENDED; k++)
+            sum[k] += got[k];
+    }
+    plan_free(planned);
+    graph_free(g);
+    params_free(p);
+}
+
+static void attention_to_itself_adds_three_gradients(void **state)
+{
+    float apart[ATTENDED], one[ATTENDED], largest = 0;
+    attend(*state, false, apart);
+    attend(*state, true, one);
+    for (int i = 0; i < ATTENDED; i++) {
+        assert_float_equal(one[i], apart[i], 1e-6);
+        largest = fmaxf(largest, fabsf(one[i]));
+    }
+    assert_true(largest > 1e-3f);
 }
 
 static void attention_matches(void **state)
@@ -148,6 +209,7 @@ int main(void)
         cmocka_unit_test(gemm_matches),
         cmocka_unit_test(dense_matches),
         cmocka_unit_test(attention_matches),
+        cmocka_unit_test(attention_to_itself_adds_three_gradients),
     };
     return RUN_FAMILIES("attention", tests);
 }
