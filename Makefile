@@ -25,6 +25,7 @@ LIBRARY_SOURCES := $(filter-out src/cli/main.c,$(SOURCES))
 LIBRARY  := $(BUILD)/libunblend.a
 PROGRAM  := $(BUILD)/unblend
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
+TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
 TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
@@ -79,7 +80,7 @@ demo: all $(BUILD)/tools/panel
 	tools/demo $(BUILD)/demo $(PROGRAM) $(BUILD)/tools/panel
 
 test: all $(TESTS)
-	tools/run-tests $(BUILD) $(TESTS)
+	tools/run-tests $(BUILD) $(TESTS) $(TEST_SCRIPTS)
 
 test-soak: all
 	BUILD=$(BUILD) tools/kill-test 200
