@@ -165,9 +165,6 @@ static void makes_directories(void **state)
     assert_int_equal(directory_make(deep), 0);
     assert_int_equal(directory_make(deep), 0);
     assert_true(directory_exists(deep));
-    assert_true(directory_is_empty(deep));
-    assert_false(directory_is_empty(scratch));
-    assert_false(directory_is_empty(scratch_path("missing")));
     assert_false(file_exists(deep));
     assert_true(file_exists(file));
     assert_int_equal(directory_make(file), -1);
@@ -188,25 +185,183 @@ static void joins_paths(void **state)
     }
 }
 
-static void sweeps_up_after_the_dead_only(void **state)
+/* Another process is killed in the middle of file_write_atomic(), by a limit on the size of files. */
+static void leave_temporary_file(const char *directory)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        struct rlimit none = {0, 0};
+        char path[1024];
+        snprintf(path, sizeof path, "%s/model", directory);
+        signal(SIGXFSZ, SIG_DFL);
+        setrlimit(RLIMIT_CORE, &none);
+        setrlimit(RLIMIT_FSIZE, &none);
+        file_write_atomic(path, "x", 1);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status)); /* killed, not failed */
+}
+
+/* The first entry of a directory that is not . or .. */
+static const char *only_entry(const char *path)
+{
+    static char name[300];
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    name[0] = '\0';
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) {
+            assert_string_equal(name, ""); /* there is one only */
+            snprintf(name, sizeof name, "%s", entry->d_name);
+        }
+    closedir(directory);
+    return name;
+}
+
+static void sweeps_up_after_the_dead(void **state)
 {
     (void)state;
-    pid_t child = fork();
-    if (!child)
-        _exit(0);
-    assert_int_equal(waitpid(child, NULL, 0), child); /* its number is free again */
-    char dead[64], alive[64];
-    snprintf(dead, sizeof dead, "model.tmp-%ld", (long)child);
-    snprintf(alive, sizeof alive, "model.tmp-%ld", (long)getpid());
-    const char *kept[] = {alive, "model", "model.tmp-", "model.tmp-7x", "model.tmp--1"};
-    scratch_file(dead, "x", 1);
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        scratch_file(kept[i], "x", 1);
-    directory_sweep(scratch);
-    assert_false(file_exists(scratch_path(dead)));
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        assert_true(file_exists(scratch_path(kept[i])));
+    bool filled;
+    const char *place = scratch_path("swept");
+    assert_int_equal(directory_make(place), 0);
+    for (int way = 0; way < 2; way++) {
+        leave_temporary_file(place);
+        assert_memory_equal(only_entry(place), ".unblend-tmp-", 13);
+        assert_int_equal(directory_look_inside(place, STATUS_USAGE, &filled), 0);
+        assert_false(filled); /* it does not count */
+        if (way)
+            directory_sweep(place);
+        else
+            assert_int_equal(directory_make(place), 0);
+        assert_string_equal(only_entry(place), "");
+    }
     directory_sweep("/nonexistent"); /* nothing to do */
+}
+
+/* Not swept: what living processes and those of other hosts write, and what is called otherwise. */
+static void sweeps_nothing_else(void **state)
+{
+    (void)state;
+    bool filled;
+    char dead[300], name[400], paths[12][1024];
+    const char *place = scratch_path("unswept");
+    assert_int_equal(directory_make(place), 0);
+    leave_temporary_file(place);
+    snprintf(dead, sizeof dead, "%s", only_entry(place));
+    const char *number = dead + strlen(".unblend-tmp-"), *host = strchr(dead, '@');
+    assert_non_null(host);
+    directory_sweep(place);
+    int count = 0;
+#define KEPT(...)                                                                                  \
+    (snprintf(name, sizeof name, "unswept/" __VA_ARGS__),                                          \
+     snprintf(paths[count++], sizeof paths[0], "%s", scratch_file(name, "x", 1)))
+    KEPT(".unblend-tmp-%ld-0%s", (long)getppid(), host);
+    KEPT("%s2", dead); /* another host, whose name starts alike */
+    KEPT("x%s", dead);
+    KEPT("%s", number);
+    KEPT(".unblend-tmp--%s", number);
+    KEPT(".unblend-tmp-%ld%s", strtol(number, NULL, 10), host);
+    KEPT(".unblend-tmp-1x-0%s", host);
+    KEPT("model.tmp-%ld", strtol(number, NULL, 10));
+    directory_sweep(place);
+    for (int i = 0; i < count; i++) {
+        assert_true(file_exists(paths[i]));
+        assert_int_equal(unlink(paths[i]), 0);
+    }
+    assert_int_equal(directory_look_inside(place, STATUS_USAGE, &filled), 0);
+    assert_false(filled); /* nothing else was made */
+}
+
+/* In a container every run may have the same number: what this one has not written yet is old. */
+static void sweeps_up_after_its_own_number(void **state)
+{
+    (void)state;
+    char name[400];
+    const char *place = scratch_path("own");
+    assert_int_equal(directory_make(place), 0);
+    leave_temporary_file(place);
+    const char *host = strchr(only_entry(place), '@');
+    snprintf(name, sizeof name, "own/.unblend-tmp-%ld-1000000%s", (long)getpid(), host);
+    scratch_file(name, "x", 1);
+    snprintf(name, sizeof name, "own/.unblend-tmp-%ld-0%s", (long)getpid(), host);
+    const char *mine = scratch_file(name, "x", 1); /* another thread may be writing it */
+    directory_sweep(place);
+    assert_string_equal(only_entry(place), strrchr(mine, '/') + 1);
+}
+
+/* The longest name that a file system takes can be written, and is refused alone if it is longer. */
+static void writes_long_names(void **state)
+{
+    (void)state;
+    char name[302] = "";
+    long longest = pathconf(scratch, _PC_NAME_MAX);
+    if (longest < 1 || longest > 300)
+        skip();
+    memset(name, 'x', (size_t)longest);
+    size_t before = scratch_count();
+    assert_int_equal(file_write_atomic(scratch_path(name), "long", 4), 0);
+    assert_holds(scratch_path(name), "long");
+    name[longest] = 'x';
+    assert_int_equal(file_write_named(scratch_path(name), "long", 4, STATUS_DATA), -1);
+    assert_error(STATUS_DATA, name, "File name too long");
+    assert_int_equal(file_write_atomic(scratch_path(name), "long", 4), -1);
+    assert_error(STATUS_RUNTIME, name, "File name too long");
+    assert_int_equal(scratch_count(), before + 1);
+}
+
+static void tells_names_from_places(void **state)
+{
+    (void)state;
+    assert_int_equal(directory_make(scratch_path("in-the-way")), 0);
+    assert_int_equal(file_write_named(scratch_path("in-the-way"), "x", 1, STATUS_DATA), -1);
+    assert_error(STATUS_DATA, "in-the-way", "not a regular file");
+    assert_int_equal(file_write_named(scratch_path("nowhere/file"), "x", 1, STATUS_DATA), -1);
+    assert_error(STATUS_RUNTIME, "nowhere/file", "No such file");
+}
+
+static void tells_missing_from_unreachable(void **state)
+{
+    (void)state;
+    bool there = true, filled = true;
+    unsigned char *bytes;
+    size_t length;
+    const char *file = scratch_file("plain", "x", 1), *missing = scratch_path("missing");
+    const char *broken = scratch_path("broken"), *loop = scratch_path("loop");
+    assert_int_equal(symlink("nothing", broken) || symlink("loop", loop), 0);
+    assert_int_equal(file_look(file, STATUS_USAGE, &there), 0);
+    assert_true(there);
+    assert_int_equal(directory_look(scratch, STATUS_USAGE, &there), 0);
+    assert_true(there);
+    assert_int_equal(directory_look_inside(scratch, STATUS_USAGE, &filled), 0);
+    assert_true(filled);
+    const char *absent[] = {missing, scratch_path("plain/below")};
+    for (int i = 0; i < 2; i++) {
+        there = filled = true;
+        assert_int_equal(file_look(absent[i], STATUS_USAGE, &there), 0);
+        assert_false(there);
+        assert_int_equal(directory_look(absent[i], STATUS_USAGE, &there), 0);
+        assert_false(there);
+        assert_int_equal(directory_look_inside(absent[i], STATUS_USAGE, &filled), 0);
+        assert_false(filled);
+    }
+    int (*const looks[])(const char *, enum status, bool *) = {file_look, directory_look,
+                                                               directory_look_inside};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(looks[i](broken, STATUS_DATA, &there), -1);
+        assert_error(STATUS_DATA, broken, "a link that leads nowhere");
+        assert_int_equal(looks[i](loop, STATUS_DATA, &there), -1);
+        assert_error(STATUS_DATA, loop, "symbolic links");
+        const char *other = i ? file : scratch;
+        assert_int_equal(looks[i](other, STATUS_DATA, &there), -1);
+        assert_error(STATUS_DATA, other, i ? "not a directory" : "not a regular file");
+    }
+    assert_int_equal(file_read(broken, 9, STATUS_DATA, &bytes, &length), -1);
+    assert_error(STATUS_DATA, broken, "a link that leads nowhere: No such file");
+    assert_int_equal(directory_make(loop), -1);
+    assert_error(STATUS_RUNTIME, loop, "symbolic links");
 }
 
 int main(void)
@@ -219,7 +374,12 @@ int main(void)
         cmocka_unit_test(replaces_a_file_whole),
         cmocka_unit_test(keeps_the_old_file_when_the_disk_is_full),
         cmocka_unit_test(refuses_places_that_cannot_be_written),
-        cmocka_unit_test(sweeps_up_after_the_dead_only),
+        cmocka_unit_test(writes_long_names),
+        cmocka_unit_test(tells_names_from_places),
+        cmocka_unit_test(tells_missing_from_unreachable),
+        cmocka_unit_test(sweeps_up_after_the_dead),
+        cmocka_unit_test(sweeps_nothing_else),
+        cmocka_unit_test(sweeps_up_after_its_own_number),
         cmocka_unit_test(makes_directories),
         cmocka_unit_test(joins_paths),
     };

@@ -61,6 +61,12 @@ static void add_to_batch(batch *b, job_file *file, const struct image *picture)
         b->items[i].sources[k] = b->pixels + (i * SOURCES + k) * PIXELS;
 }
 
+/* A failure that concerns one picture is not one of the whole. */
+static int skip(job *j, job_file *file)
+{
+    return error_status() == STATUS_DATA ? job_fail(j, file) : -1;
+}
+
 /* Reads pictures from number *next on, until the batch is full or, if strict, one is bad. */
 static int fill_batch(batch *b, job *j, size_t *next, bool strict)
 {
@@ -71,7 +77,7 @@ static int fill_batch(batch *b, job *j, size_t *next, bool strict)
             add_to_batch(b, file, &picture);
             continue;
         }
-        if (error_status() != STATUS_DATA || job_fail(file))
+        if (skip(j, file))
             return -1;
         if (strict)
             break;
@@ -79,14 +85,27 @@ static int fill_batch(batch *b, job *j, size_t *next, bool strict)
     return 0;
 }
 
-static int separate_batch(separator *s, job *j, batch *b)
+static int write_results(const separator *s, const job *j, job_file *file, const separation *item)
+{
+    const unsigned char *sources[SOURCES] = {item->sources[0], item->sources[1]};
+    char *path = path_join(j->input, file->name);
+    int result = path && !separator_check(s, item, path) ? job_write(j, file, sources) : -1;
+    free(path);
+    return result;
+}
+
+/* If strict, up to the first picture that fails. */
+static int separate_batch(separator *s, job *j, batch *b, bool strict)
 {
     if (separator_run(s, b->items, b->count))
         return -1;
     for (size_t i = 0; i < b->count; i++) {
-        const unsigned char *sources[SOURCES] = {b->items[i].sources[0], b->items[i].sources[1]};
-        if (job_write(j, b->files[i], sources))
+        if (!write_results(s, j, b->files[i], &b->items[i]))
+            continue;
+        if (skip(j, b->files[i]))
             return -1;
+        if (strict)
+            break;
     }
     empty_batch(b);
     return 0;
@@ -101,7 +120,9 @@ static int separate_all(separator *s, job *j, const options *given)
     int result = 0;
     bool stopped = false;
     for (size_t next = 0; next < j->count && !result && !stopped;) {
-        result = fill_batch(&b, j, &next, given->strict) || separate_batch(s, j, &b) ? -1 : 0;
+        result = fill_batch(&b, j, &next, given->strict) || separate_batch(s, j, &b, given->strict)
+                     ? -1
+                     : 0;
         stopped = given->strict && job_count(j, JOB_FAILED);
         log_live("%zu of %zu images, %.1f images/s", next, j->count,
                  (double)next / (clock_seconds() - start));
@@ -156,10 +177,25 @@ static int verdict(const job *j, const options *given)
                   : 0;
 }
 
+/* What is in the folders beside the pictures and their results. */
+static void tell_of_others(const job *j)
+{
+    size_t count = j->not_taken.count, earlier = json_object_size(j->earlier);
+    if (count)
+        log_info("%zu of the files in %s are no PNG, JPEG, PGM or PPM and are not taken: %s%s%s%s",
+                 count, j->input, j->not_taken.names[0], count > 1 ? ", " : "",
+                 count > 1 ? j->not_taken.names[1] : "", count > 2 ? ", ..." : "");
+    if (earlier)
+        log_info("%zu results of earlier runs, of other pictures, stay in %s (\"earlier\" "
+                 "in " MANIFEST_NAME ")",
+                 earlier, j->output);
+}
+
 /* The manifest is written first as well: then a run that is cut off leaves results that the next
  * run knows, and a folder that cannot be written to is found before anything is computed. */
 static int run_job(separator *s, job *j, const options *given)
 {
+    tell_of_others(j);
     if (directory_make(j->output) || write_manifest(j, s, given, false) ||
         separate_all(s, j, given))
         return -1;

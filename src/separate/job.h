@@ -12,12 +12,16 @@
  *     {"input": "/whole/path", "output": "separated", "complete": true, "files": [
  *         {"input": "cat.png", "status": "done", "width": 28, "height": 28,
  *          "outputs": {"mnist": "cat.mnist.png", "fashion": "cat.fashion.png"}},
- *         {"input": "dog.png", "status": "failed", "error": "..."}]}
- * While "complete" is false, files that are not separated yet have the status "pending".
+ *         {"input": "dog.png", "status": "failed", "error": "..."}],
+ *      "not_taken": ["notes.txt"], "earlier": [...]}
+ * While "complete" is false, files that are not separated yet have the status "pending". A picture
+ * that failed has no results in the output folder, nor those of an earlier run. "earlier" lists other
+ * results that are still there, see separate/earlier.h.
  */
 #ifndef SEPARATE_JOB_H
 #define SEPARATE_JOB_H
 
+#include "data/folder.h"
 #include "data/image.h"
 #include "formats/json.h"
 #include "models/network.h"
@@ -28,8 +32,9 @@ typedef struct job_file {
     char *name;             /* of the picture, in the input folder */
     char *outputs[SOURCES]; /* names in the output folder: NAME.SOURCE.png */
     enum job_status status;
-    int width, height; /* once it was read */
-    char *error;       /* JOB_FAILED */
+    int width, height;  /* once it was read */
+    char *error;        /* JOB_FAILED */
+    bool ours[SOURCES]; /* the output is there and was written by us, now or in an earlier run */
 } job_file;
 
 typedef struct job {
@@ -39,6 +44,8 @@ typedef struct job {
     char *source_names[SOURCES];
     job_file *files;
     size_t count;
+    name_list not_taken; /* what else is in the input folder */
+    json_t *earlier; /* results of earlier runs that are not this one's; see separate/earlier.c */
 } job;
 
 /*
@@ -50,14 +57,16 @@ int job_new(job **out, const char *input, const char *output,
             const char *const source_names[SOURCES]);
 void job_free(job *j);
 
-/* The picture; of a size that can be separated, else STATUS_DATA. */
+/* The picture; STATUS_DATA if it cannot be read or is not of a size that can be separated. */
 int job_read(const job *j, job_file *file, struct image *picture);
 
-/* Writes the results, (height, width) each, and marks the file as done. */
+/* Writes the results, (height, width) each, and marks the file as done. STATUS_DATA if only this
+ * file's cannot be written; any other status concerns the output folder. */
 int job_write(const job *j, job_file *file, const unsigned char *const sources[SOURCES]);
 
-/* Marks the file as failed for the reason that is recorded. */
-int job_fail(job_file *file);
+/* Marks the file as failed for the reason that is recorded, and removes what results of it there
+ * are: they belong to another picture than the one that is there now. */
+int job_fail(job *j, job_file *file);
 size_t job_count(const job *j, enum job_status status);
 
 /* See above; NULL if memory ran out. */
