@@ -7,6 +7,7 @@
 #include "device/gemm.h"
 #include "device/profile.h"
 #include "layers/layers.h"
+#include "leftover.h"
 #include "scratch.h"
 #include <math.h>
 
@@ -283,6 +284,46 @@ static void garbage_is_refused(void **state)
     assert_true(same_tuning(&got, &tuning_default));
 }
 
+/* A profile that is there but cannot be reached is not one that was never made. */
+static void an_unreachable_profile_is_warned_of(void **state)
+{
+    (void)state;
+    tuning t;
+    unsigned char *told = NULL;
+    size_t length;
+    setenv("UNBLEND_PROFILE_DIR", scratch, 1);
+    char *path = profile_path(&machine);
+    assert_non_null(path);
+    for (int broken = 0; broken < 2; broken++) {
+        assert_int_equal(broken ? symlink("nothing", path) : 0, 0);
+        const char *log = scratch_file("log", "", 0);
+        int kept = dup(STDERR_FILENO);
+        assert_non_null(freopen(log, "w", stderr));
+        assert_null(profile_find(&machine, &t));
+        fflush(stderr);
+        assert_true(dup2(kept, STDERR_FILENO) >= 0);
+        close(kept);
+        must(file_read(log, 10000, STATUS_RUNTIME, &told, &length));
+        assert_int_equal(length > 0, broken);
+        assert_true(!broken || strstr((char *)told, "a link that leads nowhere"));
+        free(told);
+    }
+    unlink(path);
+    free(path);
+}
+
+/* What a killed `unblend tune` leaves goes with the next. */
+static void leftovers_are_swept(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("swept/there.ini"), *place = scratch_path("swept");
+    must(profile_prepare(path));
+    leave_temporary_file(place);
+    assert_string_not_equal(only_entry(place), "");
+    must(profile_prepare(path));
+    assert_string_equal(only_entry(place), "");
+}
+
 static void directories_are_made_or_complained_of(void **state)
 {
     (void)state;
@@ -473,6 +514,8 @@ int main(void)
         cmocka_unit_test(broken_profiles_are_refused),
         cmocka_unit_test(garbage_is_refused),
         cmocka_unit_test(directories_are_made_or_complained_of),
+        cmocka_unit_test(an_unreachable_profile_is_warned_of),
+        cmocka_unit_test(leftovers_are_swept),
         cmocka_unit_test(a_profile_reaches_the_kernels),
         cmocka_unit_test(every_vector_size_computes_the_same),
         cmocka_unit_test(every_tiled_size_computes_the_same),
