@@ -1,4 +1,5 @@
 /* The public C API, as a program that links with the library sees it. */
+#include "blank_model.h"
 #include "scratch.h"
 #include "tiny_model.h"
 
@@ -62,11 +63,29 @@ static void says_what_was_wrong(void **state)
     ub_close(NULL);
 }
 
+static void says_which_picture_overflows(void **state)
+{
+    (void)state;
+    unsigned char pixels[3 * SIZE] = {0}, a[3 * SIZE], b[3 * SIZE];
+    model_file file;
+    blank_model_open(&file, scratch_path("tiny.safetensors"));
+    blank_model_overflows(&file);
+    blank_model_save(&file, scratch_path("steep.safetensors"));
+    model_close(&file);
+    memset(pixels + SIZE, 255, SIZE);
+    ub_separator *s = ub_open(scratch_path("steep.safetensors"), NULL, NULL);
+    assert_non_null(s);
+    assert_int_equal(ub_separate(s, pixels, SIDE, SIDE, 3, a, b), -1);
+    assert_error(STATUS_DATA, "picture 2 of 3: ", "steep.safetensors is not a number");
+    ub_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(separates),
         cmocka_unit_test(says_what_was_wrong),
+        cmocka_unit_test(says_which_picture_overflows),
     };
     return cmocka_run_group_tests_name("api", tests, set_up, scratch_remove);
 }

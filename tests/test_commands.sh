@@ -109,7 +109,8 @@ check "gives the same pictures" diff -r -x manifest.json "$kept/parts" "$scratch
 works "separate names sources as the config does" train "$tiny" --run "$kept/named" \
     --set data.name_a=digit --set data.name_b=clothes --set train.epochs=1
 works "as the model says" separate "$kept/named/model.safetensors" "$kept/mixed" "$kept/digits"
-check "digit and clothes" [ -s "$kept/digits/0001.digit.png" ] && [ -s "$kept/digits/0001.clothes.png" ]
+check "digit" [ -s "$kept/digits/0001.digit.png" ]
+check "and clothes" [ -s "$kept/digits/0001.clothes.png" ]
 
 # ---- Info and selftest ----
 
@@ -194,6 +195,16 @@ UNBLEND_DEVICE=from-the-environment refuses "wrong UNBLEND_DEVICE" 2 "from-the-e
 
 # ---- Bad data ----
 
+ln -s loop "$bad/loop"
+refuses "unreachable data" 3 "$bad/loop: Too many levels" "data set mnist" \
+    train "$tiny" --run "$kept/never" --set "data.directory=$bad/loop"
+refuses "an unreachable run directory" 2 "$bad/loop: Too many levels" "" \
+    train "$tiny" --run "$bad/loop"
+refuses "an unreachable run to resume" 2 "$bad/loop: Too many levels" "" train --resume "$bad/loop"
+refuses "an unreachable search" 2 "$bad/loop: Too many levels" "" search --resume "$bad/loop"
+refuses "an unreachable folder for mix" 1 "$bad/loop: Too many levels" "" mix "$bad/loop"
+UNBLEND_CL_DIR=$bad/loop refuses "unreachable kernels" 4 "$bad/loop: Too many levels" "UNBLEND_CL_DIR" \
+    selftest
 refuses "missing data" 3 "$bad/data/mnist" "make data" \
     train "$tiny" --run "$kept/never" --set "data.directory=$bad/data"
 cp -r tests/sample "$bad/data"
@@ -238,6 +249,42 @@ check "the good one is done" is_png_of_width "$scratch/some/good.mnist.png" 32
 check "the bad ones are not" [ ! -e "$scratch/some/short.mnist.png" ]
 check "all are in the manifest" json_holds "$scratch/some/manifest.json" \
     '"failed"' '"text.png"' '"good.mnist.png"'
+mkdir "$bad/some"
+cp "$kept/mixed/0001.png" "$bad/some/one.png"
+cp "$kept/mixed/0002.png" "$bad/some/two.png"
+works "two good pictures" separate "$model" "$bad/some" "$scratch/ill"
+head -c 100 "$kept/mixed/0001.png" >"$bad/some/one.png"
+refuses "one is damaged" 8 "one.png" "1 of 2" separate "$model" "$bad/some" "$scratch/ill"
+check "and its results are gone" [ ! -e "$scratch/ill/one.mnist.png" ]
+rm "$bad/some/two.png"
+cp "$kept/mixed/0001.png" "$bad/some/one.png"
+works "it is repaired, the other is away" separate "$model" "$bad/some" "$scratch/ill"
+check "what stays of the other is told" told '^2 results of earlier runs'
+check "and in the manifest" json_holds "$scratch/ill/manifest.json" '"output": "two.mnist.png"'
+cp "$kept/mixed/0002.png" "$bad/some/two.png"
+works "it is back" separate "$model" "$bad/some" "$scratch/ill"
+
+longest=$(getconf NAME_MAX "$scratch")
+name_of() { printf "%0$1d" 0; } # a name of so many bytes
+long=$(name_of $((longest - 12))) # and .fashion.png
+cp "$kept/mixed/0001.png" "$bad/some/$long.png"
+works "a long name" separate "$model" "$bad/some" "$scratch/long"
+check "has its results" is_png_of_width "$scratch/long/$long.fashion.png" 32
+cp "$kept/mixed/0001.png" "$bad/some/$(name_of $((longest - 4))).png"
+ln -s nowhere.png "$bad/some/link.png"
+ln -s loop.png "$bad/some/loop.png"
+refuses "a longer one, and links" 8 "File name too long" "3 of 6" \
+    separate "$model" "$bad/some" "$scratch/long"
+check "a link that leads nowhere is listed" told 'link.png: a link that leads nowhere: No such file'
+check "a link to itself is listed" told 'loop.png: Too many levels'
+check "the others are done" is_png_of_width "$scratch/long/two.mnist.png" 32
+rm "$bad/some/"*
+cp "$kept/mixed/0001.png" "$bad/some/one.jfif"
+cp "$kept/mixed/0002.png" "$bad/some/two"
+printf 'GIF89a' >"$bad/some/three.gif"
+works "pictures by any name" separate "$model" "$bad/some" "$scratch/names"
+check "are taken" [ -s "$scratch/names/one.mnist.png" -a -s "$scratch/names/two.mnist.png" ]
+check "what is not taken is told" told '^1 of the files in .* not taken: three.gif'
 refuses "--strict stops" 3 ".p" "strict" separate "$model" "$bad/pictures" "$scratch/strict" --strict
 
 # ---- Output that cannot be written ----

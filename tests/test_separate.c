@@ -1,5 +1,6 @@
-/* Separating pictures, and jobs over folders. The model's weights are random: what is compared is
- * one way of asking with another. */
+/* Separating pictures, and jobs over folders. Where the model's weights are random, what is compared
+ * is one way of asking with another. */
+#include "blank_model.h"
 #include "scratch.h"
 #include "tiny_model.h"
 
@@ -117,28 +118,6 @@ static void damaged_weights_are_found_at_once(void **state)
 
 /* ---- Models whose answer is known ---- */
 
-/* Number `index` of a tensor; with index -1 all of them. */
-static void set(const model_file *file, const char *name, int index, float value)
-{
-    const struct stored_tensor *t = safetensors_find(file->tensors, name);
-    if (!t)
-        fail_msg("the model has no %s", name);
-    float *values = (float *)t->data;
-    for (size_t i = 0; i < stored_elements(t); i++)
-        if (index < 0 || i == (size_t)index)
-            values[i] = value;
-}
-
-/* The tiny model with every parameter 0, but for variances of 1. */
-static void open_blank(model_file *file)
-{
-    assert_int_equal(model_open(scratch_path("tiny.safetensors"), NULL, 0, file), 0);
-    for (size_t i = 0; i < safetensors_count(file->tensors); i++) {
-        const char *name = safetensors_at(file->tensors, i)->name;
-        set(file, name, -1, strstr(name, "variance") ? 1 : 0);
-    }
-}
-
 static separator *open_blank_as(model_file *file, const char *path, int batch)
 {
     separator *s;
@@ -154,16 +133,17 @@ static separator *open_finder_of_white(void)
 {
     enum { MIDDLE = 4 }; /* of 3 x 3 */
     model_file file;
-    open_blank(&file);
-    set(&file, "encoder1/conv1/kernel", MIDDLE * 2, 400); /* (3, 3, 1, 2) */
-    set(&file, "encoder1/conv1/bias", 0, -0.998f * 400);
-    set(&file, "encoder1/norm1/gamma", -1, 1);
-    set(&file, "decoder1/conv1/kernel", (MIDDLE * 4 + 2) * 2, 40); /* (3, 3, 4, 2), behind `up` */
-    set(&file, "decoder1/conv1/bias", 0, -20);
-    set(&file, "decoder1/norm1/gamma", -1, 1);
-    set(&file, "head_a/kernel", 0, 20); /* (1, 1, 2, 1) */
-    set(&file, "head_a/bias", 0, -10);
-    set(&file, "head_b/bias", 0, 1.3862944f); /* log 4 */
+    blank_model_open(&file, scratch_path("tiny.safetensors"));
+    blank_model_set(&file, "encoder1/conv1/kernel", MIDDLE * 2, 400); /* (3, 3, 1, 2) */
+    blank_model_set(&file, "encoder1/conv1/bias", 0, -0.998f * 400);
+    blank_model_set(&file, "encoder1/norm1/gamma", -1, 1);
+    blank_model_set(&file, "decoder1/conv1/kernel", (MIDDLE * 4 + 2) * 2,
+                    40); /* (3, 3, 4, 2), behind `up` */
+    blank_model_set(&file, "decoder1/conv1/bias", 0, -20);
+    blank_model_set(&file, "decoder1/norm1/gamma", -1, 1);
+    blank_model_set(&file, "head_a/kernel", 0, 20); /* (1, 1, 2, 1) */
+    blank_model_set(&file, "head_a/bias", 0, -10);
+    blank_model_set(&file, "head_b/bias", 0, 1.3862944f); /* log 4 */
     return open_blank_as(&file, "white", 2);
 }
 
@@ -187,7 +167,6 @@ static void pixels_are_what_the_model_sees(void **state)
     separator_close(s);
 }
 
-/* Bright pictures overflow the first sum, and infinity times a factor of 0 is not a number. */
 static void one_picture_that_overflows_is_named_alone(void **state)
 {
     (void)state;
@@ -195,10 +174,8 @@ static void one_picture_that_overflows_is_named_alone(void **state)
     model_file file;
     unsigned char mixture[COUNT][PIXELS], found[SOURCES][PIXELS];
     separation items[COUNT];
-    open_blank(&file);
-    set(&file, "encoder1/conv1/kernel", -1, 3e38f);
-    set(&file, "decoder1/conv1/kernel", -1, 1);
-    set(&file, "head_a/kernel", -1, 1);
+    blank_model_open(&file, scratch_path("tiny.safetensors"));
+    blank_model_overflows(&file);
     separator *s = open_blank_as(&file, "steep.safetensors", 2);
     for (int i = 0; i < COUNT; i++) {
         memset(mixture[i], i == 1 || i == 4 ? 255 : 20, PIXELS);
