@@ -240,7 +240,7 @@ static int write_new_file(const char *path, const void *bytes, size_t length)
  * it should get, unless the disk fails or is full at this very moment. */
 static bool is_of_the_disk(int why)
 {
-    return why == EIO || why == ENOSPC || why == EDQUOT || why == EROFS;
+    return why == EIO || why == ENOSPC || why == EDQUOT || why == EROFS || why == ENOMEM;
 }
 
 int file_write_named(const char *path, const void *bytes, size_t length, enum status refused)

@@ -4,10 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define SPOILT_PNG                                                                                 \
-    "a PNG spoilt by a transfer as text (line ends or upper bits were changed): copy it again, "   \
-    "as "                                                                                          \
-    "binary"
+#define SPOILT_PNG "a PNG spoilt by a transfer as text; copy it again, as binary"
 #define AS_UTF_8 "binary data that a program took for text and wrote as UTF-8: copy it again"
 #define HTML "an HTML page, perhaps an error message of the server that it came from"
 #define CONVERT "; convert it to PNG, JPEG or PGM"
@@ -43,10 +40,7 @@ static const struct {
     AT(0, "%!PS", "a PostScript file" CONVERT),
     AT(0, "PK\3\4", "a ZIP archive; unpack it first"),
     AT(0, "\x1f\x8b", "packed with gzip; unpack it first"),
-    AT(0,
-       "\xfd"
-       "7zXZ",
-       "packed with xz; unpack it first"),
+    AT(0, "\3757zXZ", "packed with xz; unpack it first"),
     AT(0, "version https://git-lfs", "a pointer of Git LFS; `git lfs pull` brings the file itself"),
     AT(0, "\xef\xbf\xbd", AS_UTF_8),
     AT(0, "\xc2\x89PNG", AS_UTF_8),
@@ -104,10 +98,11 @@ static bool holds(const char *text, size_t length, const char *wanted)
 static const char *kind_of_text(const char *text, size_t length)
 {
     enum { LOOKED_AT = 2000 };
-    if (starts_with(text, length, "\xef\xbb\xbf"))
-        text += 3, length -= 3;
-    while (length && isspace((unsigned char)*text))
-        text++, length--;
+    size_t start = starts_with(text, length, "\xef\xbb\xbf") ? 3 : 0;
+    while (start < length && isspace((unsigned char)text[start]))
+        start++;
+    text += start;
+    length -= start;
     if (length > LOOKED_AT)
         length = LOOKED_AT;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
