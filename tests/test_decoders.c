@@ -2,29 +2,10 @@
 #include "data/decode.h"
 
 #include "base/files.h"
-#include "scratch.h"
+#include "picture_files.h"
 #include <zlib.h>
 
 #include <jpeglib.h>
-
-static void assert_pixels(const char *path, int width, int height, const unsigned char *gray)
-{
-    struct image picture;
-    if (image_read(path, &picture))
-        fail_msg("%s", error_message());
-    assert_int_equal(picture.width, width);
-    assert_int_equal(picture.height, height);
-    assert_memory_equal(picture.gray, gray, (size_t)width * (size_t)height);
-    image_release(&picture);
-}
-
-static void assert_refused(const char *path, const char *why)
-{
-    struct image picture;
-    if (!image_read(path, &picture))
-        fail_msg("read, but should be refused: %s", why);
-    assert_error(STATUS_DATA, path, why);
-}
 
 /* ---- PNG, chunk by chunk ---- */
 

@@ -3,31 +3,10 @@
 
 #include "base/files.h"
 #include "formats/panel.h"
-#include "scratch.h"
+#include "picture_files.h"
 #include <png.h>
 
 #include <jpeglib.h>
-
-static void assert_pixels(const char *path, int width, int height, const unsigned char *gray)
-{
-    struct image picture;
-    if (image_read(path, &picture))
-        fail_msg("%s", error_message());
-    assert_int_equal(picture.width, width);
-    assert_int_equal(picture.height, height);
-    assert_memory_equal(picture.gray, gray, (size_t)width * (size_t)height);
-    image_release(&picture);
-    assert_null(picture.gray);
-}
-
-static void assert_refused(const char *path, const char *why)
-{
-    struct image picture = {1, 1, NULL};
-    assert_int_equal(image_read(path, &picture), -1);
-    assert_error(STATUS_DATA, path, why);
-    assert_int_equal(picture.width, 0);
-    assert_null(picture.gray);
-}
 
 static void load(const char *path, unsigned char **bytes, size_t *length)
 {
