@@ -73,7 +73,8 @@ static void says_what_is_missing(void **state)
     (void)state;
     struct image_set set;
     assert_int_equal(read_source(scratch_path("none"), 0, true, &set), -1);
-    assert_error(STATUS_DATA, "none/one: no such folder", "`make data` brings it");
+    assert_error(STATUS_DATA, "none/one/t10k-images-idx3-ubyte: no such file",
+                 "`make data` brings it");
     assert_int_equal(directory_make(scratch_path("bare/one")), 0);
     assert_int_equal(read_source(scratch_path("bare"), 0, true, &set), -1);
     assert_error(STATUS_DATA,

@@ -79,17 +79,12 @@ static int is_missing(const char *directory, const char *name, const char *split
     char *folder = path_join(directory, name);
     if (!folder)
         return -1;
-    if (!stat(folder, &info))
+    if (!stat(folder, &info) || errno == ENOENT)
         fail(
             STATUS_DATA,
             "%s/%s-images-idx3-ubyte: no such file, nor %s-images.idx3-ubyte, nor one of them with "
             ".gz; `make data` brings it, and --data or data.directory says where it is",
             folder, split, split);
-    else if (errno == ENOENT)
-        fail(STATUS_DATA,
-             "%s: no such folder, which should hold %s-images-idx3-ubyte; `make data` brings it, "
-             "and --data or data.directory says where it is",
-             folder, split);
     else
         fail(STATUS_DATA, "%s: %s; --data or data.directory says where the data sets are", folder,
              strerror(errno));
