@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "separate/separator.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BATCH = 32 };
@@ -79,6 +80,11 @@ int ub_separate(ub_separator *s, const unsigned char *pixels, int width, int hei
         items[i] =
             (separation){width, height, pixels + i * size, {out_a + i * size, out_b + i * size}};
     int result = separator_run(s->separator, items, (size_t)count);
+    for (size_t i = 0; i < (size_t)count && !result; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "picture %zu of %d", i + 1, count);
+        result = separator_check(s->separator, &items[i], name);
+    }
     free(items);
     return result;
 }

@@ -26,6 +26,7 @@ int command_plot(const options *given)
     if (given->count > PANEL_ROWS_MOST)
         return fail(STATUS_USAGE, "plot: --count %ld: a panel has at most %d rows", given->count,
                     PANEL_ROWS_MOST);
+    directory_sweep(run);
     if (picture_history(run))
         return -1;
     printf("%s/%s\n", run, HISTORY_PICTURE_NAME);

@@ -33,7 +33,10 @@ static int write_config(const char *directory, const settings *config)
 static int open_trainer(trainer **out, device *d, const settings *config, const char *directory)
 {
     char *checkpoint = path_join(directory, checkpoint_name);
-    int result = checkpoint ? trainer_new(out, d, config, directory, file_exists(checkpoint)) : -1;
+    bool begun;
+    int result = checkpoint && !file_look(checkpoint, STATUS_RUNTIME, &begun)
+                     ? trainer_new(out, d, config, directory, begun)
+                     : -1;
     free(checkpoint);
     return result;
 }

@@ -119,7 +119,10 @@ static int keep_previous(const char *path, const char *previous)
 {
     unsigned char *bytes;
     size_t length;
-    if (!file_exists(path))
+    bool there;
+    if (file_look(path, STATUS_RUNTIME, &there))
+        return -1;
+    if (!there)
         return 0;
     unlink(previous);
     if (!link(path, previous))
