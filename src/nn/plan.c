@@ -386,8 +386,10 @@ int plan_prepare(plan *p, device *d)
         t->data = buffer_at(p, t->data_buffer);
         t->gradient = t->needs_gradient ? buffer_at(p, t->gradient_buffer) : NULL;
     }
-    p->run = (run){
-        .device = d, .training = p->options.training, .workspace = p->buffers[p->buffer_count - 1]};
+    p->run = (run){.device = d,
+                   .training = p->options.training,
+                   .workspace = p->buffers[p->buffer_count - 1],
+                   .norm_momentum = KERAS_NORM_MOMENTUM};
     for (size_t i = 0; i < g->layer_count; i++) {
         layer *l = g->layers[i];
         for (int k = 0; k < LAYER_SAVED_MAX; k++)

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "layers/pixels.h"
 #include "layers/reductions.h"
+#include "train/averages.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ int optimizer_new(optimizer **out, params *p, const settings *s)
     o->params = p;
     o->clip_norm = settings_real(s, "train.clip_norm");
     o->average_decay = settings_real(s, "train.average");
+    o->warm_average = !strcmp(settings_text(s, "train.moving_averages"), "warm");
     if (!strcmp(settings_text(s, "train.optimizer"), "adamw"))
         o->weight_decay = settings_real(s, "train.weight_decay");
     if (get_kernels(o, p->device) || make_buffers(o)) {
@@ -96,9 +98,10 @@ static int move_average(optimizer *o, cl_mem status)
 {
     params *p = o->params;
     spans over = over_gradients(p);
+    double decay = averages_decay(o->average_decay, o->warm_average, o->step - 1);
     return LAUNCH(p->device, o->move_average, spans_range(p->device, &over), ARG(p->values),
-                  ARG(o->average), ARG(status), ARG((float)(1 - o->average_decay)),
-                  ARG(over.pixels), ARG(over.channels), ARG(over.span));
+                  ARG(o->average), ARG(status), ARG((float)(1 - decay)), ARG(over.pixels),
+                  ARG(over.channels), ARG(over.span));
 }
 
 int optimizer_step(optimizer *o, double learning_rate, cl_mem status)
