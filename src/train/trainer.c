@@ -281,7 +281,7 @@ static bool is_finished(const trainer *t)
         log_info("early stopping: epoch %ld was the best", t->stopping.state.best_epoch);
         return true;
     }
-    if (out_of_time(t)) {
+    if (t->history.count && out_of_time(t)) { /* there is a model by then */
         log_info("train.time_limit of %ld s is reached", setting(t, "train.time_limit"));
         return true;
     }
