@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@ enum { SIGNALS = 3, IMPATIENCE = 1000 }; /* milliseconds */
 
 static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 static struct sigaction before[SIGNALS];
+static bool ignored[SIGNALS];
 static int depth;
 
 /* The driver has threads of its own, any of which may run the handler. */
@@ -35,18 +37,23 @@ static void note(int number)
         _exit(128 + number);
 }
 
+void signals_inherit(void)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        ignored[i] = !sigaction(numbers[i], NULL, &before[i]) && before[i].sa_handler == SIG_IGN;
+}
+
 void signals_catch(void)
 {
-    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     if (depth++)
         return;
     caught = 0;
     interrupted_at = 0;
-    sigemptyset(&action.sa_mask);
     for (int i = 0; i < SIGNALS; i++) {
-        sigaction(numbers[i], NULL, &before[i]);
-        if (before[i].sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
+        struct sigaction action = {.sa_handler = ignored[i] ? SIG_IGN : note,
+                                   .sa_flags = SA_RESTART};
+        sigemptyset(&action.sa_mask);
+        sigaction(numbers[i], &action, &before[i]);
     }
 }
 

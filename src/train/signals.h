@@ -8,6 +8,10 @@
 #ifndef TRAIN_SIGNALS_H
 #define TRAIN_SIGNALS_H
 
+/* When the process begins: notes what it has inherited. A driver's compiler may put handlers of its own
+ * in place later, which would hide that a signal was ignored. */
+void signals_inherit(void);
+
 /* From here on, and back to what they did before. Pairs may be nested: a search catches them for all
  * its trials, so that none is lost between two. */
 void signals_catch(void);

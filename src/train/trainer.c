@@ -302,10 +302,10 @@ static int begin(trainer *t)
 
 int trainer_run(trainer *t)
 {
+    signals_catch();
     int result = begin(t);
     t->progress.started = clock_seconds();
     t->checkpoint_at = t->progress.started + (double)setting(t, "train.checkpoint_seconds");
-    signals_catch();
     while (!result && !is_finished(t))
         result = train_epoch(t) || end_epoch(t) ? -1 : 0;
     if (!result)
