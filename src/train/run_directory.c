@@ -142,7 +142,11 @@ static int check_length(const char *run)
     char *path = format_text("%s/%0*d", run, LONGEST, 0);
     int result = path ? 0 : -1;
     if (path && stat(path, &info) && errno == ENAMETOOLONG)
-        result = fail(STATUS_RUNTIME, "%s: cannot be written: %s", run, strerror(errno));
+        result =
+            fail(STATUS_RUNTIME,
+                 "the path of the run directory, %zu bytes, is too long for files to be written "
+                 "there: %.200s...",
+                 strlen(run), run);
     free(path);
     return result;
 }
