@@ -198,11 +198,12 @@ int run_write_config(const char *run, const settings *s)
 
 int run_remove(const char *run, const char *const *names, size_t count)
 {
+    struct stat info;
     int result = 0;
     for (size_t i = 0; i < count && !result; i++) {
         char *path = path_join(run, names[i]);
         result = path ? 0 : -1;
-        if (path && unlink(path) && errno != ENOENT && errno != ENOTDIR)
+        if (path && !lstat(path, &info) && unlink(path))
             result = fail(STATUS_RUNTIME, "%s: cannot be removed: %s", path, strerror(errno));
         free(path);
     }
