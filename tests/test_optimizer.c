@@ -321,6 +321,23 @@ static void a_limit_that_is_not_reached_changes_nothing(void **state)
     tear_down(&without);
 }
 
+/* One that is too small for a float is not taken for none. */
+static void a_tiny_limit_stops_everything(void **state)
+{
+    (void)state;
+    const char *const limit[] = {"train.clip_norm=1e-60"};
+    fixture f = set_up(limit, 1);
+    float gradient[COUNT], before[COUNT], after[COUNT];
+    draw(&f, 1, gradient);
+    write_gradients(&f, gradient);
+    read_params(&f, before);
+    must(optimizer_step(f.optimizer, 1e-2, f.status));
+    read_params(&f, after);
+    for (int i = 0; i < COUNT; i++)
+        assert_float_equal(after[i], before[i], 1e-6);
+    tear_down(&f);
+}
+
 /* ---- What must stay ---- */
 
 /* Params that are not trained, and the gaps between those that are. */
@@ -462,6 +479,7 @@ int main(void)
         cmocka_unit_test(the_average_follows_the_reference),
         cmocka_unit_test(all_of_it_follows_the_reference),
         cmocka_unit_test(a_limit_that_is_not_reached_changes_nothing),
+        cmocka_unit_test(a_tiny_limit_stops_everything),
         cmocka_unit_test(it_keeps_to_the_trainable_params),
         cmocka_unit_test(a_gradient_that_is_not_finite_freezes_it),
         cmocka_unit_test(a_status_stops_it),

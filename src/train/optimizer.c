@@ -5,6 +5,7 @@
 #include "layers/pixels.h"
 #include "layers/reductions.h"
 #include "train/averages.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,11 +88,14 @@ static int scale_gradients(optimizer *o, cl_mem status)
 {
     params *p = o->params;
     spans over = over_norm(p);
+    float limit = (float)o->clip_norm;
+    if (o->clip_norm > 0 && limit < FLT_MIN)
+        limit = FLT_MIN; /* 0 would be no limit */
     if (LAUNCH(p->device, o->squares, rows_range(p->device, &over), ARG(p->gradients),
                ARG(o->partial), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
         return -1;
     return LAUNCH(p->device, o->limit, range_single(1, 1, 1), ARG(o->partial), ARG(over.count),
-                  ARG((float)o->clip_norm), ARG(o->scale), ARG(status), ARG((int)o->step));
+                  ARG(limit), ARG(o->scale), ARG(status), ARG((int)o->step));
 }
 
 static int move_average(optimizer *o, cl_mem status)
