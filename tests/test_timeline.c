@@ -28,12 +28,14 @@ static int open_family(enum kernel_family family)
 static int open_vector(void **state)
 {
     (void)state;
+    compile_quickly(false);
     return open_family(KERNELS_VECTOR);
 }
 
 static int open_tiled(void **state)
 {
     (void)state;
+    compile_quickly(true);
     return open_family(KERNELS_TILED);
 }
 
