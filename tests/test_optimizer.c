@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "check/reference.h"
+#include "test_choice.h"
 #include "train/optimizer.h"
 #include <math.h>
 #include <setjmp.h>
@@ -45,7 +46,7 @@ static void must(int result)
 static int open_device(void **state)
 {
     (void)state;
-    if (device_open(&opened, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), KERNELS_AUTO)) {
+    if (device_open(&opened, test_choice(KERNELS_AUTO))) {
         print_error("%s\n", error_message());
         return -1;
     }
