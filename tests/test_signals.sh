@@ -88,7 +88,7 @@ for pair in "TERM TERM 143" "INT INT 130" "HUP HUP 129" "INT TERM 130" "TERM INT
     read -r first second code <<<"$pair"
     run=$scratch/$first-$second
     begin_training "$run" "${heeding[@]}"
-    echo 1.5 >"$slow"
+    echo 0.7 >"$slow"
     kill -s "$first" "$pid"
     sleep 0.003
     kill -s "$second" "$pid"
@@ -103,7 +103,7 @@ check "gives the same run" same_run "$scratch/whole" "$run"
 
 run=$scratch/late
 begin_training "$run" "${heeding[@]}"
-echo 3 >"$slow"
+echo 2 >"$slow"
 kill -s TERM "$pid"
 sleep 1.3
 kill -s TERM "$pid"
