@@ -29,7 +29,8 @@ trials = 2
 [space]
 train.learning_rate = 1e-3 | 1e-2
 END
-endless=(--set train.steps_per_epoch=1000000 --set train.epochs=3)
+# long enough that none ends by itself before it is stopped
+endless=(--set train.steps_per_epoch=1000000 --set train.epochs=3 --set train.time_limit=30)
 
 # begin_again ARGUMENTS...: in the background, up to its first steps, while run() may be used
 begin_again() {
@@ -174,7 +175,7 @@ odd=$scratch/$(printf 'caf\351')
 cp -r tests/sample "$odd"
 run train "$tiny" --run "$scratch/odd" --set "data.directory=$odd"
 check "a data directory that is not UTF-8 works or is refused at once" \
-    [ "$status" -eq 0 -o -z "$(grep '^epoch' "$scratch/err")" ]
+    [ "$status" -eq 0 -o ! -e "$scratch/odd/config.ini" ]
 
 # train_where_little_is_free KIB: on a small disk in a name space of its own
 train_where_little_is_free() {
