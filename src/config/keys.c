@@ -118,7 +118,7 @@ const key keys[] = {
      .initial = "0.2",
      .low = 0,
      .high = 0.9,
-     .help = "Share of each training set held out for validation."},
+     .help = "Share of each training set held out for validation; 0 for none."},
 
     {.name = "train.batch",
      .type = KEY_INT,

@@ -46,12 +46,13 @@ static int train(device *d, const settings *config, const char *directory, trial
 {
     trainer *t = NULL;
     run_lock *lock = NULL;
-    int result = run_lock_take(&lock, directory) ||
-                         trainer_new(&t, d, config, directory, checkpoint_exists(directory))
-                     ? -1
-                     : trainer_run(t);
-    if (t && entry)
-        summarize(t, config, entry);
+    int result = -1;
+    if (!run_lock_take(&lock, directory) &&
+        !trainer_new(&t, d, config, directory, checkpoint_exists(directory))) {
+        result = trainer_run(t);
+        if (entry)
+            summarize(t, config, entry);
+    }
     trainer_free(t);
     run_lock_release(lock);
     return result;
