@@ -10,7 +10,8 @@ enum { SIDE = 28, SIZE = SIDE * SIDE };
 static int set_up(void **state)
 {
     log_set_level(LOG_QUIET);
-    if (scratch_make(state) || tiny_model_save(scratch_path("tiny.safetensors"))) {
+    if (scratch_make(state) || tiny_model_save(scratch_path("tiny.safetensors")) ||
+        constant_model_save(scratch_path("constant.safetensors"), 0.2f, 0.8f)) {
         print_error("%s\n", error_message());
         return -1;
     }
@@ -35,6 +36,20 @@ static void separates(void **state)
     assert_memory_equal(one_a, a + SIZE, SIZE);
     assert_memory_equal(one_b, b + SIZE, SIZE);
     assert_int_equal(ub_separate(s, pixels, SIDE, SIDE, 0, a, b), 0);
+    ub_close(s);
+}
+
+static void each_source_goes_where_it_belongs(void **state)
+{
+    (void)state;
+    unsigned char pixels[2 * SIZE] = {0}, a[2 * SIZE], b[2 * SIZE];
+    ub_separator *s = ub_open(scratch_path("constant.safetensors"), NULL, NULL);
+    assert_non_null(s);
+    assert_int_equal(ub_separate(s, pixels, SIDE, SIDE, 2, a, b), 0);
+    for (int i = 0; i < 2 * SIZE; i++) {
+        assert_int_equal(a[i], 51);
+        assert_int_equal(b[i], 204);
+    }
     ub_close(s);
 }
 
@@ -66,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(separates),
+        cmocka_unit_test(each_source_goes_where_it_belongs),
         cmocka_unit_test(says_what_was_wrong),
     };
     return cmocka_run_group_tests_name("api", tests, set_up, scratch_remove);
