@@ -26,14 +26,12 @@ struct ini {
     entry *entries; /* one per row */
 };
 
-enum { LINE_LIMIT = 1000 }; /* iniparser's own is 1022 bytes */
-
 /* ---- The scan ---- */
 
 typedef struct scan {
     int line;
     char where[512]; /* "origin:line" */
-    char section[LINE_LIMIT + 1];
+    char section[INI_LINE_LIMIT + 1];
     entry *entries;
     FILE *out; /* what iniparser reads: the entries, each below its section */
 } scan;
@@ -112,7 +110,7 @@ static int scan_entry(scan *s, char *line)
         return fail(STATUS_USAGE,
                     "%s: %.80s stands outside a section; put a line such as [model] above it",
                     s->where, bare);
-    char name[2 * LINE_LIMIT + 2];
+    char name[2 * INI_LINE_LIMIT + 2];
     snprintf(name, sizeof name, "%s.%s", s->section, bare);
     const key *k = key_find(name);
     if (!k)
@@ -129,9 +127,9 @@ static int scan_entry(scan *s, char *line)
 
 static int check_bytes(const char *text, size_t length, const char *where)
 {
-    if (length > LINE_LIMIT)
+    if (length > INI_LINE_LIMIT)
         return fail(STATUS_USAGE, "%s: the line is %zu bytes long (allowed: at most %d)", where,
-                    length, LINE_LIMIT);
+                    length, INI_LINE_LIMIT);
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)text[i];
         if ((byte < ' ' && byte != '\t') || byte == 0x7f)
@@ -148,7 +146,7 @@ static int check_bytes(const char *text, size_t length, const char *where)
 
 static int scan_line(scan *s, const char *text, size_t length)
 {
-    char copy[LINE_LIMIT + 1];
+    char copy[INI_LINE_LIMIT + 1];
     memcpy(copy, text, length);
     copy[length] = '\0';
     char *line = strip(copy);

@@ -17,6 +17,8 @@
 
 typedef struct ini ini;
 
+enum { INI_LINE_LIMIT = 1000 }; /* bytes; iniparser's own is 1022 */
+
 /* origin stands for the file in messages. */
 int ini_read(ini **out, const char *text, size_t length, const char *origin);
 void ini_free(ini *file);

@@ -27,7 +27,7 @@ char *value_end(char *text, const char *stops)
 
 void value_warn_of_comment(const char *value, const char *name, const char *where)
 {
-    const char *mark = strpbrk(value, ";#");
+    const char *mark = *value == '"' || *value == '\'' ? NULL : strpbrk(value, ";#");
     if (mark)
         log_warning("%s: %s = %.80s: the %c belongs to the value, as no blank is in front of it; "
                     "put the value into \"...\" to say so, or a blank in front of a comment",

@@ -21,7 +21,7 @@ static inline bool is_blank(char c)
  * closing quote is missing. */
 char *value_end(char *text, const char *stops);
 
-/* A warning if there is a ; or # in a bare value: other readers of INI files would cut it there. */
+/* Warns of a ; or # in a value that is bare: other readers of INI files would cut it there. */
 void value_warn_of_comment(const char *value, const char *name, const char *where);
 
 /* In place. STATUS_USAGE for a backslash that begins neither \\ nor \xHH. where ("file:line") and
