@@ -1,5 +1,6 @@
 /* What a search is made of: spaces, the points drawn from them, the arithmetic of halving, and the
  * record of trials. Needs no device; tests/test_search_run.c does. */
+#include "base/files.h"
 #include "search/rungs.h"
 #include "search_spaces.h"
 #include <math.h>
@@ -367,6 +368,29 @@ static void the_record_is_sorted_and_reads_back(void **state)
     space_free(s);
 }
 
+static void odd_texts_are_recorded(void **state)
+{
+    (void)state;
+    space *s = space_of("[space]\ndata.directory = \"it's \\x22a\\x22\\xFF\"\n");
+    points p = draw(s, 5);
+    trials t = {.space = s, .points = &p}, again = t;
+    unsigned char *table;
+    size_t length;
+    put(&t, 1, 0, TRIAL_DONE, 0.5);
+    assert_int_equal(trials_write(&t, scratch), 0);
+    assert_int_equal(trials_read(&again, scratch), 0);
+    assert_int_equal(again.count, 1);
+    assert_int_equal(file_read(scratch_path("trials.csv"), 9999, STATUS_DATA, &table, &length), 0);
+    assert_non_null(strstr((char *)table, ",\"it's \"\"a\"\"\xff\"\n"));
+    free(table);
+    unlink(scratch_path("trials.csv"));
+    unlink(scratch_path("trials.json"));
+    trials_release(&again);
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
+
 static void refuse_record(const space *s, const points *p, const char *text, const char *what)
 {
     trials t = {.space = s, .points = p};
@@ -420,6 +444,7 @@ int main(void)
         cmocka_unit_test(halving_arithmetic),
         cmocka_unit_test(the_best_go_on),
         cmocka_unit_test(the_record_is_sorted_and_reads_back),
+        cmocka_unit_test(odd_texts_are_recorded),
         cmocka_unit_test(damaged_records_are_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
