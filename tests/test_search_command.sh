@@ -74,17 +74,13 @@ check "gives two trials all epochs" [ "$(cut -d, -f4 "$kept/halving/trials.csv" 
 
 # stop SIGNAL RUN ARGUMENTS...: begins, and sends the signal once the trials are under way
 stop() {
-    local signal=$1 run=$2 pid
+    local signal=$1 run=$2
     shift 2
-    "$unblend" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null &
-    pid=$!
-    until [ -s "$run/trials/$trial/config.ini" ] || ! kill -0 "$pid" 2>/dev/null; do
-        sleep 0.01
-    done
+    begin "$@"
+    wait_for [ -s "$run/trials/$trial/config.ini" ]
     sleep "$wait"
     kill -s "$signal" "$pid" 2>/dev/null
-    status=0
-    wait "$pid" 2>/dev/null || status=$?
+    end
 }
 
 broken=$scratch/broken
