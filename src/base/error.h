@@ -24,7 +24,7 @@ enum status {
     STATUS_SIGTERM = 143
 };
 
-/* Records code and message; returns -1. */
+/* Records code and message, control characters but \n and \t as "?"; returns -1. */
 int fail(enum status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "what: " in front of the recorded message; returns -1. */

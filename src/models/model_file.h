@@ -8,6 +8,8 @@
 #include "config/settings.h"
 #include "nn/params.h"
 
+#define MODEL_NAME "model.safetensors" /* in the directory of a run */
+
 /* Writes path atomically. The same params and settings give the same bytes. */
 int model_save(const char *path, params *p, const settings *s);
 

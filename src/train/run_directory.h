@@ -12,10 +12,10 @@
 #define TRAIN_RUN_DIRECTORY_H
 
 #include "config/settings.h"
+#include "models/model_file.h"
 #include <stddef.h>
 
 #define CONFIG_NAME "config.ini"
-#define MODEL_NAME "model.safetensors"
 
 typedef struct run_lock run_lock;
 
