@@ -85,10 +85,11 @@ stop() {
 
 broken=$scratch/broken
 trial=002 wait=0.3
-stop INT "$broken" search "$space" --run "$broken" --set train.steps_per_epoch=400
+longer=(--set train.steps_per_epoch=400 --trials 3)
+stop INT "$broken" search "$space" --run "$broken" "${longer[@]}"
 check "SIGINT exits 130" [ "$status" -eq 130 ]
 check "and says how to go on" grep -q "unblend search --resume $broken" "$scratch/err"
-works "the same in one go" search "$space" --run "$scratch/longer" --set train.steps_per_epoch=400
+works "the same in one go" search "$space" --run "$scratch/longer" "${longer[@]}"
 works "go on after SIGINT" search --resume "$broken"
 check "after SIGINT: the same record" same_record "$scratch/longer" "$broken"
 

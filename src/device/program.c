@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_SHOWN = 12000 }; /* bytes of the compiler's log that go into a message: errors only, and
-                             compilers give up after some twenty */
+/* Bytes of the compiler's log that go into a message: it has errors only, and compilers give up after
+ * some twenty. */
+enum { LOG_SHOWN = 12000 };
 
 /* argument types are only checked, and thus only recorded, in debug builds */
 #ifdef UNBLEND_DEBUG
@@ -23,7 +24,8 @@ enum { LOG_SHOWN = 12000 }; /* bytes of the compiler's log that go into a messag
 static char *full_options(const device *d, const char *options)
 {
     bool fetch = d->tuning.fetch && device_is_cpu(&d->info); /* Oclgrind does not know the hint */
-    return format_text("-cl-std=CL1.2 -cl-mad-enable -w" DEBUG_OPTIONS " -D%s_DEVICE=1 -DFETCH=%d %s",
+    return format_text("-cl-std=CL1.2 -cl-mad-enable -w" DEBUG_OPTIONS
+                       " -D%s_DEVICE=1 -DFETCH=%d %s",
                        d->kernels == KERNELS_VECTOR ? "VECTOR" : "TILED", fetch, options);
 }
 
