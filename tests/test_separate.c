@@ -1,10 +1,13 @@
-/* Separating pictures, and jobs over folders. The model's weights are random: what is compared is
- * one way of asking with another. */
+/* Separating pictures, and jobs over folders. Where the model's weights are random, one way of
+ * asking is compared with another; where its heads are constant, the results are known. */
 #include "scratch.h"
 #include "tiny_model.h"
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "cli/cli.h"
+#include "data/image.h"
 #include "separate/earlier.h"
 #include "separate/separator.h"
 
@@ -13,22 +16,28 @@ enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE, SMALL = 28 };
 static int set_up(void **state)
 {
     log_set_level(LOG_QUIET);
-    if (scratch_make(state) || tiny_model_save(scratch_path("tiny.safetensors"))) {
+    if (scratch_make(state) || tiny_model_save(scratch_path("tiny.safetensors")) ||
+        constant_model_save(scratch_path("constant.safetensors"), 0.2f, 0.8f)) {
         print_error("%s\n", error_message());
         return -1;
     }
     return 0;
 }
 
-static separator *open_tiny(int batch)
+static separator *open_model(const char *name, int batch)
 {
     model_file file;
     separator *s;
-    const char *path = scratch_path("tiny.safetensors");
+    const char *path = scratch_path(name);
     assert_int_equal(model_open(path, NULL, 0, &file), 0);
     assert_int_equal(separator_open(&s, path, &file, batch), 0);
     model_close(&file);
     return s;
+}
+
+static separator *open_tiny(int batch)
+{
+    return open_model("tiny.safetensors", batch);
 }
 
 static void fill(unsigned char *pixels, size_t count, unsigned start)
@@ -107,6 +116,25 @@ static void damaged_weights_are_found_at_once(void **state)
     assert_int_equal(separator_open(&s, path, &file, 1), -1);
     assert_error(STATUS_DATA, path, "not a number");
     model_close(&file);
+}
+
+static void assert_all(const unsigned char *pixels, size_t count, int value)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(pixels[i], value);
+}
+
+static void the_first_source_is_head_a(void **state)
+{
+    (void)state;
+    unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
+    separator *s = open_model("constant.safetensors", 1);
+    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}};
+    fill(pixels, PIXELS, 1);
+    assert_int_equal(separator_run(s, &item, 1), 0);
+    assert_all(sources[0], PIXELS, 51);
+    assert_all(sources[1], PIXELS, 204);
+    separator_close(s);
 }
 
 /* ---- Jobs ---- */
@@ -222,6 +250,34 @@ static void another_program_s_manifest_stays(void **state)
     }
 }
 
+static void assert_picture(const char *name, int value)
+{
+    struct image picture;
+    assert_int_equal(image_read(scratch_path(name), &picture), 0);
+    assert_int_equal(picture.width, SMALL);
+    assert_int_equal(picture.height, SMALL);
+    assert_all(picture.gray, (size_t)SMALL * SMALL, value);
+    image_release(&picture);
+}
+
+/* `separate` by its own command line. */
+static void results_are_named_after_their_heads(void **state)
+{
+    (void)state;
+    make_folder("heads", PICTURES("cat.png"), SMALL);
+    char *argv[] = {"separate", copy_text(scratch_path("constant.safetensors")),
+                    copy_text(scratch_path("heads")), copy_text(scratch_path("heads-out")), NULL};
+    const command *c = command_find("separate");
+    options given;
+    assert_int_equal(options_parse(&given, c, 4, argv), 0);
+    assert_int_equal(c->run(&given), 0);
+    assert_picture("heads-out/cat.mnist.png", 51);
+    assert_picture("heads-out/cat.fashion.png", 204);
+    options_free(&given);
+    for (int i = 1; i < 4; i++)
+        free(argv[i]);
+}
+
 static void bad_pictures_say_why(void **state)
 {
     (void)state;
@@ -255,11 +311,13 @@ int main(void)
         cmocka_unit_test(small_pictures_are_padded),
         cmocka_unit_test(other_sizes_are_refused),
         cmocka_unit_test(damaged_weights_are_found_at_once),
+        cmocka_unit_test(the_first_source_is_head_a),
         cmocka_unit_test(jobs_name_their_results),
         cmocka_unit_test(equal_results_are_refused),
         cmocka_unit_test(the_input_folder_is_no_output_folder),
         cmocka_unit_test(results_of_others_are_not_overwritten),
         cmocka_unit_test(another_program_s_manifest_stays),
+        cmocka_unit_test(results_are_named_after_their_heads),
         cmocka_unit_test(bad_pictures_say_why),
     };
     return cmocka_run_group_tests_name("separate", tests, set_up, scratch_remove);

@@ -77,8 +77,10 @@ int ub_separate(ub_separator *s, const unsigned char *pixels, int width, int hei
         return -1;
     size_t size = (size_t)width * (size_t)height;
     for (size_t i = 0; i < (size_t)count; i++)
-        items[i] =
-            (separation){width, height, pixels + i * size, {out_a + i * size, out_b + i * size}};
+        items[i] = (separation){.width = width,
+                                .height = height,
+                                .mixture = pixels + i * size,
+                                .sources = {out_a + i * size, out_b + i * size}};
     int result = separator_run(s->separator, items, (size_t)count);
     for (size_t i = 0; i < (size_t)count && !result; i++) {
         char name[64];

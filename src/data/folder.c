@@ -14,8 +14,8 @@
 
 static bool has_picture_name(const char *name)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif",
-                                          ".pgm", ".ppm", ".pnm"};
+    static const char *const endings[] = {".png",  ".jpg", ".jpeg", ".jpe",
+                                          ".jfif", ".pgm", ".ppm",  ".pnm"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
         if (!strcasecmp(dot, endings[i]))
@@ -93,23 +93,24 @@ int folder_list(const char *path, folder *out)
     sort(&out->pictures);
     sort(&out->others);
     if (!result && !out->pictures.count)
-        result = fail(STATUS_DATA, "%s: holds no picture (PNG, JPEG, PGM or PPM), and %zu other files",
-                      path, out->others.count);
+        result =
+            fail(STATUS_DATA, "%s: holds no picture (PNG, JPEG, PGM or PPM), and %zu other files",
+                 path, out->others.count);
     if (result)
         folder_release(out);
     return result;
 }
 
-static void release(name_list *list)
+void name_list_release(name_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->names[i]);
     free(list->names);
+    *list = (name_list){0};
 }
 
 void folder_release(folder *f)
 {
-    release(&f->pictures);
-    release(&f->others);
-    *f = (folder){0};
+    name_list_release(&f->pictures);
+    name_list_release(&f->others);
 }

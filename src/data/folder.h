@@ -23,5 +23,6 @@ typedef struct folder {
 /* STATUS_DATA if the folder cannot be read or holds no picture. */
 int folder_list(const char *path, folder *out);
 void folder_release(folder *f);
+void name_list_release(name_list *list);
 
 #endif

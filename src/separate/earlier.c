@@ -30,10 +30,9 @@ static json_t *list_results(const json_t *manifest)
     json_array_foreach(json_object_get(manifest, "earlier"), i, entry)
         keep(results, json_object_get(entry, "folder"), json_object_get(entry, "input"),
              json_object_get(entry, "output"));
-    json_array_foreach(json_object_get(manifest, "files"), i, entry)
-        json_object_foreach(json_object_get(entry, "outputs"), source, output)
-            keep(results, json_object_get(manifest, "input"), json_object_get(entry, "input"),
-                 output);
+    json_array_foreach(json_object_get(manifest, "files"), i,
+                       entry) json_object_foreach(json_object_get(entry, "outputs"), source, output)
+        keep(results, json_object_get(manifest, "input"), json_object_get(entry, "input"), output);
     return results;
 }
 

@@ -12,7 +12,7 @@ struct separator {
     device *device;
     params *params;
     settings *settings;
-    char *path; /* of the model, for messages */
+    char *path;       /* of the model, for messages */
     network *network; /* planned for the largest batch so far; NULL: to be planned */
     int batch_limit;
     float *values; /* (batch, 32, 32): what goes up and comes down */
@@ -33,7 +33,10 @@ static int plan_for(separator *s, int batch)
 static int run_black(separator *s)
 {
     unsigned char black[PIXELS] = {0}, sources[SOURCES][PIXELS];
-    separation item = {IMAGE_SIZE, IMAGE_SIZE, black, {sources[0], sources[1]}};
+    separation item = {.width = IMAGE_SIZE,
+                       .height = IMAGE_SIZE,
+                       .mixture = black,
+                       .sources = {sources[0], sources[1]}};
     if (separator_run(s, &item, 1))
         return -1;
     return item.overflowed
@@ -52,10 +55,9 @@ int separator_open(separator **out, const char *path, model_file *file, int batc
     s->settings = file->settings;
     file->settings = NULL;
     s->batch_limit = batch;
-    if (!(s->path = copy_text(path)) || open_device(&s->device, s->settings) || params_new(&s->params, s->device) ||
-        plan_for(s, 1) || params_allocate(s->params, false) ||
-        params_load(s->params, file->tensors, path) || network_prepare(s->network) ||
-        run_black(s))
+    if (!(s->path = copy_text(path)) || open_device(&s->device, s->settings) ||
+        params_new(&s->params, s->device) || plan_for(s, 1) || params_allocate(s->params, false) ||
+        params_load(s->params, file->tensors, path) || network_prepare(s->network) || run_black(s))
         goto failed;
     *out = s;
     return 0;

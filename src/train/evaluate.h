@@ -30,6 +30,8 @@ typedef struct evaluator evaluator;
 int evaluator_new(evaluator **out, network *n, mixer *m);
 void evaluator_free(evaluator *e);
 
+/* While signals are caught (signals.h), one that comes ends a measurement after its batch. */
+
 /* Mean squared error per source over the pairs position .. position + samples - 1 of the sequence
  * (split, seed, stream). */
 int evaluator_run(evaluator *e, enum split split, unsigned long seed, unsigned stream,
