@@ -56,14 +56,15 @@ static void batches_change_nothing(void **state)
     separator *s = open_tiny(2);
     for (unsigned i = 0; i < COUNT; i++) {
         fill(pixels[i], PIXELS, i);
-        items[i] = (separation){IMAGE_SIZE, IMAGE_SIZE, pixels[i], {many[i][0], many[i][1]}};
+        items[i] = (separation){IMAGE_SIZE, IMAGE_SIZE, pixels[i], {many[i][0], many[i][1]}, true};
     }
     assert_int_equal(separator_run(s, items, COUNT), 0);
     for (int i = 0; i < COUNT; i++) {
-        separation alone = {IMAGE_SIZE, IMAGE_SIZE, pixels[i], {one[0], one[1]}};
+        separation alone = {IMAGE_SIZE, IMAGE_SIZE, pixels[i], {one[0], one[1]}, true};
         assert_int_equal(separator_run(s, &alone, 1), 0);
         assert_memory_equal(one, many[i], sizeof one);
         assert_true(memcmp(one[0], one[1], PIXELS)); /* two different heads */
+        assert_false(items[i].overflowed || alone.overflowed);
     }
     assert_int_equal(separator_run(s, NULL, 0), 0);
     separator_close(s);
@@ -79,8 +80,9 @@ static void small_pictures_are_padded(void **state)
     fill(small, sizeof small, 3);
     for (int y = 0; y < SMALL; y++)
         memcpy(padded + (y + 2) * IMAGE_SIZE + 2, small + y * SMALL, SMALL);
-    separation items[] = {{SMALL, SMALL, small, {from_small[0], from_small[1]}},
-                          {IMAGE_SIZE, IMAGE_SIZE, padded, {from_padded[0], from_padded[1]}}};
+    separation items[] = {
+        {SMALL, SMALL, small, {from_small[0], from_small[1]}, false},
+        {IMAGE_SIZE, IMAGE_SIZE, padded, {from_padded[0], from_padded[1]}, false}};
     assert_int_equal(separator_run(s, items, 2), 0);
     for (int k = 0; k < SOURCES; k++)
         for (int y = 0; y < SMALL; y++)
@@ -94,8 +96,8 @@ static void other_sizes_are_refused(void **state)
     (void)state;
     unsigned char pixels[64 * 64] = {0};
     separator *s = open_tiny(1);
-    separation wide = {32, 28, pixels, {pixels, pixels}},
-               large = {64, 64, pixels, {pixels, pixels}};
+    separation wide = {32, 28, pixels, {pixels, pixels}, false},
+               large = {64, 64, pixels, {pixels, pixels}, false};
     assert_int_equal(separator_run(s, &wide, 1), -1);
     assert_error(STATUS_DATA, "32 x 28 pixels", "28 x 28 and 32 x 32");
     assert_int_equal(separator_run(s, &large, 1), -1);
@@ -129,11 +131,32 @@ static void the_first_source_is_head_a(void **state)
     (void)state;
     unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
     separator *s = open_model("constant.safetensors", 1);
-    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}};
+    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}, false};
     fill(pixels, PIXELS, 1);
     assert_int_equal(separator_run(s, &item, 1), 0);
     assert_all(sources[0], PIXELS, 51);
     assert_all(sources[1], PIXELS, 204);
+    separator_close(s);
+}
+
+/* What overflows for one picture is a matter of that picture. */
+static void an_overflow_is_one_picture_s(void **state)
+{
+    (void)state;
+    unsigned char black[PIXELS] = {0}, white[PIXELS], sources[3][SOURCES][PIXELS];
+    const char *path = scratch_path("overflowing.safetensors");
+    assert_int_equal(overflowing_model_save(path), 0);
+    separator *s = open_model("overflowing.safetensors", 3);
+    memset(white, 255, sizeof white);
+    separation items[] = {{IMAGE_SIZE, IMAGE_SIZE, black, {sources[0][0], sources[0][1]}, false},
+                          {IMAGE_SIZE, IMAGE_SIZE, white, {sources[1][0], sources[1][1]}, false},
+                          {IMAGE_SIZE, IMAGE_SIZE, black, {sources[2][0], sources[2][1]}, false}};
+    assert_int_equal(separator_run(s, items, 3), 0);
+    assert_int_equal(separator_check(s, &items[0], "black.png"), 0);
+    assert_int_equal(separator_check(s, &items[2], "black.png"), 0);
+    assert_all(sources[2][1], PIXELS, 0);
+    assert_int_equal(separator_check(s, &items[1], "in/white.png"), -1);
+    assert_error(STATUS_DATA, "in/white.png", "overflowing.safetensors");
     separator_close(s);
 }
 
@@ -160,8 +183,8 @@ static const char *make_folder(const char *name, const char *const *pictures, in
 /* Runs a job without a model, and leaves its manifest as `separate` does. */
 static void finish(job *j)
 {
-    static const unsigned char black[PIXELS];
-    const unsigned char *const sources[SOURCES] = {black, black};
+    static unsigned char black[PIXELS];
+    unsigned char *const sources[SOURCES] = {black, black};
     struct image picture;
     assert_int_equal(directory_make(j->output), 0);
     for (size_t i = 0; i < j->count; i++) {
@@ -289,7 +312,7 @@ static void bad_pictures_say_why(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(job_read(j, &j->files[i], &picture), -1);
         assert_int_equal(error_status(), STATUS_DATA);
-        assert_int_equal(job_fail(&j->files[i]), 0);
+        assert_int_equal(job_fail(j, &j->files[i]), 0);
     }
     assert_non_null(strstr(j->files[0].error, "bad/large.png: 30 x 30 pixels"));
     assert_non_null(strstr(j->files[1].error, "bad/text.png"));
@@ -312,6 +335,7 @@ int main(void)
         cmocka_unit_test(other_sizes_are_refused),
         cmocka_unit_test(damaged_weights_are_found_at_once),
         cmocka_unit_test(the_first_source_is_head_a),
+        cmocka_unit_test(an_overflow_is_one_picture_s),
         cmocka_unit_test(jobs_name_their_results),
         cmocka_unit_test(equal_results_are_refused),
         cmocka_unit_test(the_input_folder_is_no_output_folder),
