@@ -385,7 +385,9 @@ static void a_missing_set_is_named(void **state)
     struct image_set set;
     must(settings_load(&s, NULL, overrides, 2));
     assert_int_equal(source_read(s, 1, true, &set), -1);
-    assert_error(STATUS_DATA, "tests/sample/none/t10k-images-idx3-ubyte", "make data");
+    assert_error(STATUS_DATA,
+                 "tests/sample/none: no such folder, which should hold t10k-images-idx3-ubyte",
+                 "make data");
     settings_free(s);
 }
 

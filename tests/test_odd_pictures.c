@@ -201,7 +201,8 @@ static const char *jpeg_file(const unsigned char *exif, size_t length)
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, 100, TRUE);
     jpeg_start_compress(&jpeg, TRUE);
-    memcpy(marker + 6, exif, length);
+    if (length)
+        memcpy(marker + 6, exif, length);
     if (length)
         jpeg_write_marker(&jpeg, JPEG_APP0 + 1, marker, (unsigned)length + 6);
     for (int y = 0; y < 16; y++) {

@@ -34,6 +34,7 @@ endless=(--set train.steps_per_epoch=1000000 --set train.epochs=3 --set train.ti
 
 # begin_again ARGUMENTS...: in the background, up to its first steps, while run() may be used
 begin_again() {
+    : >"$scratch/first" # of the process before
     "$unblend" "$@" >/dev/null 2>"$scratch/first" </dev/null &
     pid=$!
     wait_for grep -q "^seed" "$scratch/first"

@@ -284,21 +284,47 @@ static void assert_picture(const char *name, int value)
 }
 
 /* `separate` by its own command line. */
+static int run_separate(const char *model, const char *in, const char *out)
+{
+    char *argv[] = {"separate", copy_text(scratch_path(model)), copy_text(scratch_path(in)),
+                    copy_text(scratch_path(out)), NULL};
+    const command *c = command_find("separate");
+    options given;
+    assert_int_equal(options_parse(&given, c, 4, argv), 0);
+    int result = c->run(&given);
+    options_free(&given);
+    for (int i = 1; i < 4; i++)
+        free(argv[i]);
+    return result;
+}
+
 static void results_are_named_after_their_heads(void **state)
 {
     (void)state;
     make_folder("heads", PICTURES("cat.png"), SMALL);
-    char *argv[] = {"separate", copy_text(scratch_path("constant.safetensors")),
-                    copy_text(scratch_path("heads")), copy_text(scratch_path("heads-out")), NULL};
-    const command *c = command_find("separate");
-    options given;
-    assert_int_equal(options_parse(&given, c, 4, argv), 0);
-    assert_int_equal(c->run(&given), 0);
+    assert_int_equal(run_separate("constant.safetensors", "heads", "heads-out"), 0);
     assert_picture("heads-out/cat.mnist.png", 51);
     assert_picture("heads-out/cat.fashion.png", 204);
-    options_free(&given);
-    for (int i = 1; i < 4; i++)
-        free(argv[i]);
+}
+
+static void an_overflow_leaves_the_others_results(void **state)
+{
+    (void)state;
+    unsigned char black[PIXELS] = {0}, white[PIXELS], *file;
+    size_t length;
+    memset(white, 255, sizeof white);
+    make_folder("lights", NULL, 0);
+    assert_int_equal(image_write_png(scratch_path("lights/black.png"), SMALL, SMALL, 1, black), 0);
+    assert_int_equal(image_write_png(scratch_path("lights/white.png"), SMALL, SMALL, 1, white), 0);
+    assert_int_equal(run_separate("overflowing.safetensors", "lights", "lit"), -1);
+    assert_error(STATUS_PARTIAL, "1 of 2 images failed", "lit");
+    assert_picture("lit/black.mnist.png", 0);
+    assert_false(file_exists(scratch_path("lit/white.mnist.png")));
+    assert_int_equal(
+        file_read(scratch_path("lit/manifest.json"), 1 << 20, STATUS_DATA, &file, &length), 0);
+    assert_non_null(strstr((char *)file, "lights/white.png: for this picture"));
+    assert_non_null(strstr((char *)file, "overflowing.safetensors is not a number"));
+    free(file);
 }
 
 static void bad_pictures_say_why(void **state)
@@ -342,6 +368,7 @@ int main(void)
         cmocka_unit_test(results_of_others_are_not_overwritten),
         cmocka_unit_test(another_program_s_manifest_stays),
         cmocka_unit_test(results_are_named_after_their_heads),
+        cmocka_unit_test(an_overflow_leaves_the_others_results),
         cmocka_unit_test(bad_pictures_say_why),
     };
     return cmocka_run_group_tests_name("separate", tests, set_up, scratch_remove);
