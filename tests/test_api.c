@@ -2,8 +2,11 @@
 #include "scratch.h"
 #include "tiny_model.h"
 
+#include "base/files.h"
 #include "base/log.h"
+#include "device/profile.h"
 #include "unblend.h"
+#include <fcntl.h>
 
 enum { SIDE = 28, SIZE = SIDE * SIDE };
 
@@ -51,6 +54,36 @@ static void each_source_goes_where_it_belongs(void **state)
         assert_int_equal(b[i], 204);
     }
     ub_close(s);
+}
+
+/* Not even of a profile that cannot be used, which the program warns of. */
+static void nothing_is_printed(void **state)
+{
+    (void)state;
+    device_info *list;
+    size_t count;
+    unsigned char *printed;
+    setenv("UNBLEND_PROFILE_DIR", scratch, 1);
+    assert_int_equal(devices_list(&list, &count), 0);
+    for (size_t i = 0; i < count; i++) {
+        char *profile = profile_path(&list[i]);
+        assert_non_null(scratch_file(strrchr(profile, '/') + 1, "rubbish", 7));
+        free(profile);
+    }
+    free(list);
+    const char *path = scratch_path("printed");
+    int kept = dup(STDERR_FILENO), file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    dup2(file, STDERR_FILENO);
+    ub_separator *s = ub_open(scratch_path("constant.safetensors"), NULL, NULL);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(file);
+    assert_non_null(s);
+    ub_close(s);
+    assert_int_equal(file_read(path, 1 << 20, STATUS_RUNTIME, &printed, &count), 0);
+    assert_string_equal((char *)printed, "");
+    free(printed);
+    unsetenv("UNBLEND_PROFILE_DIR");
 }
 
 static void says_what_was_wrong(void **state)
@@ -147,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(separates),
         cmocka_unit_test(each_source_goes_where_it_belongs),
+        cmocka_unit_test(nothing_is_printed),
         cmocka_unit_test(says_what_was_wrong),
         cmocka_unit_test(bad_devices_are_no_danger),
         cmocka_unit_test(bad_models_are_no_danger),

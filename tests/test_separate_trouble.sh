@@ -138,8 +138,9 @@ check "train sweeps" [ ! -e "$scratch/run/$left" ]
 cut=$scratch/cut
 mkdir "$scratch/many"
 for i in {1..600}; do ln "$scratch/pool/0001.png" "$scratch/many/$i.png"; done
+has_begun() { find "$cut" -name '*.mnist.png' | grep -q .; }
 begin separate "$model" "$scratch/many" "$cut" --batch 1
-wait_for eval '[ -n "$(find "$cut" -name "*.mnist.png" 2>/dev/null | head -n 1)" ]'
+wait_for has_begun
 kill -s KILL "$pid"
 end
 check "killed among the pictures" [ "$status" -eq 137 ]
