@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "device/profile.h"
 #include "unblend.h"
 #include <fcntl.h>
@@ -63,6 +64,8 @@ static void nothing_is_printed(void **state)
     device_info *list;
     size_t count;
     unsigned char *printed;
+    const char *set = getenv("UNBLEND_PROFILE_DIR");
+    char *before = set ? copy_text(set) : NULL;
     setenv("UNBLEND_PROFILE_DIR", scratch, 1);
     assert_int_equal(devices_list(&list, &count), 0);
     for (size_t i = 0; i < count; i++) {
@@ -83,7 +86,11 @@ static void nothing_is_printed(void **state)
     assert_int_equal(file_read(path, 1 << 20, STATUS_RUNTIME, &printed, &count), 0);
     assert_string_equal((char *)printed, "");
     free(printed);
-    unsetenv("UNBLEND_PROFILE_DIR");
+    if (before)
+        setenv("UNBLEND_PROFILE_DIR", before, 1);
+    else
+        unsetenv("UNBLEND_PROFILE_DIR");
+    free(before);
 }
 
 static void says_what_was_wrong(void **state)
