@@ -91,6 +91,23 @@ end() {
     wait "$pid" 2>/dev/null || status=$?
 }
 
+# ---- Configs ----
+
+# A config of the smallest network that has all layers of a U-Net, on the sample; its other sections are
+# read from standard input.
+tiny_model_and() {
+    cat <<END
+[model]
+filters = 2
+modules = 2
+convolutions = 1
+activation = sigmoid
+[data]
+directory = tests/sample
+END
+    cat
+}
+
 # ---- Runs ----
 
 # What a run recorded, without how long it took.

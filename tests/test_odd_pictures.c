@@ -326,7 +326,7 @@ static void other_files_are_called_by_their_names(void **state)
         CASE("%PDF-1.7", "a PDF"),
         CASE("<!DOCTYPE html><p>404", "an HTML page"),
         CASE("<?xml version=\"1.0\"?><svg/>", "a picture (SVG); convert it"),
-        CASE("PK\3\4......", "a zip archive"),
+        CASE("PK\3\4..............................", "a zip archive"),
         CASE("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         CASE("hello", "a text"),
         CASE("\0\0\0\0\0\0\0\0\0\0\0\0", "only zero bytes"),

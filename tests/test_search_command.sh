@@ -6,14 +6,7 @@ set -uo pipefail
 . "$(dirname "$0")/cases.sh" || exit 1
 
 space=$scratch/tiny.ini
-cat >"$space" <<END
-[model]
-filters = 2
-modules = 2
-convolutions = 1
-activation = sigmoid
-[data]
-directory = tests/sample
+tiny_model_and >"$space" <<END
 [train]
 batch = 4
 steps_per_epoch = 40

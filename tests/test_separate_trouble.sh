@@ -6,14 +6,7 @@ set -uo pipefail
 # shellcheck source=tests/cases.sh
 . "$(dirname "$0")/cases.sh" || exit 1
 
-cat >"$scratch/tiny.ini" <<END
-[model]
-filters = 2
-modules = 2
-convolutions = 1
-activation = sigmoid
-[data]
-directory = tests/sample
+tiny_model_and >"$scratch/tiny.ini" <<END
 [train]
 batch = 4
 steps_per_epoch = 1

@@ -128,12 +128,6 @@ static const char *by_letters(start s)
     return NULL;
 }
 
-static const char *by_picture(start s)
-{
-    const char *name = by_magic(s, pictures, COUNT(pictures));
-    return name ? name : by_letters(s);
-}
-
 /* Bytes of a copy that was cut short, or never begun. */
 static const char *by_damage(start s)
 {
@@ -201,6 +195,16 @@ static bool begins(start s, const char *text)
     return s.length >= length && !strncasecmp((const char *)s.bytes, text, length);
 }
 
+static const char *by_picture(start s)
+{
+    start text = skip_blanks(s);
+    if (begins(text, "<svg") || begins(text, "<!doctype svg") ||
+        (begins(text, "<?xml") && memmem(text.bytes, text.length, "<svg", 4)))
+        return "a picture (SVG)";
+    const char *name = by_magic(s, pictures, COUNT(pictures));
+    return name ? name : by_letters(s);
+}
+
 /* "[name]" */
 static bool is_section(start s)
 {
@@ -227,9 +231,6 @@ static const char *by_text(start s)
     start text = skip_blanks(s);
     if (begins(text, "<!doctype html") || begins(text, "<html"))
         return "an HTML page, perhaps in place of a download";
-    if (begins(text, "<svg") || begins(text, "<!doctype svg") ||
-        (begins(text, "<?xml") && memmem(text.bytes, text.length, "<svg", 4)))
-        return "a picture (SVG)";
     if (begins(text, "<?xml"))
         return "an XML text";
     return begins(text, "{") ? "a JSON text" : NULL;
