@@ -52,7 +52,9 @@ check "best.ini has the best trial's rate" grep -qx \
 works "best.ini is ready for train" train "$whole/best.ini" --run "$scratch/best"
 check "and trains what --train-best does" cmp "$scratch/best/model.safetensors" \
     "$whole/best/model.safetensors"
+leave_half "$whole"
 works "nothing is left to do" search --resume "$whole" --train-best
+check "and what a killed one left is gone" [ ! -e "$half" ]
 works "fewer trials" search "$space" --run "$kept/few" --trials 2
 check "are the first ones" [ "$(tail -n +2 "$kept/few/trials.csv" | cut -d, -f1 | sort | tr -d '\n')" = 12 ]
 works "then all of them" search --resume "$kept/few" --trials 8

@@ -114,18 +114,15 @@ works "sets with a dot in their names" mix "$scratch/dotted" --count 1 --data "$
 
 # ---- Killed ----
 
-# A process that is no more left these.
-dead=$(bash -c 'echo $$')
-left=.unblend-tmp-$dead-0@$(uname -n | sed 's/[^A-Za-z0-9.-]/_/g')
-for folder in "$out" "$scratch/dotted" "$scratch/run"; do
-    echo half >"$folder/$left"
-done
+leave_half "$out"
 separates "after a kill" 0
-check "separate sweeps" [ ! -e "$out/$left" ]
+check "separate sweeps" [ ! -e "$half" ]
+leave_half "$scratch/dotted"
 works "mix after a kill" mix "$scratch/dotted" --count 1 --data "$scratch/dots" --force
-check "mix sweeps" [ ! -e "$scratch/dotted/$left" ]
+check "mix sweeps" [ ! -e "$half" ]
+leave_half "$scratch/run"
 works "train after a kill" train --resume "$scratch/run"
-check "train sweeps" [ ! -e "$scratch/run/$left" ]
+check "train sweeps" [ ! -e "$half" ]
 
 # The first manifest is written before the first result: a run that was cut off can go on.
 cut=$scratch/cut
