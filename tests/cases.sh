@@ -11,7 +11,7 @@ kept=$scratch/kept # what the good calls make and the bad ones must not touch
 bad=$scratch/bad   # broken input
 mkdir "$kept" "$bad"
 export UNBLEND_PROFILE_DIR=$scratch/profiles # not the user's own
-unset UNBLEND_PLATFORM UNBLEND_DEVICE UNBLEND_DATA
+unset UNBLEND_PLATFORM UNBLEND_DEVICE UNBLEND_DEVICE_CLASS UNBLEND_DATA
 passed=0 failed=0
 
 # ---- Checking ----
@@ -67,6 +67,31 @@ refuses() {
 printed() { grep -qE -- "$1" "$scratch/out"; }
 told() { grep -qE -- "$1" "$scratch/err"; }
 not() { ! "$@"; }
+
+# ---- In the background ----
+
+# begin ARGUMENTS...: unblend in the background, as run() does; its number in $pid. What runs in a
+# script's background ignores SIGINT, if it is not told otherwise.
+begin() {
+    : >"$scratch/err" # before the process can, so that nobody reads the last one's
+    env --default-signal=INT "$unblend" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null &
+    pid=$!
+}
+
+# wait_for COMMAND...: until it succeeds or the process has ended
+wait_for() {
+    until "$@" 2>/dev/null || ! kill -0 "$pid" 2>/dev/null; do
+        sleep 0.01
+    done
+}
+
+# end: what became of the process, in $status
+end() {
+    status=0
+    wait "$pid" 2>/dev/null || status=$?
+}
+
+# ---- Runs ----
 
 # What a run recorded, without how long it took.
 record_of() { grep -vE '"(seconds|images_per_second)"' "$1/history.json"; }

@@ -7,6 +7,7 @@
 #include "device/kernel.h"
 #include "device/source.h"
 #include "scratch.h"
+#include <fcntl.h>
 
 static const char scale_cl[] = "#include \"shared.h\"\n"
                                "#include \"shared.h\"\n"
@@ -35,7 +36,7 @@ static void reopen(fixture *f)
 {
     device_close(f->d);
     f->d = NULL;
-    if (device_open(&f->d, NULL, NULL, KERNELS_AUTO))
+    if (device_open(&f->d, (device_choice){0}))
         fail_msg("%s", error_message());
 }
 
@@ -146,6 +147,53 @@ static void shows_the_compilers_log(void **state)
         expect_message(STATUS_DEVICE, "wrong.cl:3");
     write_kernels("wrong.cl", "__kernel void k(__global int *x) { *x = 1; }\n");
     assert_non_null(kernel_get(f->d, "wrong", "-DA=1", "k")); /* a failure is not remembered */
+}
+
+/* Runs a build with standard error in a file; returns what was printed (release with free()). */
+static char *printed_by_build(fixture *f, bool expected)
+{
+    const char *path = scratch_path("stderr");
+    int kept = dup(STDERR_FILENO), file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    unsigned char *text = NULL;
+    size_t length;
+    assert_true(kept >= 0 && file >= 0);
+    fflush(stderr);
+    dup2(file, STDERR_FILENO);
+    kernel *k = kernel_get(f->d, "odd", "", "k");
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(file);
+    assert_int_equal(k != NULL, expected);
+    assert_int_equal(file_read(path, 1 << 20, STATUS_RUNTIME, &text, &length), 0);
+    return (char *)text;
+}
+
+/* Some drivers print "1 warning generated." by themselves. */
+static void warnings_of_the_compiler_reach_nobody(void **state)
+{
+    fixture *f = *state;
+    write_kernels("odd.cl", "#warning rubbish\n"
+                            "float16 twice(float16 x) { int unused; return 2 * x; }\n"
+                            "__kernel void k(__global float16 *x) { *x = twice(*x); }\n");
+    char *printed = printed_by_build(f, true);
+    assert_string_equal(printed, "");
+    free(printed);
+}
+
+/* All of the log, not the first error alone. */
+static void a_failed_build_shows_all_errors(void **state)
+{
+    fixture *f = *state;
+    char text[4096] = "";
+    for (int i = 0; i < 12; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "__kernel void k%d(__global int *x) { *x = a_name_that_is_not_declared_%d; }\n", i,
+                 i);
+    write_kernels("odd.cl", text);
+    free(printed_by_build(f, false));
+    expect_message(STATUS_DEVICE, "a_name_that_is_not_declared_0");
+    expect_message(STATUS_DEVICE, "a_name_that_is_not_declared_11");
 }
 
 static void builds_once_for_each_options(void **state)
@@ -306,6 +354,8 @@ int main(void)
         TEST(expands_each_include_once),
         TEST(names_missing_files_and_who_wants_them),
         TEST(shows_the_compilers_log),
+        TEST(warnings_of_the_compiler_reach_nobody),
+        TEST(a_failed_build_shows_all_errors),
         TEST(builds_once_for_each_options),
         TEST(arguments_of_every_kind_arrive),
         TEST(wrong_launches_are_refused),

@@ -1,6 +1,7 @@
 /* The values that parameters start with. */
 #include "base/error.h"
 #include "nn/params.h"
+#include "test_choice.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@ static void must(int result)
 static int open_device(void **state)
 {
     device *d;
-    if (device_open(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), KERNELS_AUTO)) {
+    if (device_open(&d, test_choice(KERNELS_AUTO))) {
         print_error("%s\n", error_message());
         return -1;
     }

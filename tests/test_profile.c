@@ -8,6 +8,7 @@
 #include "device/profile.h"
 #include "layers/layers.h"
 #include "scratch.h"
+#include "test_choice.h"
 #include <math.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -83,6 +84,26 @@ static void classes_follow_from_vectors(void **state)
     assert_ptr_equal(device_class(&machine), tuning_class_of(true, 8));
 }
 
+static void a_class_can_be_chosen(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"cpu16", "cpu8", "cpu4", "gpu"};
+    device_info chosen = machine;
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        tuning t = {0};
+        chosen.class = tuning_class_named(keys[i]);
+        assert_non_null(chosen.class);
+        assert_string_equal(chosen.class->key, keys[i]);
+        assert_null(profile_find(&chosen, &t));
+        assert_true(same_tuning(&t, &chosen.class->values));
+        device *d;
+        must(device_open(&d, (device_choice){.class = chosen.class}));
+        assert_true(same_tuning(&d->tuning, &chosen.class->values));
+        device_close(d);
+    }
+    assert_null(tuning_class_named("auto"));
+}
+
 static void values_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -106,6 +127,7 @@ static void values_that_do_not_fit_are_refused(void **state)
 static int set_up(void **state)
 {
     int result = scratch_make(state);
+    compile_quickly(true);
     setenv("UNBLEND_PROFILE_DIR", scratch, 1);
     return result;
 }
@@ -305,7 +327,7 @@ static void directories_are_made_or_complained_of(void **state)
 static device *open_real(enum kernel_family family)
 {
     device *d = NULL;
-    must(device_open(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family));
+    must(device_open(&d, test_choice(family)));
     return d;
 }
 
@@ -347,8 +369,7 @@ static void a_profile_reaches_the_kernels(void **state)
     assert_true(same_tuning(&d->tuning, &t));
     check_convolutions(d);
     device_close(d);
-    must(device_open_untuned(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"),
-                             KERNELS_VECTOR));
+    must(device_open_untuned(&d, test_choice(KERNELS_VECTOR)));
     assert_null(d->profile);
     assert_true(same_tuning(&d->tuning, &device_class(&d->info)->values));
     device_close(d);
@@ -465,6 +486,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_class_and_candidate_is_allowed),
         cmocka_unit_test(classes_follow_from_vectors),
+        cmocka_unit_test(a_class_can_be_chosen),
         cmocka_unit_test(values_that_do_not_fit_are_refused),
         cmocka_unit_test(profiles_have_a_place),
         cmocka_unit_test(what_is_written_is_read),

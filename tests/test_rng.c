@@ -78,7 +78,7 @@ static void device_draws_the_published_words(void **state)
     memcpy(drawn, known, sizeof known);
     for (int i = 0; i < KNOWN; i++)
         memset(drawn[i].words, 0, sizeof drawn[i].words);
-    assert_int_equal(device_open(&d, NULL, NULL, KERNELS_AUTO), 0);
+    assert_int_equal(device_open(&d, (device_choice){0}), 0);
     kernel *k = kernel_get(d, "draw", "", "draw");
     if (!k)
         fail_msg("%s", error_message());

@@ -74,25 +74,22 @@ check "gives two trials all epochs" [ "$(cut -d, -f4 "$kept/halving/trials.csv" 
 
 # stop SIGNAL RUN ARGUMENTS...: begins, and sends the signal once the trials are under way
 stop() {
-    local signal=$1 run=$2 pid
+    local signal=$1 run=$2
     shift 2
-    "$unblend" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null &
-    pid=$!
-    until [ -s "$run/trials/$trial/config.ini" ] || ! kill -0 "$pid" 2>/dev/null; do
-        sleep 0.01
-    done
+    begin "$@"
+    wait_for [ -s "$run/trials/$trial/config.ini" ]
     sleep "$wait"
     kill -s "$signal" "$pid" 2>/dev/null
-    status=0
-    wait "$pid" 2>/dev/null || status=$?
+    end
 }
 
 broken=$scratch/broken
 trial=002 wait=0.3
-stop INT "$broken" search "$space" --run "$broken" --set train.steps_per_epoch=400
+longer=(--set train.steps_per_epoch=400 --trials 3)
+stop INT "$broken" search "$space" --run "$broken" "${longer[@]}"
 check "SIGINT exits 130" [ "$status" -eq 130 ]
 check "and says how to go on" grep -q "unblend search --resume $broken" "$scratch/err"
-works "the same in one go" search "$space" --run "$scratch/longer" --set train.steps_per_epoch=400
+works "the same in one go" search "$space" --run "$scratch/longer" "${longer[@]}"
 works "go on after SIGINT" search --resume "$broken"
 check "after SIGINT: the same record" same_record "$scratch/longer" "$broken"
 

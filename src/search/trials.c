@@ -199,8 +199,9 @@ static int read_file(trials *t, const char *path)
 int trials_read(trials *t, const char *run)
 {
     char *path = path_join(run, json_name);
-    int result = path ? 0 : -1;
-    if (path && file_exists(path))
+    bool there;
+    int result = path ? file_look(path, STATUS_DATA, &there) : -1;
+    if (!result && there)
         result = read_file(t, path);
     free(path);
     return result;
@@ -216,10 +217,18 @@ static int write_as_json(const trials *t, const char *path)
 
 /* ---- CSV ---- */
 
+/* In quotes where it needs them, quotes inside doubled (RFC 4180). */
 static void write_text_field(FILE *out, const char *text)
 {
-    bool quoted = strpbrk(text, ", ") != NULL; /* no setting holds a quote */
-    fprintf(out, quoted ? ",\"%s\"" : ",%s", text);
+    bool quoted = strpbrk(text, ", \"\r\n") != NULL;
+    fputs(quoted ? ",\"" : ",", out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    if (quoted)
+        fputc('"', out);
 }
 
 static void write_number_field(FILE *out, double value)
