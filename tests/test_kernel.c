@@ -285,6 +285,39 @@ static bool compiles(fixture *f)
     return f->d->compiling_announced;
 }
 
+/* Whether a kernel has to be compiled on a device that says this of itself. */
+static bool compiles_for(fixture *f, const device_info *info, const char *options)
+{
+    reopen(f);
+    long before = f->d->builds.compiled;
+    f->d->info = *info;
+    if (!kernel_get(f->d, "scale", options, "scale"))
+        fail_msg("%s", error_message());
+    assert_int_equal(f->d->builds.compiled + f->d->builds.cached, before + 1);
+    return f->d->builds.compiled > before;
+}
+
+/* A binary is for one device under one driver, built with these options. */
+static void binaries_of_others_are_not_taken(void **state)
+{
+    fixture *f = *state;
+    const device_info own = f->d->info;
+    device_info other[] = {own, own, own, own, own};
+    snprintf(other[0].driver, sizeof own.driver, "another");
+    snprintf(other[1].version, sizeof own.version, "another");
+    snprintf(other[2].name, sizeof own.name, "another");
+    snprintf(other[3].vendor, sizeof own.vendor, "another");
+    snprintf(other[4].platform, sizeof own.platform, "another");
+    assert_true(compiles_for(f, &own, "-DOFFSET=1"));
+    assert_false(compiles_for(f, &own, "-DOFFSET=1"));
+    assert_true(compiles_for(f, &own, "-DOFFSET=2"));
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        assert_true(compiles_for(f, &other[i], "-DOFFSET=1"));
+        assert_false(compiles_for(f, &other[i], "-DOFFSET=1"));
+    }
+    assert_false(compiles_for(f, &own, "-DOFFSET=1"));
+}
+
 static void second_run_loads_the_binary(void **state)
 {
     fixture *f = *state;
@@ -360,6 +393,7 @@ int main(void)
         TEST(arguments_of_every_kind_arrive),
         TEST(wrong_launches_are_refused),
         TEST(second_run_loads_the_binary),
+        TEST(binaries_of_others_are_not_taken),
         TEST(damaged_binaries_are_replaced),
         TEST(a_binary_the_driver_refuses_is_replaced),
         TEST(works_without_a_place_for_the_cache),

@@ -5,6 +5,7 @@
 #include "base/streams.h"
 #include "check/layer_check.h"
 #include "device/gemm.h"
+#include "device/kernel.h"
 #include "device/profile.h"
 #include "layers/layers.h"
 #include "scratch.h"
@@ -227,6 +228,96 @@ static void stale_profiles_are_refused(void **state)
     assert_true(same_tuning(&got, &device_class(&machine)->values));
     unlink(path);
     free(path);
+}
+
+static unsigned char *read_text(const char *path, size_t *length)
+{
+    unsigned char *text;
+    must(file_read(path, 1 << 20, STATUS_RUNTIME, &text, length));
+    return text;
+}
+
+/* A copy of cl/ in the scratch directory, which the kernels then come from. */
+static void use_own_kernels(void)
+{
+    const char *from = kernel_directory();
+    DIR *directory = opendir(from);
+    assert_non_null(directory);
+    must(directory_make(scratch_path("cl")));
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        size_t length;
+        char *path = path_join(from, entry->d_name), *to = path_join("cl", entry->d_name);
+        unsigned char *text = read_text(path, &length);
+        scratch_file(to, text, length);
+        free(text);
+        free(to);
+        free(path);
+    }
+    closedir(directory);
+    setenv("UNBLEND_CL_DIR", scratch_path("cl"), 1);
+}
+
+/* Whether the kernels of a file look at what is tuned. */
+static bool takes_tuning(const char *text)
+{
+    static const char *const words[] = {"TILE", "VECTORS", "COLUMNS", "fetch("};
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strstr(text, words[i]))
+            return true;
+    return false;
+}
+
+/* Whether the profile is stale after a change of the file. */
+static bool is_stale_with(const char *name, const char *profile)
+{
+    size_t length;
+    tuning got;
+    char *inside = path_join("cl", name);
+    unsigned char *text = read_text(scratch_path(inside), &length);
+    char *changed = format_text("%s/* changed */\n", text);
+    scratch_file(inside, changed, strlen(changed));
+    bool stale = profile_read(profile, &machine, &got) != 0;
+    scratch_file(inside, text, length);
+    must(profile_read(profile, &machine, &got));
+    free(changed);
+    free(text);
+    free(inside);
+    return stale;
+}
+
+static void changed_kernels_make_profiles_stale(void **state)
+{
+    (void)state;
+    int tuned = 0, others = 0;
+    use_own_kernels();
+    char *profile = path_join(scratch, "of-kernels.ini");
+    tuning t = unusual();
+    must(profile_write(profile, &machine, &t));
+    DIR *directory = opendir(scratch_path("cl"));
+    assert_non_null(directory);
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        const char *ending = strrchr(entry->d_name, '.');
+        size_t length;
+        if (!ending || strcmp(ending, ".cl"))
+            continue;
+        char *inside = path_join("cl", entry->d_name);
+        unsigned char *text = read_text(scratch_path(inside), &length);
+        bool takes = takes_tuning((char *)text);
+        if (is_stale_with(entry->d_name, profile) != takes)
+            fail_msg("%s: stale should be %d", entry->d_name, takes);
+        tuned += takes;
+        others += !takes;
+        free(text);
+        free(inside);
+    }
+    closedir(directory);
+    assert_true(tuned >= 7 && others >= 7);
+    assert_true(is_stale_with("tile.h", profile)); /* which they include */
+    assert_string_equal(kernel_directory(), scratch_path("cl"));
+    unsetenv("UNBLEND_CL_DIR");
+    free(profile);
 }
 
 /* The text of a good profile with one piece of it replaced. */
@@ -492,6 +583,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(names_of_drivers_may_be_odd),
         cmocka_unit_test(stale_profiles_are_refused),
+        cmocka_unit_test(changed_kernels_make_profiles_stale),
         cmocka_unit_test(broken_profiles_are_refused),
         cmocka_unit_test(garbage_is_refused),
         cmocka_unit_test(directories_are_made_or_complained_of),
