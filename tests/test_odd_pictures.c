@@ -39,7 +39,7 @@ static void append_chunk(bytes *b, const char *name, const void *data, size_t le
     append_number(b, sound ? crc : crc ^ 1);
 }
 
-/* What stands between IHDR and IDAT, as "name", bytes, length, soundness. */
+/* What is between IHDR and IDAT, as "name", bytes, length, soundness. */
 typedef struct chunk {
     const char *name;
     const void *data;
