@@ -340,6 +340,22 @@ static void the_best_go_on(void **state)
     space_free(s);
 }
 
+/* A place that nobody has earned stays empty. */
+static void who_diverged_does_not_go_on(void **state)
+{
+    (void)state;
+    space *s;
+    points p;
+    trials t = nine_trials(&s, &p);
+    for (long number = 1; number <= 9; number++)
+        if (number != 8 && number != 6)
+            put(&t, number, 0, number % 2 ? TRIAL_DIVERGED : TRIAL_MEMORY, NAN);
+    assert_string_equal(awaited(&t, 1), "68");
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
+
 /* ---- The record ---- */
 
 static void the_record_is_sorted_and_reads_back(void **state)
@@ -443,6 +459,7 @@ int main(void)
         cmocka_unit_test(ranges_are_covered),
         cmocka_unit_test(halving_arithmetic),
         cmocka_unit_test(the_best_go_on),
+        cmocka_unit_test(who_diverged_does_not_go_on),
         cmocka_unit_test(the_record_is_sorted_and_reads_back),
         cmocka_unit_test(odd_texts_are_recorded),
         cmocka_unit_test(damaged_records_are_refused),

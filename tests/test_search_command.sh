@@ -43,6 +43,16 @@ check "sorted by val_loss" sorted "$whole"
 check "the columns" grep -q \
     '^trial,status,rung,epochs,loss,val_loss,best_epoch,steps,seconds,train.learning_rate,train.batch$' \
     "$whole/trials.csv"
+# The trial's own history says the same of its best epoch, in other columns.
+history_agrees() {
+    local trial best loss val_loss
+    IFS=, read -r trial _ _ _ loss val_loss best _ < <(sed -n 2p "$whole/trials.csv")
+    awk -F, -v best="$best" -v loss="$loss" -v val_loss="$val_loss" '
+        function near(a, b) { return a - b < 1e-6 * b && b - a < 1e-6 * b }
+        $1 == best { good = near($3, loss) && near($6, val_loss) }
+        END { exit !good }' "$whole/trials/$(printf %03d "$trial")/history.csv"
+}
+check "each in its column" history_agrees
 check "trials.json" json_holds "$whole/trials.json" '"trials"' '"val_loss"' '"train.learning_rate"'
 check "each has its run" [ -s "$whole/trials/008/model.safetensors" ]
 check "best.ini is under [final]" grep -qx 'epochs = 2' "$whole/best.ini"
