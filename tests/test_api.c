@@ -1,5 +1,5 @@
 /* The public C API, as a program that links with the library sees it. */
-#include "scratch.h"
+#include "standard_error.h"
 #include "tiny_model.h"
 
 #include "base/log.h"
@@ -37,6 +37,20 @@ static void separates(void **state)
     assert_memory_equal(one_b, b + SIZE, SIZE);
     assert_int_equal(ub_separate(s, pixels, SIDE, SIDE, 0, a, b), 0);
     ub_close(s);
+}
+
+/* A program that uses the library has its own way to say things. */
+static void is_silent(void **state)
+{
+    (void)state;
+    unsigned char pixels[SIZE] = {0}, a[SIZE], b[SIZE];
+    log_set_level(LOG_VERBOSE);
+    standard_error_begin();
+    ub_separator *s = ub_open(scratch_path("tiny.safetensors"), NULL, NULL);
+    int result = s ? ub_separate(s, pixels, SIDE, SIDE, 1, a, b) : -1;
+    ub_close(s);
+    assert_string_equal(standard_error_end(), "");
+    assert_int_equal(result, 0);
 }
 
 static void each_source_goes_where_it_belongs(void **state)
@@ -146,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(separates),
+        cmocka_unit_test(is_silent),
         cmocka_unit_test(each_source_goes_where_it_belongs),
         cmocka_unit_test(says_what_was_wrong),
         cmocka_unit_test(bad_devices_are_no_danger),

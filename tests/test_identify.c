@@ -21,6 +21,8 @@ static const struct {
      "a PyTorch file", FILE_OTHER},
     {START("PK\3\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xd\0\0\0metadata.json{}"), "m",
      "a Keras file", FILE_OTHER},
+    {START("PK\3\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x5\0\0\0other"), "m.keras",
+     "a Keras file", FILE_OTHER},
     {START("PK\3\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x9\0\0\0arr_0.npy\x93NUMPY"), "m",
      "NumPy arrays (.npz)", FILE_OTHER},
     {START("PK\3\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\0\0a.txt"), "m.zip",
