@@ -5,9 +5,9 @@
 #include "base/streams.h"
 #include "check/layer_check.h"
 #include "device/gemm.h"
-#include "device/kernel.h"
 #include "device/profile.h"
 #include "layers/layers.h"
+#include "own_kernels.h"
 #include "scratch.h"
 #include "test_choice.h"
 #include <math.h>
@@ -230,35 +230,6 @@ static void stale_profiles_are_refused(void **state)
     free(path);
 }
 
-static unsigned char *read_text(const char *path, size_t *length)
-{
-    unsigned char *text;
-    must(file_read(path, 1 << 20, STATUS_RUNTIME, &text, length));
-    return text;
-}
-
-/* A copy of cl/ in the scratch directory, which the kernels then come from. */
-static void use_own_kernels(void)
-{
-    const char *from = kernel_directory();
-    DIR *directory = opendir(from);
-    assert_non_null(directory);
-    must(directory_make(scratch_path("cl")));
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        if (entry->d_name[0] == '.')
-            continue;
-        size_t length;
-        char *path = path_join(from, entry->d_name), *to = path_join("cl", entry->d_name);
-        unsigned char *text = read_text(path, &length);
-        scratch_file(to, text, length);
-        free(text);
-        free(to);
-        free(path);
-    }
-    closedir(directory);
-    setenv("UNBLEND_CL_DIR", scratch_path("cl"), 1);
-}
-
 /* Whether the kernels of a file look at what is tuned. */
 static bool takes_tuning(const char *text)
 {
@@ -272,18 +243,15 @@ static bool takes_tuning(const char *text)
 /* Whether the profile is stale after a change of the file. */
 static bool is_stale_with(const char *name, const char *profile)
 {
-    size_t length;
     tuning got;
-    char *inside = path_join("cl", name);
-    unsigned char *text = read_text(scratch_path(inside), &length);
+    char *text = kernels_text(kernels_origin, name);
     char *changed = format_text("%s/* changed */\n", text);
-    scratch_file(inside, changed, strlen(changed));
+    kernels_write(name, changed);
     bool stale = profile_read(profile, &machine, &got) != 0;
-    scratch_file(inside, text, length);
+    kernels_put_back(name);
     must(profile_read(profile, &machine, &got));
     free(changed);
     free(text);
-    free(inside);
     return stale;
 }
 
@@ -291,32 +259,28 @@ static void changed_kernels_make_profiles_stale(void **state)
 {
     (void)state;
     int tuned = 0, others = 0;
-    use_own_kernels();
-    char *profile = path_join(scratch, "of-kernels.ini");
     tuning t = unusual();
+    char *profile = path_join(scratch, "of-kernels.ini");
+    kernels_copy();
     must(profile_write(profile, &machine, &t));
-    DIR *directory = opendir(scratch_path("cl"));
+    DIR *directory = opendir(kernels_origin);
     assert_non_null(directory);
     for (struct dirent *entry; (entry = readdir(directory));) {
         const char *ending = strrchr(entry->d_name, '.');
-        size_t length;
         if (!ending || strcmp(ending, ".cl"))
             continue;
-        char *inside = path_join("cl", entry->d_name);
-        unsigned char *text = read_text(scratch_path(inside), &length);
-        bool takes = takes_tuning((char *)text);
+        char *text = kernels_text(kernels_origin, entry->d_name);
+        bool takes = takes_tuning(text);
         if (is_stale_with(entry->d_name, profile) != takes)
             fail_msg("%s: stale should be %d", entry->d_name, takes);
         tuned += takes;
         others += !takes;
         free(text);
-        free(inside);
     }
     closedir(directory);
     assert_true(tuned >= 7 && others >= 7);
     assert_true(is_stale_with("tile.h", profile)); /* which they include */
-    assert_string_equal(kernel_directory(), scratch_path("cl"));
-    unsetenv("UNBLEND_CL_DIR");
+    kernels_release();
     free(profile);
 }
 

@@ -253,19 +253,6 @@ static void a_trial_is_judged_by_its_rung(void **state)
     settings_free(three);
 }
 
-/* Whose need is known before anything is allocated: 136 GiB. */
-static void a_trial_beyond_memory_is_recorded_as_such(void **state)
-{
-    (void)state;
-    settings *large = settings_of((overrides){"train.batch=4096", "model.filters=512",
-                                              "model.modules=1", "model.convolutions=8"});
-    trial entry = {.number = 1};
-    must(trial_run(opened, large, scratch_path("large"), &entry));
-    assert_int_equal(entry.status, TRIAL_MEMORY);
-    assert_true(isnan(entry.val_loss));
-    settings_free(large);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,7 +262,6 @@ int main(void)
         cmocka_unit_test(a_tiny_share_is_validation),
         cmocka_unit_test(no_epoch_is_without_steps),
         cmocka_unit_test(a_trial_is_judged_by_its_rung),
-        cmocka_unit_test(a_trial_beyond_memory_is_recorded_as_such),
     };
     return cmocka_run_group_tests_name("stopped", tests, open_for_trainings, close_after_trainings);
 }
