@@ -293,6 +293,8 @@ static void pnm_of_every_program_is_read(void **state)
     assert_pixels(text_file("P5 2 2 255#said the scanner\nabcd"), 2, 2, "abcd");
     assert_pixels(text_file("P5 2 2 255 #bcd"), 2, 2, "#bcd");
     assert_pixels(text_file("P5#first\n2 2\n#last\n255\nabcd"), 2, 2, "abcd");
+    assert_pixels(scratch_file("deep.pgm", "P5 2 1 65535 \x40\xc0\xff\x00", 17), 2, 1, "\x40\xfe");
+    assert_pixels(text_file("P2 3 1 7 1 3 4"), 3, 1, "\x24\x6d\x92"); /* 36.4, 109.3, 145.7 */
     assert_pixels(text_file("P6 2 1 255 \xff\xff\xff\x09\x09\x09"), 2, 1, "\xff\x09");
     assert_pixels(text_file("P3 2 1 255\n255 0 0 0 0 255"), 2, 1, "\x4c\x1d");
     assert_refused(text_file("P6 2 1 255 abcde"), "truncated PNM");
