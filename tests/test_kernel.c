@@ -351,6 +351,25 @@ static void a_binary_the_driver_refuses_is_replaced(void **state)
     free(path);
 }
 
+/* As the XDG specification has it: a relative path is none. */
+static void the_cache_has_its_place(void **state)
+{
+    fixture *f = *state;
+    char *home = copy_text(getenv("HOME") ? getenv("HOME") : "");
+    unsetenv("UNBLEND_CACHE_DIR");
+    setenv("HOME", scratch_path("home"), 1);
+    setenv("XDG_CACHE_HOME", "relative", 1);
+    assert_true(compiles(f));
+    assert_true(directory_exists(scratch_path("home/.cache/unblend")));
+    assert_false(directory_exists("relative"));
+    setenv("XDG_CACHE_HOME", scratch_path("shared"), 1);
+    assert_true(compiles(f));
+    assert_true(directory_exists(scratch_path("shared/unblend")));
+    unsetenv("XDG_CACHE_HOME");
+    setenv("HOME", home, 1);
+    free(home);
+}
+
 static void works_without_a_place_for_the_cache(void **state)
 {
     fixture *f = *state;
@@ -364,19 +383,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(expands_each_include_once),
-        TEST(names_missing_files_and_who_wants_them),
-        TEST(shows_the_compilers_log),
-        TEST(warnings_of_the_compiler_reach_nobody),
-        TEST(a_failed_build_shows_all_errors),
-        TEST(builds_once_for_each_options),
-        TEST(arguments_of_every_kind_arrive),
-        TEST(wrong_launches_are_refused),
-        TEST(second_run_loads_the_binary),
-        TEST(binaries_of_others_are_not_taken),
-        TEST(damaged_binaries_are_replaced),
-        TEST(a_binary_the_driver_refuses_is_replaced),
-        TEST(works_without_a_place_for_the_cache),
+        TEST(expands_each_include_once),       TEST(names_missing_files_and_who_wants_them),
+        TEST(shows_the_compilers_log),         TEST(warnings_of_the_compiler_reach_nobody),
+        TEST(a_failed_build_shows_all_errors), TEST(builds_once_for_each_options),
+        TEST(arguments_of_every_kind_arrive),  TEST(wrong_launches_are_refused),
+        TEST(second_run_loads_the_binary),     TEST(binaries_of_others_are_not_taken),
+        TEST(damaged_binaries_are_replaced),   TEST(a_binary_the_driver_refuses_is_replaced),
+        TEST(the_cache_has_its_place),         TEST(works_without_a_place_for_the_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * two images are alike, and the model's heads give the same whatever the picture. Every number and pixel
  * is computed here once more, from the images' own.
  */
-#include "scratch.h"
+#include "command.h"
 #include "tiny_model.h"
 
 #include "base/files.h"
@@ -94,21 +94,18 @@ static void draw_pair(unsigned long seed, unsigned stream, unsigned long positio
 
 /* ---- Commands ---- */
 
-/* Runs unblend with the words; what it prints is in the scratch directory's out and err. */
+/* Runs unblend with the words, which must work. */
 static void unblend(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static void unblend(const char *format, ...)
 {
-    char words[3000], line[4096];
-    const char *build = getenv("BUILD");
+    char words[3000];
     va_list args;
     va_start(args, format);
     vsnprintf(words, sizeof words, format, args);
     va_end(args);
-    snprintf(line, sizeof line, "'%s/unblend' %s >'%s/out' 2>'%s/err' </dev/null",
-             build ? build : "build", words, scratch, scratch);
-    if (system(line))
-        fail_msg("failed: %s", line);
+    if (command_status(words))
+        fail_msg("failed: unblend %s", words);
 }
 
 static char *printed(const char *name)

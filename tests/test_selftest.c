@@ -3,12 +3,12 @@
 #include "base/log.h"
 #include "check/layer_check.h"
 #include "check/network_check.h"
+#include "command.h"
 #include "layers/layers.h"
 #include "own_kernels.h"
 #include "scratch.h"
 #include "test_choice.h"
 #include <dlfcn.h>
-#include <sys/wait.h>
 
 static const float layer_norm_epsilon = 1e-6f;
 static int epsilons_left = -1; /* so many may pass as they are, the next one not */
@@ -107,7 +107,7 @@ static const char *const tiny[] = {"model.filters=2", "model.modules=1", "model.
 static int check_network(void)
 {
     device *d;
-    settings *s;
+    settings *s = NULL;
     if (device_open(&d, test_choice(KERNELS_AUTO)) || settings_load(&s, NULL, tiny, 4))
         fail_msg("%s", error_message());
     int result = network_check_quick(d, s);
@@ -118,16 +118,12 @@ static int check_network(void)
 
 static int selftest_status(void)
 {
-    char line[2048];
-    const char *build = getenv("BUILD");
-    int length = snprintf(line, sizeof line, "'%s/unblend' selftest", build ? build : "build");
-    for (int i = 0; i < 4; i++)
-        length += snprintf(line + length, sizeof line - (size_t)length, " --set %s", tiny[i]);
-    snprintf(line + length, sizeof line - (size_t)length, " >'%s/out' 2>'%s/err' </dev/null",
-             scratch, scratch);
-    int status = system(line);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    char words[256] = "selftest";
+    for (int i = 0; i < 4; i++) {
+        strcat(words, " --set ");
+        strcat(words, tiny[i]);
+    }
+    return command_status(words);
 }
 
 /* The loss is the last of a network's layers. */
