@@ -39,7 +39,7 @@ static void append_chunk(bytes *b, const char *name, const void *data, size_t le
     append_number(b, sound ? crc : crc ^ 1);
 }
 
-/* What stands between IHDR and IDAT, as "name", bytes, length, soundness. */
+/* What is between IHDR and IDAT, as "name", bytes, length, soundness. */
 typedef struct chunk {
     const char *name;
     const void *data;
@@ -293,6 +293,8 @@ static void pnm_of_every_program_is_read(void **state)
     assert_pixels(text_file("P5 2 2 255#said the scanner\nabcd"), 2, 2, "abcd");
     assert_pixels(text_file("P5 2 2 255 #bcd"), 2, 2, "#bcd");
     assert_pixels(text_file("P5#first\n2 2\n#last\n255\nabcd"), 2, 2, "abcd");
+    assert_pixels(scratch_file("deep.pgm", "P5 2 1 65535 \x40\xc0\xff\x00", 17), 2, 1, "\x40\xfe");
+    assert_pixels(text_file("P2 3 1 7 1 3 4"), 3, 1, "\x24\x6d\x92"); /* 36.4, 109.3, 145.7 */
     assert_pixels(text_file("P6 2 1 255 \xff\xff\xff\x09\x09\x09"), 2, 1, "\xff\x09");
     assert_pixels(text_file("P3 2 1 255\n255 0 0 0 0 255"), 2, 1, "\x4c\x1d");
     assert_refused(text_file("P6 2 1 255 abcde"), "truncated PNM");
@@ -315,18 +317,18 @@ static void other_files_are_called_by_their_names(void **state)
         CASE("\x09PNG\r\n\x1a\n\0\0\0\x0dIHDR", "a PNG spoilt by a transfer as text"),
         CASE("\xef\xbf\xbdPNG\r\n", "wrote as UTF-8"),
         CASE("\x89PNG", "a PNG cut short"),
-        CASE("GIF89a........", "a GIF; convert it"),
-        CASE("BM......\0\0\0\0", "a BMP; convert it"),
-        CASE("II*\0....", "a TIFF; convert it"),
-        CASE("RIFF....WEBPVP8 ", "a WebP; convert it"),
+        CASE("GIF89a........", "a picture (GIF); convert it"),
+        CASE("BM....\0\0\0\0....", "a picture (BMP); convert it"),
+        CASE("II*\0....", "a picture (TIFF); convert it"),
+        CASE("RIFF....WEBPVP8 ", "a picture (WebP); convert it"),
         CASE("\0\0\0\x18"
              "ftypheic",
-             "a HEIC"),
-        CASE("P4 8 8 ........", "a PBM (black and white)"),
+             "a picture (HEIC"),
+        CASE("P4 8 8 ........", "a picture (PBM, black and white); convert it"),
         CASE("%PDF-1.7", "a PDF"),
         CASE("<!DOCTYPE html><p>404", "an HTML page"),
-        CASE("<?xml version=\"1.0\"?><svg/>", "an SVG"),
-        CASE("PK\3\4......", "a ZIP archive"),
+        CASE("<?xml version=\"1.0\"?><svg/>", "a picture (SVG); convert it"),
+        CASE("PK\3\4..............................", "a zip archive"),
         CASE("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         CASE("hello", "a text"),
         CASE("\0\0\0\0\0\0\0\0\0\0\0\0", "only zero bytes"),

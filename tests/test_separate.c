@@ -139,6 +139,51 @@ static void the_first_source_is_head_a(void **state)
     separator_close(s);
 }
 
+/* One filter with one weight, after which the batch norm divides by what it is made of: head A gives the
+ * picture itself, head B twice of it. */
+static int save_identity_model(const char *path)
+{
+    static const char *const overrides[] = {"model.filters=1", "model.modules=1",
+                                            "model.convolutions=1", "model.activation=relu"};
+    static const float centre[9] = {0, 0, 0, 0, 1};
+    settings *s = NULL;
+    device *d = NULL;
+    params *p = NULL;
+    network *n = NULL;
+    int result = -1;
+    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, s) && !params_new(&p, d) &&
+        !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
+        !params_initialize(p, 1) && !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
+        !fill_param(p, "head_a/kernel", 1) && !fill_param(p, "head_b/kernel", 2))
+        for (size_t i = 0; i < p->count; i++)
+            if (!strcmp(p->items[i]->name, "encoder1/conv1/kernel") &&
+                !buffer_write(d, p->values, p->items[i]->offset * sizeof(float), centre,
+                              sizeof centre))
+                result = model_save(path, p, s);
+    network_free(n);
+    params_free(p);
+    device_close(d);
+    settings_free(s);
+    return result;
+}
+
+/* Byte 255 is 1, byte 0 is 0, and each comes back as it went in; what is above 1 is white. */
+static void a_byte_is_its_255th(void **state)
+{
+    (void)state;
+    unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
+    assert_int_equal(save_identity_model(scratch_path("identity.safetensors")), 0);
+    separator *s = open_model("identity.safetensors", 1);
+    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}, false};
+    for (int i = 0; i < PIXELS; i++)
+        pixels[i] = (unsigned char)(i % 256);
+    assert_int_equal(separator_run(s, &item, 1), 0);
+    assert_memory_equal(sources[0], pixels, PIXELS);
+    for (int i = 0; i < PIXELS; i++)
+        assert_int_equal(sources[1][i], pixels[i] < 128 ? 2 * pixels[i] : 255);
+    separator_close(s);
+}
+
 /* What overflows for one picture is a matter of that picture. */
 static void an_overflow_is_one_picture_s(void **state)
 {
@@ -361,6 +406,7 @@ int main(void)
         cmocka_unit_test(other_sizes_are_refused),
         cmocka_unit_test(damaged_weights_are_found_at_once),
         cmocka_unit_test(the_first_source_is_head_a),
+        cmocka_unit_test(a_byte_is_its_255th),
         cmocka_unit_test(an_overflow_is_one_picture_s),
         cmocka_unit_test(jobs_name_their_results),
         cmocka_unit_test(equal_results_are_refused),

@@ -6,14 +6,7 @@ set -uo pipefail
 # shellcheck source=tests/cases.sh
 . "$(dirname "$0")/cases.sh" || exit 1
 
-cat >"$scratch/tiny.ini" <<END
-[model]
-filters = 2
-modules = 2
-convolutions = 1
-activation = sigmoid
-[data]
-directory = tests/sample
+tiny_model_and >"$scratch/tiny.ini" <<END
 [train]
 batch = 4
 steps_per_epoch = 1
@@ -121,25 +114,23 @@ works "sets with a dot in their names" mix "$scratch/dotted" --count 1 --data "$
 
 # ---- Killed ----
 
-# A process that is no more left these.
-dead=$(bash -c 'echo $$')
-left=.unblend-tmp-$dead-0@$(uname -n | sed 's/[^A-Za-z0-9.-]/_/g')
-for folder in "$out" "$scratch/dotted" "$scratch/run"; do
-    echo half >"$folder/$left"
-done
+leave_half "$out"
 separates "after a kill" 0
-check "separate sweeps" [ ! -e "$out/$left" ]
+check "separate sweeps" [ ! -e "$half" ]
+leave_half "$scratch/dotted"
 works "mix after a kill" mix "$scratch/dotted" --count 1 --data "$scratch/dots" --force
-check "mix sweeps" [ ! -e "$scratch/dotted/$left" ]
+check "mix sweeps" [ ! -e "$half" ]
+leave_half "$scratch/run"
 works "train after a kill" train --resume "$scratch/run"
-check "train sweeps" [ ! -e "$scratch/run/$left" ]
+check "train sweeps" [ ! -e "$half" ]
 
 # The first manifest is written before the first result: a run that was cut off can go on.
 cut=$scratch/cut
 mkdir "$scratch/many"
 for i in {1..600}; do ln "$scratch/pool/0001.png" "$scratch/many/$i.png"; done
+has_begun() { find "$cut" -name '*.mnist.png' | grep -q .; }
 begin separate "$model" "$scratch/many" "$cut" --batch 1
-wait_for eval '[ -n "$(find "$cut" -name "*.mnist.png" 2>/dev/null | head -n 1)" ]'
+wait_for has_begun
 kill -s KILL "$pid"
 end
 check "killed among the pictures" [ "$status" -eq 137 ]

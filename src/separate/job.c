@@ -133,6 +133,7 @@ void job_free(job *j)
 int job_read(const job *j, job_file *file, struct image *picture)
 {
     char *path = path_join(j->input, file->name);
+    *picture = (struct image){0};
     int result = path ? image_read_if(path, separator_check_size, picture) : -1;
     file->width = picture->width;
     file->height = picture->height;
