@@ -96,12 +96,41 @@ static void values_that_come_later_count(void **state)
     safetensors_free(constant);
 }
 
+static void the_settings_choose_kernels_and_class(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *overrides[2];
+        enum kernel_family kernels; /* KERNELS_AUTO: what suits the device */
+        const char *class;          /* NULL: the device's own */
+    } cases[] = {
+        {{"device.kernels=vector", "device.class=cpu4"}, KERNELS_VECTOR, "cpu4"},
+        {{"device.kernels=tiled", "device.class=gpu"}, KERNELS_TILED, "gpu"},
+        {{"device.kernels=auto", "device.class=auto"}, KERNELS_AUTO, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        settings *s;
+        device *d;
+        assert_int_equal(settings_load(&s, NULL, cases[i].overrides, 2), 0);
+        assert_int_equal(open_device(&d, s), 0);
+        assert_int_equal(d->kernels, cases[i].kernels == KERNELS_AUTO ? device_family(&d->info)
+                                                                      : cases[i].kernels);
+        if (cases[i].class)
+            assert_string_equal(d->info.class->key, cases[i].class);
+        else
+            assert_null(d->info.class);
+        device_close(d);
+        settings_free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_knows_no_device),
         cmocka_unit_test(other_formats_are_refused),
         cmocka_unit_test(values_that_come_later_count),
+        cmocka_unit_test(the_settings_choose_kernels_and_class),
     };
     return cmocka_run_group_tests_name("model files", tests, set_up, scratch_remove);
 }
