@@ -118,6 +118,7 @@ static float *gradients(draw_layers *layers, bool separate, size_t *count)
     fill(graph_find(d.graph, "truth")->data, shape_count(outputs), &random);
     must(plan_forward(d.plan));
     must(plan_backward(d.plan));
+    assert_false(opened->backward); /* what comes next is not counted as backward's */
     *count = d.params->trainable_floats;
     float *values = allocate(*count, sizeof *values);
     assert_non_null(values);
