@@ -4,8 +4,7 @@
  * unlink.
  *
  *     FAULT_BELOW   the directory, as the program spells it
- *     FAULT_LOG     a line for each such call is appended here: "number call path", of rename and link
- *                   "number call path from"
+ *     FAULT_LOG     a line for each such call is appended here: "number call path"
  *     FAULT_AT      the number of the call, from 1; without it nothing happens
  *     FAULT_KIND    "kill": the process is killed before the call, a write after half of its bytes;
  *                   "full": the call fails with ENOSPC, a write after half of its bytes
@@ -62,34 +61,28 @@ static const char *path_of(int fd)
     return fd >= 0 && fd < DESCRIPTORS ? opened[fd] : "";
 }
 
-static void record(const char *call, const char *path, const char *from)
+static void record(const char *call, const char *path)
 {
     const char *log = getenv("FAULT_LOG");
-    char line[2 * PATH + 64];
+    char line[PATH + 64];
     int fd = log ? real_open(log, O_WRONLY | O_CREAT | O_APPEND, 0666) : -1;
     if (fd < 0)
         return;
-    int length =
-        snprintf(line, sizeof line, "%ld %s %s%s%s\n", calls, call, path, *from ? " " : "", from);
+    int length = snprintf(line, sizeof line, "%ld %s %s\n", calls, call, path);
     if (real_write(fd, line, (size_t)length) != length)
         _exit(125);
     close(fd);
 }
 
 /* Counts a call. True if it is the chosen one. */
-static bool is_due_from(const char *call, const char *path, const char *from)
+static bool is_due(const char *call, const char *path)
 {
     const char *at = getenv("FAULT_AT");
     if (!is_below(path))
         return false;
     calls++;
-    record(call, path, from);
+    record(call, path);
     return at && calls == strtol(at, NULL, 10);
-}
-
-static bool is_due(const char *call, const char *path)
-{
-    return is_due_from(call, path, "");
 }
 
 /* What a call that is due does; -1 for the program that lives on. */
@@ -140,14 +133,14 @@ int rename(const char *from, const char *to)
 {
     int (*function)(const char *, const char *) = NULL;
     *(void **)&function = next("rename");
-    return is_due_from("rename", to, from) ? fault() : function(from, to);
+    return is_due("rename", to) ? fault() : function(from, to);
 }
 
 int link(const char *from, const char *to)
 {
     int (*function)(const char *, const char *) = NULL;
     *(void **)&function = next("link");
-    return is_due_from("link", to, from) ? fault() : function(from, to);
+    return is_due("link", to) ? fault() : function(from, to);
 }
 
 int unlink(const char *path)

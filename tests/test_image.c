@@ -1,12 +1,34 @@
-/* Pictures in every shape PNG, JPEG, PGM and PPM come in, broken ones, panels. */
+/* Pictures in every shape PNG, JPEG and PGM come in, broken ones, folders of them, panels. */
 #include "data/image.h"
 
 #include "base/files.h"
+#include "data/folder.h"
 #include "formats/panel.h"
-#include "picture_files.h"
+#include "scratch.h"
 #include <png.h>
 
 #include <jpeglib.h>
+
+static void assert_pixels(const char *path, int width, int height, const unsigned char *gray)
+{
+    struct image picture;
+    if (image_read(path, &picture))
+        fail_msg("%s", error_message());
+    assert_int_equal(picture.width, width);
+    assert_int_equal(picture.height, height);
+    assert_memory_equal(picture.gray, gray, (size_t)width * (size_t)height);
+    image_release(&picture);
+    assert_null(picture.gray);
+}
+
+static void assert_refused(const char *path, const char *why)
+{
+    struct image picture = {1, 1, NULL};
+    assert_int_equal(image_read(path, &picture), -1);
+    assert_error(STATUS_DATA, path, why);
+    assert_int_equal(picture.width, 0);
+    assert_null(picture.gray);
+}
 
 static void load(const char *path, unsigned char **bytes, size_t *length)
 {
@@ -240,41 +262,6 @@ static void reads_pgm(void **state)
     assert_pixels(scratch_file("c.pgm", wide, sizeof wide - 1), 2, 2, deep);
 }
 
-/* Where the pixels begin is a matter of a byte. */
-static void finds_the_pixels_of_a_pgm(void **state)
-{
-    (void)state;
-    static const char *const heads[] = {"P5\r\n2 2\r\n255\r\n",      "P5 2 2 255#comment\n",
-                                        "P5 2 2 255#comment\r\n",    "P5#x\n2 2#y\n255#\n",
-                                        "P5\r\n# z\r\n2 2\r\n255\r", "P5\r2\r2\r255\r"};
-    const unsigned char pixels[][4] = {{'\n', 13, 7, '#'}, {7, '\n', '\n', 255}, {13, 10, 13, 10}};
-    unsigned char file[64];
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        for (size_t k = 0; k < sizeof pixels / sizeof *pixels; k++) {
-            size_t head = strlen(heads[i]);
-            memcpy(file, heads[i], head);
-            memcpy(file + head, pixels[k], 4);
-            assert_pixels(scratch_file("head.pgm", file, head + 4), 2, 2, pixels[k]);
-        }
-    /* LF turned into CR LF, in the pixels too */
-    assert_refused(text_file("a.pgm", "P5\r\n2 2\r\n255\r\nab\r\nc"), "a transfer as text");
-}
-
-static void reads_ppm(void **state)
-{
-    (void)state;
-    const unsigned char gray[] = {76, 150, 29, 7};
-    const char deep[] = "P6 2 1 65535\n\xff\xff\0\0\0\0\0\0\0\0\xff\xff";
-    assert_pixels(text_file("a.ppm", "P3 2 2 1 1 0 0 0 1 0 0 0 1 0 0 0"), 2, 2,
-                  (const unsigned char[]){76, 150, 29, 0});
-    assert_pixels(scratch_file("b.ppm", "P6 2 2 255\n\xff\0\0\0\xff\0\0\0\xff\7\7\7", 23), 2, 2,
-                  gray);
-    assert_pixels(scratch_file("c.ppm", deep, sizeof deep - 1), 2, 1,
-                  (const unsigned char[]){76, 29});
-    assert_refused(text_file("d.ppm", "P6 1 1 255 ab"), "pixels to byte 14");
-    assert_refused(text_file("d.ppm", "P3 1 1 255 1 2"), "a number is missing at byte 14");
-}
-
 static void refuses_broken_pgm(void **state)
 {
     (void)state;
@@ -301,111 +288,72 @@ static void refuses_what_is_no_picture(void **state)
     (void)state;
     assert_refused(scratch_path("missing.png"), "No such file");
     assert_refused(text_file("empty.png", ""), "the file is empty");
-    assert_refused(text_file("bytes.png", "\xfe\1\2"), "starts with the bytes fe 01 02");
+    assert_refused(text_file("text.png", "hello"), "not a picture");
+    assert_refused(text_file("half.png", "\x89PN"), "not a picture");
     assert_refused(scratch, "not a regular file");
 }
 
-/* Its name says picture, its content something else: what, and what to do about it. */
-static void says_what_a_file_is(void **state)
+/* Folders */
+
+static void assert_names(const name_list *list, const char *const *wanted, size_t count)
+{
+    assert_int_equal(list->count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(list->names[i], wanted[i]);
+}
+
+static void lists_a_folder(void **state)
 {
     (void)state;
-    static const struct {
-        const char *bytes;
-        size_t length;
-        const char *kind;
-    } cases[] = {
-#define CASE(bytes, kind) {bytes, sizeof bytes - 1, "not a picture that can be read: it is " kind}
-        CASE("GIF89a\1\0", "a GIF; convert it to PNG"),
-        CASE("BM\x36\4\0\0\0\0\0\0", "a BMP; convert"),
-        CASE("II*\0\10\0\0\0", "a TIFF; convert"),
-        CASE("MM\0*\0\0\0\10", "a TIFF; convert"),
-        CASE("RIFF\20\0\0\0WEBPVP8 ", "a WebP; convert"),
-        CASE("\0\0\0\x18"
-             "ftypheic",
-             "a HEIC"),
-        CASE("\0\0\0\x18"
-             "ftypmif1",
-             "a HEIC"),
-        CASE("\0\0\0\x1c"
-             "ftypavif",
-             "an AVIF"),
-        CASE("%PDF-1.4\n", "a PDF; export"),
-        CASE("\n <!DOCTYPE html><html>", "an HTML page"),
-        CASE("<html><body>", "an HTML page"),
-        CASE("<?xml version='1.0'?>\n<svg width='1'/>", "an SVG; convert"),
-        CASE("\xef\xbb\xbf<svg/>", "an SVG; convert"),
-        CASE("<?xml version='1.0'?><x/>", "an XML text"),
-        CASE("P1\n2 2\n", "a PBM (black and white); convert"),
-        CASE("P4\n2 2\n", "a PBM (black and white); convert"),
-        CASE("P7\nWIDTH 2\n", "a PAM"),
-        CASE("PK\3\4\0\0", "a ZIP archive; unpack"),
-        CASE("\x1f\x8b\10\0\0\0", "packed with gzip; unpack"),
-        CASE("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
-        CASE("hello", "a text"),
-        CASE("P2", "a text"),
-        CASE("P50 is the price", "a text"),
-        CASE("BMW is a make of car", "a text"),
-        CASE("\0\0\0\0\0\0\0\0\0\0", "only zero bytes"),
-        CASE("\x89PN", "a PNG cut short within its first 8 bytes"),
-        /* CR LF to LF, LF to CR LF, LF to CR, CR to LF, 7 bits, the first byte lost, replaced, UTF-8 */
-        CASE("\x89PNG\n\x1a\n\0\0\0\rIHDR", "a PNG spoilt by a transfer as text"),
-        CASE("\x89PNG\r\r\n\x1a\r\n\0\0\0\rIHDR", "a PNG spoilt by a transfer as text"),
-        CASE("\x89PNG\r\r\x1a\r\0\0\0\rIHDR", "a PNG spoilt by a transfer as text"),
-        CASE("\x89PNG\n\n\x1a\n\0\0\0\rIHDR", "a PNG spoilt by a transfer as text"),
-        CASE("\tPNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG spoilt by a transfer as text"),
-        CASE("PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG spoilt by a transfer as text"),
-        CASE("?PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG spoilt by a transfer as text"),
-        CASE("\xef\xbf\xbdPNG\r\n\x1a\n\0\0", "binary data that a program took for text"),
-        CASE("\xc3\xbf\xc3\x98\xc3\xbf\xc3\xa0", "binary data that a program took for text"),
-#undef CASE
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_refused(scratch_file("x.png", cases[i].bytes, cases[i].length), cases[i].kind);
-}
-
-static int only_two_wide(int width, int height)
-{
-    return width == 2 && height == 1 ? 0 : (fail)(STATUS_DATA, "%d x %d is odd", width, height);
-}
-
-/* The file up to so many bytes from a mark on; bytes is released. */
-static void cut_behind(const char *name, unsigned char *bytes, size_t length, const char *mark,
-                       size_t kept)
-{
-    size_t place = 0;
-    while (place + kept < length && memcmp(bytes + place, mark, strlen(mark)) != 0)
-        place++;
-    assert_true(place + kept < length);
-    scratch_file(name, bytes, place + kept);
-    free(bytes);
-}
-
-/* Another size is known from the header: there are no pixels that could be decoded. */
-static void judges_the_size_first(void **state)
-{
-    (void)state;
-    struct image picture;
-    unsigned char *bytes;
-    size_t length;
-    const unsigned char gray[] = {1, 2};
-    const char *path = scratch_path("two.png");
-    assert_int_equal(image_write_png(path, 2, 1, 1, gray), 0);
-    assert_int_equal(image_read_if(path, only_two_wide, &picture), 0);
-    image_release(&picture);
-    assert_int_equal(image_write_png(path, 1, 2, 1, gray), 0);
-    load(path, &bytes, &length);
-    cut_behind("size.png", bytes, length, "IDAT", 4);
-    load(jpeg_file("whole.jpg", 200, 1, JCS_GRAYSCALE, false, 90), &bytes, &length);
-    cut_behind("size.jpg", bytes, length, "\xff\xda", 14);
-    text_file("size.pgm", "P5 8000 8000 255\n");
-    static const char *const cases[][2] = {{"size.png", "1 x 2 is odd"},
-                                           {"size.jpg", "200 x 200 is odd"},
-                                           {"size.pgm", "8000 x 8000 is odd"}};
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(image_read_if(scratch_path(cases[i][0]), only_two_wide, &picture), -1);
-        assert_error(STATUS_DATA, cases[i][0], cases[i][1]);
-        assert_null(picture.gray);
+    static const char *const wanted[] = {"B.PGM",  "a.png", "b.jpeg",    "broken.png",  "c.Jpg",
+                                         "d.jfif", "e.jpe", "no ending", "\xc3\xa4.png"};
+    static const char *const others[] = {"d.txt", "e.png.gz", "inner.png", "png"};
+    static const char *const passed_over[] = {".png", ".hidden.png"};
+    char name[100];
+    folder f;
+    assert_int_equal(directory_make(scratch_path("folder/inner.png")), 0);
+    assert_int_equal(directory_make(scratch_path("folder/inner")), 0);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        snprintf(name, sizeof name, "folder/%s", wanted[i]);
+        if (!strcmp(wanted[i], "broken.png"))
+            assert_int_equal(symlink("nowhere", scratch_path(name)), 0);
+        else
+            text_file(name, !strcmp(wanted[i], "no ending") ? "P5 1 1 255 x" : "");
     }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(name, sizeof name, "folder/%s", others[i]);
+        if (strcmp(others[i], "inner.png"))
+            text_file(name, "P is no picture");
+    }
+    for (size_t i = 0; i < sizeof passed_over / sizeof *passed_over; i++) {
+        snprintf(name, sizeof name, "folder/%s", passed_over[i]);
+        text_file(name, "P5 1 1 255 x");
+    }
+    assert_int_equal(folder_list(scratch_path("folder"), &f), 0);
+    assert_names(&f.pictures, wanted, sizeof wanted / sizeof *wanted);
+    assert_names(&f.others, others, sizeof others / sizeof *others);
+    folder_release(&f);
+    folder_release(&f);
+}
+
+static void refuses_folders_without_pictures(void **state)
+{
+    (void)state;
+    folder f;
+    const char *bare = scratch_path("bare"), *missing = scratch_path("no-folder");
+    const char *loop = scratch_path("folder-loop");
+    assert_int_equal(directory_make(bare), 0);
+    text_file("bare/notes.txt", "hello");
+    assert_int_equal(folder_list(bare, &f), -1);
+    assert_error(STATUS_DATA, bare, "holds no picture (PNG, JPEG, PGM or PPM), and 1 other");
+    assert_int_equal(folder_list(missing, &f), -1);
+    assert_error(STATUS_DATA, missing, "No such file");
+    const char *file = text_file("file", "");
+    assert_int_equal(folder_list(file, &f), -1);
+    assert_error(STATUS_DATA, file, "Not a directory");
+    assert_int_equal(symlink("folder-loop", loop), 0);
+    assert_int_equal(folder_list(loop, &f), -1);
+    assert_error(STATUS_DATA, loop, "symbolic links");
 }
 
 /* Panels */
@@ -481,7 +429,7 @@ static void writes_column_titles(void **state)
         for (int x = 0; x < drawn.width; x++) {
             bool between = x < 12 || (x >= 12 + 84 && x < 12 + 84 + 3) || x >= 12 + 84 + 3 + 84;
             bool ink = drawn.gray[y * drawn.width + x] < 255;
-            assert_false(ink && (between || y < 12));
+            assert_false(ink && (between || y < 12 || y >= 12 + room - 3));
             inked += ink;
         }
     }
@@ -522,12 +470,10 @@ int main(void)
         cmocka_unit_test(refuses_broken_jpeg),
         cmocka_unit_test(refuses_an_endless_jpeg),
         cmocka_unit_test(reads_pgm),
-        cmocka_unit_test(finds_the_pixels_of_a_pgm),
-        cmocka_unit_test(reads_ppm),
         cmocka_unit_test(refuses_broken_pgm),
         cmocka_unit_test(refuses_what_is_no_picture),
-        cmocka_unit_test(says_what_a_file_is),
-        cmocka_unit_test(judges_the_size_first),
+        cmocka_unit_test(lists_a_folder),
+        cmocka_unit_test(refuses_folders_without_pictures),
         cmocka_unit_test(writes_panels),
         cmocka_unit_test(writes_titles),
         cmocka_unit_test(writes_column_titles),

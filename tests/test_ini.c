@@ -2,7 +2,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "config/keys.h"
 #include "config/settings.h"
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* last: its macro fail() would hide ours */
@@ -44,7 +47,11 @@ static void malformed_lines_are_errors(void **state)
     refused("[model\n", "x.ini:1: a section is written [name], alone on its line");
     refused("[model] ; comment\n", "x.ini:1: a section is written [name], alone on its line");
     refused("[\n", "x.ini:1: a section is written [name], alone on its line");
-    refused("; comment \\\n[model]\n", "x.ini:1: a line cannot be continued with a backslash");
+    refused("; comment \\\n[model]\n",
+            "x.ini:1: a line cannot be continued with a backslash; a value that ends with one is "
+            "put into '...'");
+    refused("[ Space ]\n", "x.ini:1: [Space] belongs to the space of a search, which `unblend "
+                           "search` takes; a config has no such section");
     refused("[data]\ndirectory = \"a\n", "x.ini:2: data.directory: the closing \" is missing");
     refused("[data]\ndirectory = 'it's'\n",
             "x.ini:2: data.directory: there is text after the closing '");
@@ -94,6 +101,12 @@ static void files_are_read_and_named(void **state)
     assert_non_null(strstr(error_message(), directory));
     assert_non_null(strstr(error_message(), "x.ini:2: model.filters = x: "));
     assert_int_equal(load_bytes("[model]\nfilt\0rs = 3\n", 20, &s), -1);
+    assert_non_null(strstr(error_message(), "x.ini:2: byte 0x00 in column 5 is not text"));
+    assert_int_equal(load_bytes("[model]\nfilters = 3\0\n", 21, &s), -1);
+    assert_non_null(strstr(error_message(), "x.ini:2: byte 0x00 in column 12 is not text"));
+    assert_int_equal(load_bytes("[model]\0", 8, &s), -1);
+    assert_non_null(strstr(error_message(), "x.ini:1: byte 0x00 in column 8 is not text"));
+    assert_int_equal(load_bytes("[model]\n; x \0\r\n", 15, &s), -1);
     assert_non_null(strstr(error_message(), "x.ini:2: byte 0x00 in column 5 is not text"));
 
     error_clear();
@@ -155,7 +168,8 @@ static void scrambled_syntax_is_refused_or_reads_back(void **state)
                                          "'",        ";",         "#",        "\n", "\n",  "a b",
                                          "\\",       "[",         "]",        " ",  "\r",  "\t"};
     uint32_t random = 7;
-    int accepted = 0;
+    int accepted = 0, messages = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDERR_FILENO); /* warnings of ; and # by the hundred */
     for (int round = 0; round < 4000; round++) {
         char text[256] = "[data]\nsource_b = ";
         for (unsigned i = next_random(&random) % 12; i; i--)
@@ -173,23 +187,77 @@ static void scrambled_syntax_is_refused_or_reads_back(void **state)
         free(first);
         free(second);
     }
+    dup2(messages, STDERR_FILENO);
+    close(messages);
+    close(nowhere);
     assert_true(accepted > 50);
 }
 
-static void an_unwritable_temporary_directory_is_reported(void **state)
+/* More than a pipe holds, were the comments to pass through one. */
+static void long_configs_are_read(void **state)
+{
+    (void)state;
+    enum { COMMENTS = 9000, COMMENT = 100 };
+    char *text = allocate(COMMENTS * COMMENT + 64, 1);
+    for (size_t i = 0; i < COMMENTS; i++)
+        sprintf(text + i * COMMENT, "; %097d\n", 0);
+    strcpy(text + COMMENTS * COMMENT, "[model]\nfilters = 5\n");
+    settings *s = parsed(text);
+    assert_int_equal(settings_int(s, "model.filters"), 5);
+    settings_free(s);
+    free(text);
+}
+
+/* Every key, on the longest line there may be. */
+static void long_lines_everywhere_are_read(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    for (size_t i = 0; i < key_count; i++) {
+        const char *bare = strchr(keys[i].name, '.') + 1;
+        fprintf(out, "[%.*s]\n%s%*s\n", (int)(bare - 1 - keys[i].name), keys[i].name, bare,
+                1000 - (int)strlen(bare), "= 1");
+    }
+    fclose(out);
+    settings *s = NULL;
+    assert_int_equal(settings_parse(&s, text, "x.ini", NULL, 0), -1);
+    assert_non_null(strstr(error_message(), "model.architecture = 1: no such choice"));
+    free(text);
+}
+
+static void no_temporary_directory_is_needed(void **state)
 {
     (void)state;
     char *before = getenv("TMPDIR") ? copy_text(getenv("TMPDIR")) : NULL;
-    setenv("TMPDIR", "/no/such/directory", 1);
-    settings *s = NULL;
-    assert_int_equal(settings_parse(&s, "[model]\n", "x.ini", NULL, 0), -1);
-    assert_non_null(strstr(error_message(), "/no/such/directory/unblend-ini-"));
-    assert_non_null(strstr(error_message(), "set TMPDIR"));
+    const char *const odd[] = {"/no/such/directory", "/dev/null", ""};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        setenv("TMPDIR", odd[i], 1);
+        settings_free(parsed("[model]\nfilters = 3\n"));
+    }
     if (before)
         setenv("TMPDIR", before, 1);
     else
         unsetenv("TMPDIR");
     free(before);
+}
+
+/* As many open files as may be: what is missing is said, and the config is not blamed. */
+static void a_config_is_not_blamed_for_missing_descriptors(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    settings *s = NULL;
+    int result = settings_parse(&s, "[model]\n", "x.ini", NULL, 0);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(result, -1);
+    assert_int_equal(error_status(), STATUS_RUNTIME);
+    assert_non_null(strstr(error_message(), "x.ini: cannot be read: no pipe: "));
 }
 
 int main(void)
@@ -203,7 +271,10 @@ int main(void)
         cmocka_unit_test(over_long_lines_and_files_are_refused),
         cmocka_unit_test(random_bytes_are_refused_in_good_order),
         cmocka_unit_test(scrambled_syntax_is_refused_or_reads_back),
-        cmocka_unit_test(an_unwritable_temporary_directory_is_reported),
+        cmocka_unit_test(long_configs_are_read),
+        cmocka_unit_test(long_lines_everywhere_are_read),
+        cmocka_unit_test(no_temporary_directory_is_needed),
+        cmocka_unit_test(a_config_is_not_blamed_for_missing_descriptors),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

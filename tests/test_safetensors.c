@@ -71,7 +71,7 @@ static void reads_what_it_wrote(void **state)
     }
     assert_string_equal(safetensors_metadata(file, "config"), metadata[0].value);
     assert_string_equal(safetensors_metadata(file, "a"), "");
-    assert_int_equal(strlen(safetensors_metadata(file, "sha256")), 64);
+    assert_int_equal(strlen(safetensors_metadata(file, "sha256_of_tensors")), 64);
     assert_null(safetensors_metadata(file, "b"));
     assert_null(safetensors_find(file, "missing"));
     safetensors_free(file);
@@ -82,8 +82,8 @@ static void writes_known_bytes(void **state)
 {
     (void)state;
     static const char header[] =
-        "{\"__metadata__\":{\"k\":\"v\",\"sha256\":"
-        "\"4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a\"},"
+        "{\"__metadata__\":{\"k\":\"v\",\"sha256_of_tensors\":" /* of "b\0U8\0", 1, 1, 1 */
+        "\"ee70098b5570a8230b2e8668dfd4387a558c6b55afb33c4292b152a63402e55f\"},"
         "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
     const struct stored_tensor one = {"b", STORED_U8, 1, {1}, "\1"};
     const struct stored_text text = {"k", "v"};
@@ -118,7 +118,7 @@ static void refuses_to_write_what_it_would_not_read(void **state)
     const struct stored_tensor twice[] = {tensors[0], tensors[0]};
     const struct stored_tensor reserved = {"__metadata__", STORED_U8, 1, {5}, narrow};
     const struct stored_tensor bad_name = {"\xff", STORED_U8, 1, {5}, narrow};
-    const struct stored_text own_sum = {"sha256", "0"}, bad_text = {"k", "\xff"};
+    const struct stored_text own_sum = {"sha256_of_tensors", "0"}, bad_text = {"k", "\xff"};
     size_t before = scratch_count();
     assert_int_equal(safetensors_write(path, twice, 2, NULL, 0), -1);
     assert_error(STATUS_RUNTIME, path, "\"small\" is there twice");
@@ -152,7 +152,7 @@ static void refuses_damage_everywhere(void **state)
         assert_refused(scratch_file("cut", bytes, cut), "");
     for (size_t i = length - data_bytes; i < length; i++) {
         bytes[i] ^= 0x10;
-        assert_refused(scratch_file("bent", bytes, length), "does not match its sha256");
+        assert_refused(scratch_file("bent", bytes, length), "do not match its sha256_of_tensors");
         bytes[i] ^= 0x10;
     }
     assert_refused(scratch_file("longer", bytes, length + 1), "the tensors end at byte");
@@ -177,6 +177,7 @@ static void refuses_hostile_headers(void **state)
     assert_header_refused("{\"__metadata__\":[]}", 0, "__metadata__ is not an object");
     assert_header_refused("{\"__metadata__\":{\"k\":1}}", 0, "value of \"k\" is not a string");
     assert_header_refused("{\"__metadata__\":{\"sha256\":\"0\"}}", 0, "does not match");
+    assert_header_refused("{\"__metadata__\":{\"sha256_of_tensors\":\"0\"}}", 0, "do not match");
 }
 
 static void refuses_hostile_tensors(void **state)
@@ -248,8 +249,105 @@ static void reads_strangers_files(void **state)
     assert_int_equal(safetensors_read(scratch_file("foreign", bytes, sizeof bytes), &file), 0);
     assert_true(*(const float *)safetensors_find(file, "a")->data == 0.5f);
     assert_int_equal(*(const unsigned char *)safetensors_find(file, "b")->data, 9);
-    assert_null(safetensors_metadata(file, "sha256"));
+    assert_null(safetensors_metadata(file, "sha256_of_tensors"));
     safetensors_free(file);
+}
+
+/* A writer of another program: what was read, in an order of its own, the header padded otherwise.
+ * bent: the number of a tensor of which one bit is written wrong, or -1. */
+static const char *rewrite(const safetensors *file, const size_t *order, size_t padding, int bent)
+{
+    unsigned char bytes[4096], *data = bytes + 2048;
+    char header[2048];
+    size_t used = (size_t)snprintf(header, sizeof header, "{");
+    size_t end = 0;
+    for (size_t i = 0; i < safetensors_count(file); i++) {
+        const struct stored_tensor *t = safetensors_at(file, order[i]);
+        size_t length = stored_bytes(t);
+        used += (size_t)snprintf(header + used, sizeof header - used,
+                                 "\"%s\": {\"data_offsets\": [%zu, %zu], \"dtype\": \"%s\", "
+                                 "\"shape\": [",
+                                 t->name, end, end + length, stored_type_name(t->type));
+        for (int d = 0; d < t->dimensions; d++)
+            used += (size_t)snprintf(header + used, sizeof header - used, d ? ", %zu" : "%zu",
+                                     t->shape[d]);
+        used += (size_t)snprintf(header + used, sizeof header - used, "]}, ");
+        if (length)
+            memcpy(data + end, t->data, length);
+        if (bent == (int)order[i])
+            data[end] ^= 1;
+        end += length;
+    }
+    used += (size_t)snprintf(header + used, sizeof header - used,
+                             "\"__metadata__\": {\"sha256_of_tensors\": \"%s\", \"a\": \"\"}}%*s",
+                             safetensors_metadata(file, "sha256_of_tensors"), (int)padding, "");
+    uint64_t length = used;
+    memcpy(bytes, &length, 8);
+    memcpy(bytes + 8, header, used);
+    memmove(bytes + 8 + used, data, end);
+    return scratch_file("rewritten", bytes, 8 + used + end);
+}
+
+static void the_order_of_tensors_does_not_matter(void **state)
+{
+    (void)state;
+    static const size_t orders[][5] = {{2, 3, 1, 4, 0}, {2, 4, 1, 3, 0}, {4, 2, 3, 1, 0}};
+    safetensors *file, *again;
+    assert_int_equal(write_example(scratch_path("example")), 0);
+    assert_int_equal(safetensors_read(scratch_path("example"), &file), 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(safetensors_read(rewrite(file, orders[i], i * 5, -1), &again), 0);
+        for (size_t k = 0; k < 5; k++) {
+            const struct stored_tensor *t = safetensors_find(again, tensors[k].name);
+            assert_non_null(t);
+            if (stored_bytes(t))
+                assert_memory_equal(t->data, tensors[k].data, stored_bytes(&tensors[k]));
+        }
+        safetensors_free(again);
+        for (int bent = 0; bent < 4; bent++) /* the fifth has no bytes */
+            assert_refused(rewrite(file, orders[i], 0, bent), "do not match its sha256_of_tensors");
+    }
+    safetensors_free(file);
+}
+
+/* Values under each other's name, in a file that is well formed. */
+static void the_checksum_knows_names_and_shapes(void **state)
+{
+    (void)state;
+    static const float one = 1, two = 2;
+    const struct stored_tensor right[] = {{"a", STORED_F32, 1, {1}, &one},
+                                          {"b", STORED_F32, 1, {1}, &two}};
+    unsigned char *bytes;
+    size_t length;
+    assert_int_equal(safetensors_write(scratch_path("named"), right, 2, NULL, 0), 0);
+    assert_int_equal(file_read(scratch_path("named"), 9999, STATUS_DATA, &bytes, &length), 0);
+    char *a = strstr((char *)bytes + 8, "\"a\""), *b = strstr((char *)bytes + 8, "\"b\"");
+    a[1] = 'b';
+    b[1] = 'a';
+    assert_refused(scratch_file("swapped", bytes, length), "do not match its sha256_of_tensors");
+    a[1] = 'a';
+    b[1] = 'b';
+    char *shape = strstr((char *)bytes + 8, "[1]");
+    memcpy(shape, "[ ]", 3);
+    assert_refused(scratch_file("reshaped", bytes, length), "do not match its sha256_of_tensors");
+    free(bytes);
+}
+
+static void older_checksums_hold(void **state)
+{
+    (void)state;
+    static const char header[] =
+        "{\"__metadata__\":{\"sha256\":" /* of the byte 1 */
+        "\"4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a\"},"
+        "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
+    unsigned char bytes[8 + sizeof header] = {(unsigned char)(sizeof header - 1)};
+    safetensors *file;
+    memcpy(bytes + 8, header, sizeof header - 1);
+    bytes[sizeof bytes - 1] = 1;
+    assert_int_equal(safetensors_read(scratch_file("old", bytes, sizeof bytes), &file), 0);
+    safetensors_free(file);
+    bytes[sizeof bytes - 1] = 2;
+    assert_refused(scratch_file("old", bytes, sizeof bytes), "does not match its sha256");
 }
 
 int main(void)
@@ -264,6 +362,9 @@ int main(void)
         cmocka_unit_test(refuses_hostile_tensors),
         cmocka_unit_test(refuses_hostile_offsets),
         cmocka_unit_test(reads_strangers_files),
+        cmocka_unit_test(the_order_of_tensors_does_not_matter),
+        cmocka_unit_test(the_checksum_knows_names_and_shapes),
+        cmocka_unit_test(older_checksums_hold),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -1,5 +1,6 @@
 /* What a search is made of: spaces, the points drawn from them, the arithmetic of halving, and the
  * record of trials. Needs no device; tests/test_search_run.c does. */
+#include "base/files.h"
 #include "search/rungs.h"
 #include "search_spaces.h"
 #include <math.h>
@@ -33,6 +34,9 @@ static void bad_spaces_are_refused(void **state)
         {"[space]\ntrain.learning_rate = 1e-4 ..\n", "s.ini:2", "(nothing)"},
         {"[space]\ntrain.clip_norm = 0 .. 1 log\n", "s.ini:2", "above 0"},
         {"[space]\ntrain.batch = 1.5 .. 8\n", "s.ini:2", "not a whole number"},
+        {"[space]\ndata.directory = \"a\" | \"b\n", "s.ini:2", "the closing \" is missing"},
+        {"[space]\ndata.directory = 'a' b | c\n", "s.ini:2", "text after the closing '"},
+        {"[space]\ndata.directory = \"a\\b\"\n", "s.ini:2", "\\b is no escape"},
         {"[search]\ntrails = 5\n", "s.ini:2", "did you mean trials"},
         {"[search]\ntrials = 0\n", "s.ini:2", "search.trials"},
         {"[search]\nstrategy = grid\n", "s.ini:2", "random, halving"},
@@ -61,7 +65,7 @@ static void bytes_that_are_not_text_are_refused(void **state)
     space *s = NULL;
     const char *path = scratch_file("zero.ini", "[space]\nmodel\0.filters = 8\n", 26);
     assert_int_equal(space_load(&s, path, NULL, 0), -1);
-    assert_error(STATUS_USAGE, "zero.ini", "offset 13");
+    assert_error(STATUS_USAGE, "zero.ini:2", "byte 0x00 in column 6");
     char longer[1200] = "[space]\nmodel.filters = ";
     memset(longer + strlen(longer), '8', 1010);
     assert_int_equal(parse(&s, longer), -1);
@@ -117,6 +121,39 @@ static void a_space_reads_back(void **state)
     assert_string_equal(text, again);
     free(again);
     free(text);
+    space_free(second);
+    space_free(first);
+}
+
+/* Texts of any bytes, in a list and in [final]; their quotes hold | ; and # together. */
+static void texts_are_quoted_as_in_configs(void **state)
+{
+    (void)state;
+    const char *text =
+        "[space]\n"
+        "data.directory = \"a|b; \\x22\\xFF\" | 'c\\d # |' | e#f | it's # a comment | x\n"
+        "[final]\n"
+        "data.source_a = \"g\\x0A;\\\\|h\" ; a comment\n"
+        "train.epochs = 9\n";
+    static const char *const expected[] = {"a|b; \"\xff", "c\\d # |", "e#f", "it's"};
+    space *first = space_of(text);
+    char *written = space_ini(first);
+    space *second = space_of(written);
+    for (int i = 0; i < 2; i++) {
+        const space *s = i ? second : first;
+        assert_int_equal(s->dimensions[0].count, 4);
+        for (size_t k = 0; k < 4; k++)
+            assert_string_equal(s->dimensions[0].choices[k].text, expected[k]);
+        assert_string_equal(s->final[0].text, "g\n;\\|h");
+        assert_string_equal(s->final[1].text, "9");
+    }
+    char *values[] = {(char *)expected[0]};
+    settings *final;
+    assert_int_equal(space_settings(first, values, first->final, first->final_count, &final), 0);
+    assert_string_equal(settings_text(final, "data.directory"), expected[0]);
+    assert_string_equal(settings_text(final, "data.source_a"), "g\n;\\|h");
+    settings_free(final);
+    free(written);
     space_free(second);
     space_free(first);
 }
@@ -303,6 +340,22 @@ static void the_best_go_on(void **state)
     space_free(s);
 }
 
+/* A place that nobody has earned stays empty. */
+static void who_failed_does_not_go_on(void **state)
+{
+    (void)state;
+    space *s;
+    points p;
+    trials t = nine_trials(&s, &p); /* in order: 8, 6, 4, 2, 1, 3, 5, 7, 9 */
+    for (long number = 1; number <= 9; number++)
+        if (number != 4 && number != 8)
+            put(&t, number, 0, number % 2 ? TRIAL_MEMORY : TRIAL_DIVERGED, NAN);
+    assert_string_equal(awaited(&t, 1), "48");
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
+
 /* ---- The record ---- */
 
 static void the_record_is_sorted_and_reads_back(void **state)
@@ -325,6 +378,69 @@ static void the_record_is_sorted_and_reads_back(void **state)
         assert_int_equal(a->epochs, b->epochs);
         assert_true(a->val_loss == b->val_loss || (isnan(a->val_loss) && isnan(b->val_loss)));
     }
+    trials_release(&again);
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
+
+static void columns_have_their_values(void **state)
+{
+    (void)state;
+    space *s = space_of("[space]\ntrain.batch = 7\n");
+    points p = draw(s, 1);
+    trials t = {.space = s, .points = &p}, again = t;
+    const trial entry = {.number = 1,
+                         .status = TRIAL_DONE,
+                         .rung = 2,
+                         .epochs = 3,
+                         .loss = 0.25,
+                         .val_loss = 0.5,
+                         .best_epoch = 4,
+                         .steps = 5,
+                         .seconds = 6.75};
+    unsigned char *table;
+    size_t length;
+    assert_int_equal(trials_put(&t, &entry), 0);
+    assert_int_equal(trials_write(&t, scratch), 0);
+    assert_int_equal(file_read(scratch_path("trials.csv"), 9999, STATUS_DATA, &table, &length), 0);
+    assert_string_equal(
+        table, "trial,status,rung,epochs,loss,val_loss,best_epoch,steps,seconds,train.batch\n"
+               "1,done,2,3,0.25,0.5,4,5,6.75,7\n");
+    assert_int_equal(trials_read(&again, scratch), 0);
+    assert_int_equal(again.count, 1);
+    const trial *read = &again.items[0];
+    assert_int_equal(read->rung, 2);
+    assert_int_equal(read->epochs, 3);
+    assert_true(read->loss == 0.25 && read->val_loss == 0.5 && read->seconds == 6.75);
+    assert_int_equal(read->best_epoch, 4);
+    assert_int_equal(read->steps, 5);
+    free(table);
+    unlink(scratch_path("trials.csv"));
+    unlink(scratch_path("trials.json"));
+    trials_release(&again);
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
+
+static void odd_texts_are_recorded(void **state)
+{
+    (void)state;
+    space *s = space_of("[space]\ndata.directory = \"it's \\x22a\\x22\\xFF\"\n");
+    points p = draw(s, 5);
+    trials t = {.space = s, .points = &p}, again = t;
+    unsigned char *table;
+    size_t length;
+    put(&t, 1, 0, TRIAL_DONE, 0.5);
+    assert_int_equal(trials_write(&t, scratch), 0);
+    assert_int_equal(trials_read(&again, scratch), 0);
+    assert_int_equal(again.count, 1);
+    assert_int_equal(file_read(scratch_path("trials.csv"), 9999, STATUS_DATA, &table, &length), 0);
+    assert_non_null(strstr((char *)table, ",\"it's \"\"a\"\"\xff\"\n"));
+    free(table);
+    unlink(scratch_path("trials.csv"));
+    unlink(scratch_path("trials.json"));
     trials_release(&again);
     trials_release(&t);
     points_release(&p);
@@ -376,13 +492,17 @@ int main(void)
         cmocka_unit_test(bad_spaces_are_refused),
         cmocka_unit_test(bytes_that_are_not_text_are_refused),
         cmocka_unit_test(a_space_reads_back),
+        cmocka_unit_test(texts_are_quoted_as_in_configs),
         cmocka_unit_test(settings_of_a_trial),
         cmocka_unit_test(a_grid_is_exhausted),
         cmocka_unit_test(points_follow_from_the_seed),
         cmocka_unit_test(ranges_are_covered),
         cmocka_unit_test(halving_arithmetic),
         cmocka_unit_test(the_best_go_on),
+        cmocka_unit_test(who_failed_does_not_go_on),
         cmocka_unit_test(the_record_is_sorted_and_reads_back),
+        cmocka_unit_test(columns_have_their_values),
+        cmocka_unit_test(odd_texts_are_recorded),
         cmocka_unit_test(damaged_records_are_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

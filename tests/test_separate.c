@@ -1,11 +1,13 @@
-/* Separating pictures, and jobs over folders. Where the model's weights are random, what is compared
- * is one way of asking with another. */
-#include "blank_model.h"
+/* Separating pictures, and jobs over folders. Where the model's weights are random, one way of
+ * asking is compared with another; where its heads are constant, the results are known. */
 #include "scratch.h"
 #include "tiny_model.h"
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "cli/cli.h"
+#include "data/image.h"
 #include "separate/earlier.h"
 #include "separate/separator.h"
 
@@ -14,27 +16,28 @@ enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE, SMALL = 28 };
 static int set_up(void **state)
 {
     log_set_level(LOG_QUIET);
-    if (scratch_make(state) || tiny_model_save(scratch_path("tiny.safetensors"))) {
+    if (scratch_make(state) || tiny_model_save(scratch_path("tiny.safetensors")) ||
+        constant_model_save(scratch_path("constant.safetensors"), 0.2f, 0.8f)) {
         print_error("%s\n", error_message());
         return -1;
     }
     return 0;
 }
 
-static separator *open_tiny(int batch)
+static separator *open_model(const char *name, int batch)
 {
     model_file file;
     separator *s;
-    const char *path = scratch_path("tiny.safetensors");
+    const char *path = scratch_path(name);
     assert_int_equal(model_open(path, NULL, 0, &file), 0);
     assert_int_equal(separator_open(&s, path, &file, batch), 0);
     model_close(&file);
     return s;
 }
 
-static separation square(int side, const unsigned char *mixture, unsigned char *a, unsigned char *b)
+static separator *open_tiny(int batch)
 {
-    return (separation){.width = side, .height = side, .mixture = mixture, .sources = {a, b}};
+    return open_model("tiny.safetensors", batch);
 }
 
 static void fill(unsigned char *pixels, size_t count, unsigned start)
@@ -53,14 +56,15 @@ static void batches_change_nothing(void **state)
     separator *s = open_tiny(2);
     for (unsigned i = 0; i < COUNT; i++) {
         fill(pixels[i], PIXELS, i);
-        items[i] = square(IMAGE_SIZE, pixels[i], many[i][0], many[i][1]);
+        items[i] = (separation){IMAGE_SIZE, IMAGE_SIZE, pixels[i], {many[i][0], many[i][1]}, true};
     }
     assert_int_equal(separator_run(s, items, COUNT), 0);
     for (int i = 0; i < COUNT; i++) {
-        separation alone = square(IMAGE_SIZE, pixels[i], one[0], one[1]);
+        separation alone = {IMAGE_SIZE, IMAGE_SIZE, pixels[i], {one[0], one[1]}, true};
         assert_int_equal(separator_run(s, &alone, 1), 0);
         assert_memory_equal(one, many[i], sizeof one);
         assert_true(memcmp(one[0], one[1], PIXELS)); /* two different heads */
+        assert_false(items[i].overflowed || alone.overflowed);
     }
     assert_int_equal(separator_run(s, NULL, 0), 0);
     separator_close(s);
@@ -76,8 +80,9 @@ static void small_pictures_are_padded(void **state)
     fill(small, sizeof small, 3);
     for (int y = 0; y < SMALL; y++)
         memcpy(padded + (y + 2) * IMAGE_SIZE + 2, small + y * SMALL, SMALL);
-    separation items[] = {square(SMALL, small, from_small[0], from_small[1]),
-                          square(IMAGE_SIZE, padded, from_padded[0], from_padded[1])};
+    separation items[] = {
+        {SMALL, SMALL, small, {from_small[0], from_small[1]}, false},
+        {IMAGE_SIZE, IMAGE_SIZE, padded, {from_padded[0], from_padded[1]}, false}};
     assert_int_equal(separator_run(s, items, 2), 0);
     for (int k = 0; k < SOURCES; k++)
         for (int y = 0; y < SMALL; y++)
@@ -91,9 +96,8 @@ static void other_sizes_are_refused(void **state)
     (void)state;
     unsigned char pixels[64 * 64] = {0};
     separator *s = open_tiny(1);
-    separation wide = square(28, pixels, pixels, pixels),
-               large = square(64, pixels, pixels, pixels);
-    wide.width = 32;
+    separation wide = {32, 28, pixels, {pixels, pixels}, false},
+               large = {64, 64, pixels, {pixels, pixels}, false};
     assert_int_equal(separator_run(s, &wide, 1), -1);
     assert_error(STATUS_DATA, "32 x 28 pixels", "28 x 28 and 32 x 32");
     assert_int_equal(separator_run(s, &large, 1), -1);
@@ -116,82 +120,88 @@ static void damaged_weights_are_found_at_once(void **state)
     model_close(&file);
 }
 
-/* ---- Models whose answer is known ---- */
-
-static separator *open_blank_as(model_file *file, const char *path, int batch)
+static void assert_all(const unsigned char *pixels, size_t count, int value)
 {
-    separator *s;
-    if (separator_open(&s, path, file, batch))
-        fail_msg("%s", error_message());
-    model_close(file);
-    return s;
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(pixels[i], value);
 }
 
-/* A model that finds white: steep sigmoids, the first of which is at 0.998, so that 255 is 1 and
- * nothing less is. The second head is 0.8 everywhere. */
-static separator *open_finder_of_white(void)
-{
-    enum { MIDDLE = 4 }; /* of 3 x 3 */
-    model_file file;
-    blank_model_open(&file, scratch_path("tiny.safetensors"));
-    blank_model_set(&file, "encoder1/conv1/kernel", MIDDLE * 2, 400); /* (3, 3, 1, 2) */
-    blank_model_set(&file, "encoder1/conv1/bias", 0, -0.998f * 400);
-    blank_model_set(&file, "encoder1/norm1/gamma", -1, 1);
-    blank_model_set(&file, "decoder1/conv1/kernel", (MIDDLE * 4 + 2) * 2,
-                    40); /* (3, 3, 4, 2), behind `up` */
-    blank_model_set(&file, "decoder1/conv1/bias", 0, -20);
-    blank_model_set(&file, "decoder1/norm1/gamma", -1, 1);
-    blank_model_set(&file, "head_a/kernel", 0, 20); /* (1, 1, 2, 1) */
-    blank_model_set(&file, "head_a/bias", 0, -10);
-    blank_model_set(&file, "head_b/bias", 0, 1.3862944f); /* log 4 */
-    return open_blank_as(&file, "white", 2);
-}
-
-static void pixels_are_what_the_model_sees(void **state)
+static void the_first_source_is_head_a(void **state)
 {
     (void)state;
-    unsigned char mixture[2][PIXELS], found[2][SOURCES][PIXELS];
-    separator *s = open_finder_of_white();
-    for (int i = 0; i < PIXELS; i++) {
-        mixture[0][i] = (unsigned char)(i % 256);
-        mixture[1][i] = i % 5 ? 254 : 255;
-    }
-    separation items[] = {square(IMAGE_SIZE, mixture[0], found[0][0], found[0][1]),
-                          square(SMALL, mixture[1], found[1][0], found[1][1])};
-    assert_int_equal(separator_run(s, items, 2), 0);
-    for (int k = 0; k < 2; k++)
-        for (int i = 0; i < items[k].width * items[k].height; i++) {
-            assert_int_equal(found[k][0][i], mixture[k][i] == 255 ? 255 : 0);
-            assert_int_equal(found[k][1][i], 204);
-        }
+    unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
+    separator *s = open_model("constant.safetensors", 1);
+    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}, false};
+    fill(pixels, PIXELS, 1);
+    assert_int_equal(separator_run(s, &item, 1), 0);
+    assert_all(sources[0], PIXELS, 51);
+    assert_all(sources[1], PIXELS, 204);
     separator_close(s);
 }
 
-static void one_picture_that_overflows_is_named_alone(void **state)
+/* One filter with one weight, after which the batch norm divides by what it is made of: head A gives the
+ * picture itself, head B twice of it. */
+static int save_identity_model(const char *path)
+{
+    static const char *const overrides[] = {"model.filters=1", "model.modules=1",
+                                            "model.convolutions=1", "model.activation=relu"};
+    static const float centre[9] = {0, 0, 0, 0, 1};
+    settings *s = NULL;
+    device *d = NULL;
+    params *p = NULL;
+    network *n = NULL;
+    int result = -1;
+    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, s) && !params_new(&p, d) &&
+        !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
+        !params_initialize(p, 1) && !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
+        !fill_param(p, "head_a/kernel", 1) && !fill_param(p, "head_b/kernel", 2))
+        for (size_t i = 0; i < p->count; i++)
+            if (!strcmp(p->items[i]->name, "encoder1/conv1/kernel") &&
+                !buffer_write(d, p->values, p->items[i]->offset * sizeof(float), centre,
+                              sizeof centre))
+                result = model_save(path, p, s);
+    network_free(n);
+    params_free(p);
+    device_close(d);
+    settings_free(s);
+    return result;
+}
+
+/* Byte 255 is 1, byte 0 is 0, and each comes back as it went in; what is above 1 is white. */
+static void a_byte_is_its_255th(void **state)
 {
     (void)state;
-    enum { COUNT = 5 };
-    model_file file;
-    unsigned char mixture[COUNT][PIXELS], found[SOURCES][PIXELS];
-    separation items[COUNT];
-    blank_model_open(&file, scratch_path("tiny.safetensors"));
-    blank_model_overflows(&file);
-    separator *s = open_blank_as(&file, "steep.safetensors", 2);
-    for (int i = 0; i < COUNT; i++) {
-        memset(mixture[i], i == 1 || i == 4 ? 255 : 20, PIXELS);
-        items[i] = square(IMAGE_SIZE, mixture[i], found[0], found[1]);
-    }
-    for (int again = 0; again < 2; again++) { /* the verdict is of this run, not of one before */
-        assert_int_equal(separator_run(s, items, COUNT), 0);
-        for (int i = 0; i < COUNT; i++) {
-            bool bright = mixture[i][0] == 255;
-            assert_int_equal(separator_check(s, &items[i], "cat.png"), bright ? -1 : 0);
-            if (bright)
-                assert_error(STATUS_DATA,
-                             "cat.png: ", "the model steep.safetensors is not a number");
-            memset(mixture[i], i == 2 ? 255 : 20, PIXELS);
-        }
-    }
+    unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
+    assert_int_equal(save_identity_model(scratch_path("identity.safetensors")), 0);
+    separator *s = open_model("identity.safetensors", 1);
+    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}, false};
+    for (int i = 0; i < PIXELS; i++)
+        pixels[i] = (unsigned char)(i % 256);
+    assert_int_equal(separator_run(s, &item, 1), 0);
+    assert_memory_equal(sources[0], pixels, PIXELS);
+    for (int i = 0; i < PIXELS; i++)
+        assert_int_equal(sources[1][i], pixels[i] < 128 ? 2 * pixels[i] : 255);
+    separator_close(s);
+}
+
+/* What overflows for one picture is a matter of that picture. */
+static void an_overflow_is_one_picture_s(void **state)
+{
+    (void)state;
+    unsigned char black[PIXELS] = {0}, white[PIXELS], sources[3][SOURCES][PIXELS];
+    const char *path = scratch_path("overflowing.safetensors");
+    assert_int_equal(overflowing_model_save(path), 0);
+    separator *s = open_model("overflowing.safetensors", 3);
+    memset(white, 255, sizeof white);
+    separation items[] = {{IMAGE_SIZE, IMAGE_SIZE, black, {sources[0][0], sources[0][1]}, false},
+                          {IMAGE_SIZE, IMAGE_SIZE, white, {sources[1][0], sources[1][1]}, false},
+                          {IMAGE_SIZE, IMAGE_SIZE, black, {sources[2][0], sources[2][1]}, false}};
+    assert_int_equal(separator_run(s, items, 3), 0);
+    assert_int_equal(separator_check(s, &items[0], "black.png"), 0);
+    assert_int_equal(separator_check(s, &items[2], "black.png"), 0);
+    assert_all(sources[2][1], PIXELS, 0);
+    assert_int_equal(separator_check(s, &items[1], "in/white.png"), -1);
+    assert_error(STATUS_DATA, "in/white.png", "overflowing.safetensors");
     separator_close(s);
 }
 
@@ -218,21 +228,14 @@ static const char *make_folder(const char *name, const char *const *pictures, in
 /* Runs a job without a model, and leaves its manifest as `separate` does. */
 static void finish(job *j)
 {
-    static const unsigned char black[PIXELS];
-    const unsigned char *const sources[SOURCES] = {black, black};
+    static unsigned char black[PIXELS];
+    unsigned char *const sources[SOURCES] = {black, black};
     struct image picture;
     assert_int_equal(directory_make(j->output), 0);
     for (size_t i = 0; i < j->count; i++) {
-        if (job_read(j, &j->files[i], &picture)) {
-            assert_int_equal(error_status(), STATUS_DATA);
-            assert_int_equal(job_fail(j, &j->files[i]), 0);
-            continue;
-        }
+        assert_int_equal(job_read(j, &j->files[i], &picture), 0);
         image_release(&picture);
-        if (job_write(j, &j->files[i], sources)) {
-            assert_int_equal(error_status(), STATUS_DATA);
-            assert_int_equal(job_fail(j, &j->files[i]), 0);
-        }
+        assert_int_equal(job_write(j, &j->files[i], sources), 0);
     }
     json_t *manifest = job_as_json(j, true);
     assert_int_equal(json_object_set_new(manifest, "unblend", json_string("test")), 0);
@@ -315,6 +318,60 @@ static void another_program_s_manifest_stays(void **state)
     }
 }
 
+static void assert_picture(const char *name, int value)
+{
+    struct image picture;
+    assert_int_equal(image_read(scratch_path(name), &picture), 0);
+    assert_int_equal(picture.width, SMALL);
+    assert_int_equal(picture.height, SMALL);
+    assert_all(picture.gray, (size_t)SMALL * SMALL, value);
+    image_release(&picture);
+}
+
+/* `separate` by its own command line. */
+static int run_separate(const char *model, const char *in, const char *out)
+{
+    char *argv[] = {"separate", copy_text(scratch_path(model)), copy_text(scratch_path(in)),
+                    copy_text(scratch_path(out)), NULL};
+    const command *c = command_find("separate");
+    options given;
+    assert_int_equal(options_parse(&given, c, 4, argv), 0);
+    int result = c->run(&given);
+    options_free(&given);
+    for (int i = 1; i < 4; i++)
+        free(argv[i]);
+    return result;
+}
+
+static void results_are_named_after_their_heads(void **state)
+{
+    (void)state;
+    make_folder("heads", PICTURES("cat.png"), SMALL);
+    assert_int_equal(run_separate("constant.safetensors", "heads", "heads-out"), 0);
+    assert_picture("heads-out/cat.mnist.png", 51);
+    assert_picture("heads-out/cat.fashion.png", 204);
+}
+
+static void an_overflow_leaves_the_others_results(void **state)
+{
+    (void)state;
+    unsigned char black[PIXELS] = {0}, white[PIXELS], *file;
+    size_t length;
+    memset(white, 255, sizeof white);
+    make_folder("lights", NULL, 0);
+    assert_int_equal(image_write_png(scratch_path("lights/black.png"), SMALL, SMALL, 1, black), 0);
+    assert_int_equal(image_write_png(scratch_path("lights/white.png"), SMALL, SMALL, 1, white), 0);
+    assert_int_equal(run_separate("overflowing.safetensors", "lights", "lit"), -1);
+    assert_error(STATUS_PARTIAL, "1 of 2 images failed", "lit");
+    assert_picture("lit/black.mnist.png", 0);
+    assert_false(file_exists(scratch_path("lit/white.mnist.png")));
+    assert_int_equal(
+        file_read(scratch_path("lit/manifest.json"), 1 << 20, STATUS_DATA, &file, &length), 0);
+    assert_non_null(strstr((char *)file, "lights/white.png: for this picture"));
+    assert_non_null(strstr((char *)file, "overflowing.safetensors is not a number"));
+    free(file);
+}
+
 static void bad_pictures_say_why(void **state)
 {
     (void)state;
@@ -341,169 +398,6 @@ static void bad_pictures_say_why(void **state)
     assert_error(STATUS_DATA, "absent", "");
 }
 
-/* A run into that folder, in which so many pictures fail. */
-static void run_job(const char *in, const char *out, size_t failed)
-{
-    job *j;
-    if (job_new(&j, in, out, names))
-        fail_msg("%s", error_message());
-    finish(j);
-    assert_int_equal(job_count(j, JOB_FAILED), failed);
-    job_free(j);
-}
-
-static bool manifest_holds(const char *out, const char *text)
-{
-    unsigned char *bytes;
-    size_t length;
-    char *path = path_join(out, MANIFEST_NAME);
-    assert_int_equal(file_read(path, 1 << 20, STATUS_DATA, &bytes, &length), 0);
-    bool found = strstr((const char *)bytes, text);
-    free(bytes);
-    free(path);
-    return found;
-}
-
-/* Well, then damaged, then repaired. The results of the picture that is no more go. */
-static void results_follow_their_picture(void **state)
-{
-    (void)state;
-    char in[1024], out[1024];
-    snprintf(in, sizeof in, "%s", make_folder("ill", PICTURES("cat.png", "dog.png"), 32));
-    snprintf(out, sizeof out, "%s", scratch_path("ill-out"));
-    run_job(in, out, 0);
-    assert_true(file_exists(scratch_path("ill-out/cat.fashion.png")));
-    for (int twice = 0; twice < 2; twice++) {
-        scratch_file("ill/cat.png", "\x89PNG\r\n\x1a\n", 8);
-        run_job(in, out, 1);
-        assert_false(file_exists(scratch_path("ill-out/cat.mnist.png")));
-        assert_false(file_exists(scratch_path("ill-out/cat.fashion.png")));
-        assert_true(file_exists(scratch_path("ill-out/dog.mnist.png")));
-        assert_false(manifest_holds(out, "cat.mnist.png"));
-    }
-    make_folder("ill", PICTURES("cat.png"), 32);
-    run_job(in, out, 0);
-    assert_true(file_exists(scratch_path("ill-out/cat.mnist.png")));
-}
-
-/* What somebody else put where a failed picture's results were is his. */
-static void a_failed_picture_owns_nothing(void **state)
-{
-    (void)state;
-    job *j;
-    const char *in = make_folder("hurt", PICTURES("cat.png", "dog.png"), 32);
-    const char *out = scratch_path("hurt-out");
-    scratch_file("hurt/cat.png", "x", 1);
-    run_job(in, out, 1);
-    scratch_file("hurt-out/cat.mnist.png", "mine", 4);
-    assert_int_equal(job_new(&j, in, out, names), -1);
-    assert_error(STATUS_USAGE, "hurt-out/cat.mnist.png", "hurt/cat.png");
-    assert_true(file_exists(scratch_path("hurt-out/cat.mnist.png")));
-}
-
-/* Away for a run or two, its results stay, are named as earlier ones, and are known again later. */
-static void results_of_absent_pictures_are_known_again(void **state)
-{
-    (void)state;
-    static const char *const others[SOURCES] = {"digit", "clothes"};
-    char in[1024], other[1024], out[1024];
-    job *j;
-    snprintf(in, sizeof in, "%s", make_folder("away", PICTURES("caf\xe9.png", "dog.png"), 32));
-    snprintf(other, sizeof other, "%s", make_folder("elsewhere", PICTURES("elk.png"), 32));
-    snprintf(out, sizeof out, "%s", scratch_path("away-out"));
-    run_job(in, out, 0);
-    assert_true(manifest_holds(out, "\"earlier\": []"));
-    assert_int_equal(unlink(scratch_path("away/caf\xe9.png")), 0);
-    run_job(in, out, 0);
-    run_job(other, out, 0);                            /* another folder in between */
-    assert_int_equal(job_new(&j, in, out, others), 0); /* and another model */
-    finish(j);
-    job_free(j);
-    assert_true(manifest_holds(out, "\"output\": \"caf\\\\xE9.mnist.png\""));
-    assert_true(manifest_holds(out, "\"output\": \"elk.fashion.png\""));
-    assert_true(manifest_holds(out, "\"output\": \"dog.mnist.png\""));
-    make_folder("away", PICTURES("caf\xe9.png"), 32);
-    run_job(in, out, 0);
-    assert_false(manifest_holds(out, "\"output\": \"dog.mnist.png\""));
-    assert_true(manifest_holds(out, "\"output\": \"dog.digit.png\""));
-    /* what is no more there is not known any more: a file of that name is another's */
-    assert_int_equal(unlink(scratch_path("away-out/elk.mnist.png")), 0);
-    run_job(in, out, 0);
-    scratch_file("away-out/elk.mnist.png", "mine", 4);
-    assert_int_equal(job_new(&j, other, out, names), -1);
-    assert_error(STATUS_USAGE, "elk.mnist.png", "elsewhere/elk.png");
-}
-
-/* A name that is too long for a result, or that a folder has: this picture's fault, no other's. */
-static void one_bad_name_fails_alone(void **state)
-{
-    (void)state;
-    long longest = pathconf(scratch, _PC_NAME_MAX);
-    if (longest < 32 || longest > 300)
-        skip();
-    char fits[310] = "", one_less[310] = "", too_long[310] = "";
-    memset(fits, 'f', (size_t)longest - strlen(".fashion.png"));
-    memset(too_long, 't', (size_t)longest - strlen(".fashion.png") + 1);
-    strcat(fits, ".png");
-    strcat(too_long, ".png");
-    snprintf(one_less, sizeof one_less, "%.*s.fashion.png",
-             (int)(longest - (long)strlen(".fashion.png")), fits);
-    const char *in = make_folder("long", PICTURES("a.png", fits, too_long, "way.png"), 32);
-    const char *out = make_folder("long-out", NULL, 0);
-    make_folder("long-out/way.fashion.png", NULL, 0);
-    for (int twice = 0; twice < 2; twice++) {
-        job *j;
-        assert_int_equal(job_new(&j, in, out, names), 0);
-        finish(j);
-        assert_int_equal(j->files[0].status, JOB_DONE);
-        assert_int_equal(j->files[1].status, JOB_DONE);
-        assert_int_equal(j->files[2].status, JOB_FAILED);
-        assert_non_null(strstr(j->files[2].error, "File name too long"));
-        assert_int_equal(j->files[3].status, JOB_FAILED);
-        assert_non_null(
-            strstr(j->files[3].error, "way.fashion.png: cannot be written: not a regular"));
-        job_free(j);
-        char *longer = path_join(out, one_less);
-        assert_true(file_exists(longer));
-        free(longer);
-        assert_false(file_exists(scratch_path("long-out/way.mnist.png"))); /* no half of a pair */
-        assert_true(directory_exists(scratch_path("long-out/way.fashion.png")));
-    }
-}
-
-/* A folder that takes nothing is no picture's fault. */
-static void a_lost_folder_stops_the_job(void **state)
-{
-    (void)state;
-    static const unsigned char black[PIXELS];
-    const unsigned char *const sources[SOURCES] = {black, black};
-    job *j;
-    const char *in = make_folder("lost", PICTURES("a.png"), 32);
-    assert_int_equal(job_new(&j, in, scratch_path("lost-out"), names), 0);
-    j->files[0].width = j->files[0].height = 32;
-    assert_int_equal(job_write(j, &j->files[0], sources), -1);
-    assert_error(STATUS_RUNTIME, "lost-out/a.mnist.png", "No such file");
-    job_free(j);
-}
-
-static void what_is_not_taken_is_listed(void **state)
-{
-    (void)state;
-    job *j;
-    const char *in = make_folder("mixed", PICTURES("a.png"), 28), *out = scratch_path("mixed-out");
-    make_folder("mixed/truth", NULL, 0);
-    scratch_file("mixed/b.gif", "GIF89a", 6);
-    assert_int_equal(symlink("nothing", scratch_path("mixed/c.png")), 0);
-    assert_int_equal(job_new(&j, in, out, names), 0);
-    assert_int_equal(j->not_taken.count, 1);
-    finish(j);
-    assert_int_equal(j->files[1].status, JOB_FAILED);
-    assert_non_null(strstr(j->files[1].error, "c.png: a link that leads nowhere: No such file"));
-    job_free(j);
-    assert_true(manifest_holds(out, "\"not_taken\": [\n    \"b.gif\"\n  ]"));
-    assert_true(manifest_holds(out, "c.png: a link that leads nowhere"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,20 +405,17 @@ int main(void)
         cmocka_unit_test(small_pictures_are_padded),
         cmocka_unit_test(other_sizes_are_refused),
         cmocka_unit_test(damaged_weights_are_found_at_once),
-        cmocka_unit_test(pixels_are_what_the_model_sees),
-        cmocka_unit_test(one_picture_that_overflows_is_named_alone),
+        cmocka_unit_test(the_first_source_is_head_a),
+        cmocka_unit_test(a_byte_is_its_255th),
+        cmocka_unit_test(an_overflow_is_one_picture_s),
         cmocka_unit_test(jobs_name_their_results),
         cmocka_unit_test(equal_results_are_refused),
         cmocka_unit_test(the_input_folder_is_no_output_folder),
         cmocka_unit_test(results_of_others_are_not_overwritten),
         cmocka_unit_test(another_program_s_manifest_stays),
+        cmocka_unit_test(results_are_named_after_their_heads),
+        cmocka_unit_test(an_overflow_leaves_the_others_results),
         cmocka_unit_test(bad_pictures_say_why),
-        cmocka_unit_test(results_follow_their_picture),
-        cmocka_unit_test(a_failed_picture_owns_nothing),
-        cmocka_unit_test(results_of_absent_pictures_are_known_again),
-        cmocka_unit_test(one_bad_name_fails_alone),
-        cmocka_unit_test(a_lost_folder_stops_the_job),
-        cmocka_unit_test(what_is_not_taken_is_listed),
     };
     return cmocka_run_group_tests_name("separate", tests, set_up, scratch_remove);
 }

@@ -1,8 +1,10 @@
 /* Settings: values and their limits, refusals with file and line, precedence, round trips. */
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "config/keys.h"
 #include "config/settings.h"
+#include <jansson.h>
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -179,6 +181,9 @@ static void wrong_values_name_line_key_and_range(void **state)
     refused("[model]\nactivation = ReLU\n",
             "x.ini:2: model.activation = ReLU: no such choice (allowed: relu, sigmoid, tanh, "
             "leaky_relu); did you mean relu?");
+    refused("[model]\nactivation = leaky\n",
+            "x.ini:2: model.activation = leaky: no such choice (allowed: relu, sigmoid, tanh, "
+            "leaky_relu)");
     refused("[data]\nname_a = My Digits\n",
             "x.ini:2: data.name_a = My Digits: not a name (allowed: 1 to 32 of a-z, 0-9, _ and -)");
     refused("[data]\nname_a =\n",
@@ -250,24 +255,55 @@ static void duplicates_are_errors_in_any_case(void **state)
             "x.ini:5: model.filters is set twice, first on line 2; remove one");
 }
 
-static void values_that_cannot_be_written_back_are_refused(void **state)
+static void texts_have_a_length(void **state)
 {
     (void)state;
-    const char *why = "a character that settings cannot hold (allowed: text of at most 900 bytes "
-                      "without quotes, backslashes, control characters)";
-    const char *values[] = {"a\"b", "a'b", "a\\b", "a\nb", "a\tb", "\x7f"};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        char *override = format_text("data.directory=%s", values[i]);
-        char *message = format_text("--set: data.directory = %s: %s", values[i], why);
-        override_refused(override, message);
-        free(override);
-        free(message);
-    }
+    const char *allowed = "(allowed: text of at most 900 bytes)";
     char *override = format_text("data.directory=%0901d", 0);
-    settings *s = NULL;
-    assert_int_equal(settings_parse(&s, "", "x.ini", (const char *const *)&override, 1), -1);
-    assert_non_null(strstr(error_message(), ": too long (allowed: text of at most 900 bytes"));
+    char *message = format_text("--data or --set: data.directory = %080d: too long %s", 0, allowed);
+    override_refused(override, message);
+    free(message);
     free(override);
+    char odd[256] = "data.source_a=";
+    memset(odd + strlen(odd), 1, 226);
+    settings *s = NULL;
+    assert_int_equal(settings_parse(&s, "", "x.ini", (const char *const[]){odd}, 1), -1);
+    assert_non_null(strstr(error_message(), ": too long, as \\xHH takes four bytes "));
+    odd[strlen(odd) - 1] = '\0';
+    s = overridden("", odd);
+    settings_free(s);
+    override_refused("data.directory=", "--data or --set: data.directory = (nothing): empty "
+                                        "(allowed: text of at most 900 bytes)");
+}
+
+static void escapes_are_known_or_refused(void **state)
+{
+    (void)state;
+    settings *s = parsed("[data]\n"
+                         "directory = \"a\\\\b\\x22c\\x5C\\xfe\\xE9 # d\" ; e\n"
+                         "source_a = 'a\\b\\x22\"'\n"
+                         "source_b = \\a\\x22'\"#b;c # d\n");
+    assert_string_equal(settings_text(s, "data.directory"), "a\\b\"c\\\xfe\xe9 # d");
+    assert_string_equal(settings_text(s, "data.source_a"), "a\\b\\x22\"");
+    assert_string_equal(settings_text(s, "data.source_b"), "\\a\\x22'\"#b;c");
+    settings_free(s);
+    s = parsed("[model]\nfilters = \"\\x33\\x32\"\n");
+    assert_int_equal(settings_int(s, "model.filters"), 32);
+    settings_free(s);
+
+    const char *how = "is no escape; inside \"...\" a backslash is written \\\\, any other byte "
+                      "\\xHH, and '...' takes both as they are";
+    const char *unknown[] = {"C:\\data", "\\x", "\\xg1", "\\x1", "\\xx", "a\\"};
+    const char *named[] = {"\\d", "\\x", "\\x", "\\x", "\\x", "\\"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        char *text = format_text("[data]\ndirectory = \"%s\"\n", unknown[i]);
+        char *message = format_text("x.ini:2: data.directory: %s %s", named[i], how);
+        refused(text, message);
+        free(message);
+        free(text);
+    }
+    refused("[data]\ndirectory = \"a\\x00b\"\n",
+            "x.ini:2: data.directory: \\x00 is a zero byte, which no value can hold");
 }
 
 static void overrides_and_environment_are_named(void **state)
@@ -277,18 +313,39 @@ static void overrides_and_environment_are_named(void **state)
     override_refused("=3", "--set =3: expected section.key=value");
     override_refused("model.filters=-1",
                      "--set: model.filters = -1: out of range (allowed: 1 to 1024)");
-    setenv("UNBLEND_DEVICE", "a\"b", 1);
+    char *device = format_text("%0901d", 0);
+    setenv("UNBLEND_DEVICE", device, 1);
     settings *s = NULL;
     assert_int_equal(settings_load(&s, NULL, NULL, 0), -1);
-    assert_non_null(strstr(error_message(), "environment UNBLEND_DEVICE: device.device = a\"b: "));
+    assert_non_null(strstr(error_message(), "environment UNBLEND_DEVICE: device.device = 000"));
+    assert_int_equal(settings_parse_alone(&s, "[model]\nfilters = 3\n", "x.ini"), 0);
+    assert_int_equal(settings_int(s, "model.filters"), 3);
+    assert_string_equal(settings_text(s, "device.device"), "");
+    settings_free(s);
     unsetenv("UNBLEND_DEVICE");
+    free(device);
 }
 
 static void the_two_names_differ(void **state)
 {
     (void)state;
-    refused("[data]\nname_b = mnist\n", "x.ini: data.name_a and data.name_b are both mnist; give "
-                                        "the two outputs different names");
+    const char *same = "data.name_a and data.name_b are both mnist; give the two outputs different "
+                       "names";
+    char *of_file = format_text("x.ini: %s", same), *of_override = format_text("--set: %s", same);
+    refused("[data]\nname_b = mnist\n", of_file);
+    override_refused("data.name_b=mnist", of_override);
+    settings *s = overridden("[data]\nname_b = mnist\n", "data.name_a=other");
+    assert_string_equal(settings_text(s, "data.name_b"), "mnist");
+    const char *equal = "data.name_a=mnist", *another = "data.name_a=third";
+    settings *derived = NULL; /* a trial of a search */
+    assert_int_equal(settings_derive(&derived, s, &equal, 1), -1);
+    assert_non_null(strstr(error_message(), same));
+    assert_int_equal(settings_derive(&derived, s, &another, 1), 0);
+    assert_string_equal(settings_text(derived, "data.name_a"), "third");
+    settings_free(derived);
+    settings_free(s);
+    free(of_file);
+    free(of_override);
 }
 
 /* ---- Round trips ---- */
@@ -312,6 +369,76 @@ static void the_effective_ini_reads_back_to_itself(void **state)
     settings_free(again);
     free(first);
     free(second);
+}
+
+/* Written as UTF-8 text without control characters, and read back the same. */
+static void assert_kept(const char *value)
+{
+    char *override = format_text("data.directory=%s", value);
+    settings *s = overridden("", override);
+    char *text = settings_ini(s);
+    for (const char *at = text; *at; at += utf8_length(at))
+        assert_true(utf8_length(at) && (*at == '\n' || (unsigned char)*at >= ' ') && *at != 0x7f);
+    settings *again = parsed(text);
+    assert_string_equal(settings_text(s, "data.directory"), value);
+    assert_string_equal(settings_text(again, "data.directory"), value);
+    settings_free(s);
+    settings_free(again);
+    free(text);
+    free(override);
+}
+
+static void any_byte_is_kept(void **state)
+{
+    (void)state;
+    for (int byte = 1; byte < 256; byte++) {
+        char alone[] = {(char)byte, '\0'}, inside[] = {'a', (char)byte, 'b', '\0'},
+             twice[] = {(char)byte, (char)byte, ' ', '\0'};
+        assert_kept(alone);
+        assert_kept(inside);
+        assert_kept(twice);
+    }
+    static const char *const values[] = {"/home/j\xc3\xbcrgen/\xe6\x95\xb0", "\xc3\xbc\xfc\xc3",
+                                         "Bob's \"C:\\x41\" # ; = [x]\\", " \t'", "\\x00"};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        assert_kept(values[i]);
+    setenv("UNBLEND_DATA", "it's \"\\\n\xff", 1);
+    settings *s = parsed("");
+    assert_string_equal(settings_text(s, "data.directory"), "it's \"\\\n\xff");
+    settings_free(s);
+    unsetenv("UNBLEND_DATA");
+}
+
+static void legible_text_stays_legible(void **state)
+{
+    (void)state;
+    settings *s = overridden("", "data.directory=/home/j\xc3\xbcrgen's #1\xe9");
+    char *text = settings_ini(s);
+    assert_non_null(strstr(text, "\ndirectory = \"/home/j\xc3\xbcrgen's #1\\xE9\"\n"));
+    free(text);
+    settings_free(s);
+}
+
+/* jansson decides the same, which is what reads and writes the texts. */
+static void characters_are_those_of_json(void **state)
+{
+    (void)state;
+    static const unsigned char bytes[] = {0x01, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0,
+                                          0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF,
+                                          0xF0, 0xF1, 0xF4, 0xF5, 0xF8, 0xFF, 0x00};
+    enum { COUNT = sizeof bytes };
+    for (size_t n = 0; n < (size_t)COUNT * COUNT * COUNT * COUNT; n++) {
+        const char text[] = {(char)bytes[n % COUNT], (char)bytes[n / COUNT % COUNT],
+                             (char)bytes[n / COUNT / COUNT % COUNT],
+                             (char)bytes[n / COUNT / COUNT / COUNT], '\0'};
+        size_t expected = 0;
+        for (size_t length = 1; !expected && length <= strlen(text); length++) {
+            json_t *accepted = json_stringn(text, length);
+            expected = accepted ? length : 0;
+            json_decref(accepted);
+        }
+        assert_int_equal(utf8_length(text), expected);
+    }
 }
 
 static void the_longest_text_reads_back(void **state)
@@ -387,10 +514,14 @@ int main(void)
         cmocka_unit_test(whole_numbers_are_plain_digits),
         cmocka_unit_test(unknown_keys_and_sections_are_errors_with_a_guess),
         cmocka_unit_test(duplicates_are_errors_in_any_case),
-        cmocka_unit_test(values_that_cannot_be_written_back_are_refused),
+        cmocka_unit_test(texts_have_a_length),
+        cmocka_unit_test(escapes_are_known_or_refused),
         cmocka_unit_test(overrides_and_environment_are_named),
         cmocka_unit_test(the_two_names_differ),
         cmocka_unit_test(the_effective_ini_reads_back_to_itself),
+        cmocka_unit_test(any_byte_is_kept),
+        cmocka_unit_test(legible_text_stays_legible),
+        cmocka_unit_test(characters_are_those_of_json),
         cmocka_unit_test(the_longest_text_reads_back),
         cmocka_unit_test(the_printed_table_is_an_ini_file_of_the_defaults),
         cmocka_unit_test(a_decimal_comma_locale_changes_nothing),

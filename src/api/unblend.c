@@ -34,7 +34,7 @@ static int open_model(const char *path, const char *platform, const char *device
 ub_separator *ub_open(const char *model_path, const char *platform, const char *device)
 {
     model_file file = {0};
-    log_set_level(LOG_QUIET);
+    log_set_level(LOG_SILENT);
     error_clear();
     if (!model_path) {
         fail(STATUS_USAGE, "ub_open: model_path is NULL");

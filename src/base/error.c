@@ -4,8 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char message[2048];
+static _Thread_local char message[1 << 14]; /* a compiler's log fits */
 static _Thread_local enum status status;
+
+/* Names of files, values and what drivers say may hold anything; a terminal acts on some of it. */
+static void disarm(char *text)
+{
+    for (; *text; text++)
+        if ((*text >= 0 && *text < ' ' && *text != '\n' && *text != '\t') || *text == 0x7F)
+            *text = '?';
+}
 
 int fail(enum status code, const char *format, ...)
 {
@@ -14,6 +22,7 @@ int fail(enum status code, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    disarm(text);
     memcpy(message, text, sizeof message);
     status = code;
     return -1;
@@ -26,6 +35,7 @@ int fail_while(const char *format, ...)
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
+    disarm(what);
     memcpy(inner, message, sizeof inner);
     snprintf(message, sizeof message, "%s: %.*s", what, (int)(sizeof message - sizeof what - 4),
              inner);

@@ -19,11 +19,12 @@ enum status {
     STATUS_SELFTEST = 6, /* a kernel gives wrong results */
     STATUS_DIVERGED = 7, /* the loss became NaN or infinite */
     STATUS_PARTIAL = 8,  /* some images failed, the others are done */
+    STATUS_SIGHUP = 129,
     STATUS_SIGINT = 130,
     STATUS_SIGTERM = 143
 };
 
-/* Records code and message; returns -1. */
+/* Records code and message, control characters but \n and \t as "?"; returns -1. */
 int fail(enum status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "what: " in front of the recorded message; returns -1. */

@@ -240,7 +240,7 @@ static int write_new_file(const char *path, const void *bytes, size_t length)
  * it should get, unless the disk fails or is full at this very moment. */
 static bool is_of_the_disk(int why)
 {
-    return why == EIO || why == ENOSPC || why == EDQUOT || why == EROFS || why == ENOMEM;
+    return why == EIO || why == ENOSPC || why == EDQUOT || why == EROFS;
 }
 
 int file_write_named(const char *path, const void *bytes, size_t length, enum status refused)
@@ -298,11 +298,6 @@ int directory_look(const char *path, enum status code, bool *there)
     return *there && !S_ISDIR(info.st_mode) ? fail(code, "%s: not a directory", path) : 0;
 }
 
-static bool is_of_no_account(const char *name)
-{
-    return !strcmp(name, ".") || !strcmp(name, "..") || is_left_over(name);
-}
-
 int directory_look_inside(const char *path, enum status code, bool *filled)
 {
     bool there;
@@ -314,15 +309,13 @@ int directory_look_inside(const char *path, enum status code, bool *filled)
     DIR *directory = opendir(path);
     if (!directory)
         return fail(code, "%s: cannot be read: %s", path, strerror(errno));
-    const struct dirent *entry;
-    do {
-        errno = 0; /* only readdir() sets it now */
-        entry = readdir(directory);
-    } while (entry && is_of_no_account(entry->d_name));
-    int why = entry ? 0 : errno;
-    *filled = entry != NULL;
+    errno = 0;
+    for (struct dirent *entry; !*filled && (entry = readdir(directory));)
+        *filled = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+                  !is_left_over(entry->d_name);
+    int why = errno;
     closedir(directory);
-    return why ? fail(code, "%s: cannot be read: %s", path, strerror(why)) : 0;
+    return why && !*filled ? fail(code, "%s: cannot be read: %s", path, strerror(why)) : 0;
 }
 
 bool file_exists(const char *path)

@@ -43,7 +43,7 @@ int directory_look_inside(const char *path, enum status code, bool *filled);
 bool file_exists(const char *path);
 bool directory_exists(const char *path);
 
-/* Makes path and its parents, and sweeps path. 0 if it stands afterwards. */
+/* Makes path and its parents, and sweeps path. 0 if it is there afterwards. */
 int directory_make(const char *path);
 
 /* Removes what file_write_atomic() left in a directory when its process was killed. Files of living

@@ -1,9 +1,8 @@
 /* unblend devices: what OpenCL offers here, with the indices that --platform and --device take. */
-#include "base/error.h"
 #include "cli/cli.h"
 #include "device/profile.h"
+#include "formats/json.h"
 #include "nn/summary.h"
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,55 +44,60 @@ static void print_table(const device_info *list, size_t count)
     }
 }
 
-/* Drivers report names in whatever encoding; JSON takes UTF-8 only. */
-static json_t *json_name(const char *text)
-{
-    json_t *value = json_string(text);
-    return value ? value : json_string("(not UTF-8)");
-}
-
 static json_t *describe(const device_info *d)
 {
     tuning t;
     char *profile = profile_find(d, &t);
-    json_t *profile_name = profile ? json_name(profile) : json_null();
+    json_t *profile_name = profile ? text_as_json(profile) : json_null();
     free(profile);
     return json_pack(
         "{s:i, s:i, s:o, s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:i, s:I, s:b, s:s, s:o}",
         "platform_index", d->platform_index, "device_index", d->device_index, "platform",
-        json_name(d->platform), "name", json_name(d->name), "vendor", json_name(d->vendor), "kind",
-        device_kind(d), "driver", json_name(d->driver), "version", json_name(d->version),
-        "global_memory", (json_int_t)d->global_memory, "max_allocation",
+        text_as_json(d->platform), "name", text_as_json(d->name), "vendor", text_as_json(d->vendor),
+        "kind", device_kind(d), "driver", text_as_json(d->driver), "version",
+        text_as_json(d->version), "global_memory", (json_int_t)d->global_memory, "max_allocation",
         (json_int_t)d->max_allocation, "local_memory", (json_int_t)d->local_memory, "compute_units",
         (int)d->compute_units, "max_work_group", (json_int_t)d->max_work_group, "unified_memory",
         (int)d->unified_memory, "tuning_class", device_class(d)->name, "profile", profile_name);
 }
 
-static int print_json(const device_info *list, size_t count)
+static int print_document(const device_info *list, size_t count)
 {
     json_t *devices = json_array();
     int broken = 0;
     for (size_t i = 0; i < count; i++)
         broken |= json_array_append_new(devices, describe(&list[i]));
     json_t *document = json_pack("{s:o}", "devices", devices);
-    char *text = document && !broken ? json_dumps(document, JSON_INDENT(2)) : NULL;
-    json_decref(document);
-    if (!text)
-        return fail(STATUS_MEMORY, "out of memory: the list of devices as JSON");
-    puts(text);
-    free(text);
+    if (broken) {
+        json_decref(document);
+        document = NULL;
+    }
+    return print_json(document);
+}
+
+/* Without a config, but the environment may choose the class. */
+static int read_class(const tuning_class **out)
+{
+    settings *s;
+    if (settings_load(&s, NULL, NULL, 0))
+        return -1;
+    *out = tuning_class_named(settings_text(s, "device.class"));
+    settings_free(s);
     return 0;
 }
 
 int command_devices(const options *given)
 {
+    const tuning_class *class;
     device_info *list;
     size_t count;
-    if (devices_list(&list, &count))
+    if (read_class(&class) || devices_list(&list, &count))
         return -1;
+    for (size_t i = 0; i < count; i++)
+        list[i].class = class;
     int result = 0;
     if (given->json)
-        result = print_json(list, count);
+        result = print_document(list, count);
     else
         print_table(list, count);
     free(list);

@@ -2,16 +2,34 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "cli/cli.h"
+#include "formats/identify.h"
 #include "models/open_device.h"
 #include "train/pictures.h"
 #include <stdlib.h>
+
+/* Before anything is written. */
+static int check(const options *given, const char *run)
+{
+    settings *s = NULL;
+    const char *kind = file_identify(run).name;
+    if (given->count > PANEL_ROWS_MOST)
+        return fail(STATUS_USAGE, "plot: --count %ld: a panel has at most %d rows", given->count,
+                    PANEL_ROWS_MOST);
+    if (file_exists(run))
+        return fail(STATUS_USAGE,
+                    "%s: %s, and plot takes the directory of a run, as `train` leaves it", run,
+                    kind ? kind : "a file");
+    int result = options_settings(given, NULL, &s);
+    settings_free(s);
+    return result;
+}
 
 static int plot_panel(const options *given, const char *run)
 {
     model_file m = {0};
     device *d = NULL;
     int result = -1;
-    char *path = path_join(run, "model.safetensors");
+    char *path = path_join(run, MODEL_NAME);
     if (path && !options_model(given, path, &m) && !open_device(&d, m.settings))
         result = picture_panel(d, m.settings, m.tensors, path, run, (int)given->count);
     device_close(d);
@@ -23,9 +41,8 @@ static int plot_panel(const options *given, const char *run)
 int command_plot(const options *given)
 {
     const char *run = given->arguments[0];
-    if (given->count > PANEL_ROWS_MOST)
-        return fail(STATUS_USAGE, "plot: --count %ld: a panel has at most %d rows", given->count,
-                    PANEL_ROWS_MOST);
+    if (check(given, run))
+        return -1;
     directory_sweep(run);
     if (picture_history(run))
         return -1;

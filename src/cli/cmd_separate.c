@@ -61,8 +61,9 @@ static void add_to_batch(batch *b, job_file *file, const struct image *picture)
         b->items[i].sources[k] = b->pixels + (i * SOURCES + k) * PIXELS;
 }
 
-/* A failure that concerns one picture is not one of the whole. */
-static int skip(job *j, job_file *file)
+/* What is wrong with one picture is no reason to leave the others; what is wrong with the disk, the
+ * device or the memory is. */
+static int fail_one(const job *j, job_file *file)
 {
     return error_status() == STATUS_DATA ? job_fail(j, file) : -1;
 }
@@ -77,7 +78,7 @@ static int fill_batch(batch *b, job *j, size_t *next, bool strict)
             add_to_batch(b, file, &picture);
             continue;
         }
-        if (skip(j, file))
+        if (fail_one(j, file))
             return -1;
         if (strict)
             break;
@@ -85,24 +86,22 @@ static int fill_batch(batch *b, job *j, size_t *next, bool strict)
     return 0;
 }
 
-static int write_results(const separator *s, const job *j, job_file *file, const separation *item)
+static int write_one(const separator *s, const job *j, const separation *item, job_file *file)
 {
-    const unsigned char *sources[SOURCES] = {item->sources[0], item->sources[1]};
     char *path = path_join(j->input, file->name);
-    int result = path && !separator_check(s, item, path) ? job_write(j, file, sources) : -1;
+    int result = path && !separator_check(s, item, path) ? job_write(j, file, item->sources) : -1;
     free(path);
     return result;
 }
 
-/* If strict, up to the first picture that fails. */
 static int separate_batch(separator *s, job *j, batch *b, bool strict)
 {
     if (separator_run(s, b->items, b->count))
         return -1;
     for (size_t i = 0; i < b->count; i++) {
-        if (!write_results(s, j, b->files[i], &b->items[i]))
+        if (!write_one(s, j, &b->items[i], b->files[i]))
             continue;
-        if (skip(j, b->files[i]))
+        if (fail_one(j, b->files[i]))
             return -1;
         if (strict)
             break;
@@ -177,18 +176,19 @@ static int verdict(const job *j, const options *given)
                   : 0;
 }
 
-/* What is in the folders beside the pictures and their results. */
+/* The files that were passed over, by name while they are few. */
 static void tell_of_others(const job *j)
 {
-    size_t count = j->not_taken.count, earlier = json_object_size(j->earlier);
+    enum { NAMED = 3 };
+    char names[256] = "";
+    size_t count = j->others.count, used = 0;
+    for (size_t i = 0; i < count && i < NAMED; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%.60s", i ? ", " : "",
+                                 j->others.names[i]);
     if (count)
-        log_info("%zu of the files in %s are no PNG, JPEG, PGM or PPM and are not taken: %s%s%s%s",
-                 count, j->input, j->not_taken.names[0], count > 1 ? ", " : "",
-                 count > 1 ? j->not_taken.names[1] : "", count > 2 ? ", ..." : "");
-    if (earlier)
-        log_info("%zu results of earlier runs, of other pictures, stay in %s (\"earlier\" "
-                 "in " MANIFEST_NAME ")",
-                 earlier, j->output);
+        log_info("%zu file%s in %s %s no picture%s and left out: %s%s", count, count > 1 ? "s" : "",
+                 j->input, count > 1 ? "are" : "is", count > 1 ? "s" : "", names,
+                 count > NAMED ? ", ..." : "");
 }
 
 /* The manifest is written first as well: then a run that is cut off leaves results that the next

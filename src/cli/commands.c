@@ -61,11 +61,10 @@ const command commands[] = {
      .summary = "Separate blended images into their two sources",
      .arguments = "MODEL INPUT OUTPUT",
      .description =
-         "Separates every image (PNG, JPEG, PGM, PPM; 28x28 or 32x32 pixels) of the\n"
-         "directory INPUT with the trained MODEL. The sources of cat.png are written to the\n"
-         "directory OUTPUT as cat.SOURCE.png, and how each image fared as manifest.json.\n"
-         "A bad image is skipped and counted: the exit code is then 8. Results that it has\n"
-         "from an earlier run are removed; no file that unblend did not write is touched.\n",
+         "Separates every image (PNG, JPEG, PGM, PPM; 28x28 or 32x32) of the directory\n"
+         "INPUT with the trained MODEL. The sources of cat.png are written to the directory\n"
+         "OUTPUT as cat.SOURCE.png, and how each image fared as manifest.json.\n"
+         "A bad image is skipped and counted: the exit code is then 8.\n",
      .examples = "  unblend separate models/unet.safetensors mixtures/ separated/\n",
      .options = OPTIONS_COMPUTE | OPTION_STRICT | OPTION_BATCH | OPTION_JSON,
      .least = 3,

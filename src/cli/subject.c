@@ -1,20 +1,26 @@
 #include "cli/subject.h"
 
-#include "base/files.h"
-#include <stdio.h>
+#include "formats/identify.h"
 #include <string.h>
 
-/* A model file starts with a length in 8 bytes, of which the upper ones are zero, and no INI file
- * holds a zero. The name only decides about what is cut short, or missing. */
+/* Texts are configs; of a directory the model counts. The name decides about what is missing. */
 static bool is_model(const char *path)
 {
     const char *dot = strrchr(path, '.');
-    char start[8] = "";
-    FILE *in = file_exists(path) ? fopen(path, "rb") : NULL;
-    size_t length = in ? fread(start, 1, sizeof start, in) : 0;
-    if (in)
-        fclose(in);
-    return memchr(start, 0, length) || (dot && !strcmp(dot, ".safetensors"));
+    switch (file_identify(path).type) {
+    case FILE_INI:
+    case FILE_TEXT:
+        return false;
+    case FILE_DIRECTORY:
+    case FILE_SAFETENSORS:
+    case FILE_PICTURE:
+    case FILE_OTHER:
+    case FILE_BINARY:
+        return true;
+    case FILE_UNKNOWN:
+        break;
+    }
+    return dot && !strcmp(dot, ".safetensors");
 }
 
 int subject_open(const options *given, model_file *out)

@@ -4,6 +4,7 @@
 #include "base/guess.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "config/quoting.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -95,7 +96,9 @@ const key keys[] = {
     {.name = "data.directory",
      .type = KEY_TEXT,
      .initial = "build/data",
+     .filled = true,
      .environment = "UNBLEND_DATA",
+     .flag = "--data",
      .help = "Directory that holds the data sets."},
     {.name = "data.source_a",
      .type = KEY_TEXT,
@@ -118,7 +121,7 @@ const key keys[] = {
      .initial = "0.2",
      .low = 0,
      .high = 0.9,
-     .help = "Share of each training set held out for validation."},
+     .help = "Share of each training set held out for validation; 0 for none."},
 
     {.name = "train.batch",
      .type = KEY_INT,
@@ -174,6 +177,11 @@ const key keys[] = {
      .low = 0,
      .high = 0.999999,
      .help = "Decay of a moving average of the weights, e.g. 0.999; 0 for none."},
+    {.name = "train.moving_averages",
+     .type = KEY_CHOICE,
+     .initial = "warm",
+     .choices = "warm|keras",
+     .help = "Batch norm's and train.average's: soon of use, or slow to begin as Keras'."},
     {.name = "train.schedule",
      .type = KEY_CHOICE,
      .initial = "constant",
@@ -267,17 +275,25 @@ const key keys[] = {
      .type = KEY_TEXT,
      .initial = "",
      .environment = "UNBLEND_PLATFORM",
+     .flag = "--platform",
      .help = "OpenCL platform: index or part of its name; empty for any."},
     {.name = "device.device",
      .type = KEY_TEXT,
      .initial = "",
      .environment = "UNBLEND_DEVICE",
+     .flag = "--device",
      .help = "OpenCL device: index or part of its name; empty for the best."},
     {.name = "device.kernels",
      .type = KEY_CHOICE,
      .initial = "auto",
      .choices = "auto|vector|tiled",
      .help = "Kernel family: vector suits CPUs, tiled GPUs."},
+    {.name = "device.class",
+     .type = KEY_CHOICE,
+     .initial = "auto",
+     .choices = "auto|cpu16|cpu8|cpu4|gpu",
+     .environment = "UNBLEND_DEVICE_CLASS",
+     .help = "Whose kernel sizes to start with: CPUs by the floats of a vector register."},
     {.name = "device.selftest",
      .type = KEY_FLAG,
      .initial = "true",
@@ -365,8 +381,7 @@ static void write_allowed(const key *k, FILE *out)
         fputs("1 to 32 of a-z, 0-9, _ and -", out);
         break;
     case KEY_TEXT:
-        fprintf(out, "text of at most %d bytes without quotes, backslashes, control characters",
-                KEY_TEXT_LIMIT);
+        fprintf(out, "text of at most %d bytes", KEY_TEXT_LIMIT);
         break;
     }
 }
@@ -431,11 +446,13 @@ static int check_choice(const key *k, const char *text, const char *where)
 
 static int check_text(const key *k, const char *text, const char *where)
 {
-    if (strlen(text) > KEY_TEXT_LIMIT)
-        return refuse(k, text, where, "too long", "");
-    for (const char *p = text; *p; p++)
-        if ((unsigned char)*p < ' ' || strchr("\"'\\\x7f", *p))
-            return refuse(k, text, where, "a character that settings cannot hold", "");
+    size_t written = value_written_length(text);
+    if (k->filled && !*text)
+        return refuse(k, text, where, "empty", "");
+    if (written > KEY_TEXT_LIMIT)
+        return refuse(k, text, where,
+                      written > strlen(text) ? "too long, as \\xHH takes four bytes" : "too long",
+                      "");
     return 0;
 }
 
@@ -505,7 +522,7 @@ void key_write(const key *k, const key_value *value, FILE *out)
         fputs(value->text, out);
         break;
     case KEY_TEXT:
-        fprintf(out, "\"%s\"", value->text); /* keeps outer blanks, ; and # */
+        value_write(value->text, out);
         break;
     }
     fputc('\n', out);
@@ -521,6 +538,10 @@ void key_write_section(size_t i, FILE *out)
 
 void keys_print(FILE *out)
 {
+    fputs("; A value may be written as it is, in '...', or in \"...\", where \\\\ is a\n"
+          "; backslash and \\xHH any byte. A comment begins with ; or # at the start or\n"
+          "; after a blank.\n\n",
+          out);
     for (size_t i = 0; i < key_count; i++) {
         const key *k = &keys[i];
         key_write_section(i, out);

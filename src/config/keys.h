@@ -13,7 +13,7 @@ enum key_type {
     KEY_INT,
     KEY_REAL,
     KEY_FLAG,   /* true or false */
-    KEY_TEXT,   /* at most KEY_TEXT_LIMIT bytes without quotes, backslashes, control characters */
+    KEY_TEXT,   /* any bytes but zero, at most KEY_TEXT_LIMIT as value_write() writes them */
     KEY_CHOICE, /* one of the words in choices */
     KEY_NAME    /* 1 to 32 of a-z 0-9 _ - : safe in file names and tables */
 };
@@ -27,7 +27,9 @@ typedef struct key {
     double low, high;        /* numbers */
     bool above_low;          /* low itself is not allowed */
     const char *choices;     /* "one|another" */
+    bool filled;             /* text: not empty */
     const char *environment; /* the variable that overrides the INI file, or NULL */
+    const char *flag;        /* the option that does, beside --set, or NULL */
     const char *help;        /* one line */
 } key;
 

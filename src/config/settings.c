@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "config/ini.h"
 #include "config/keys.h"
+#include "formats/identify.h"
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,21 +76,14 @@ static int apply_override(settings *s, const char *override)
     const char *equals = strchr(override, '=');
     if (!equals || equals == override)
         return fail(STATUS_USAGE, "--set %.80s: expected section.key=value", override);
-    char name[64];
+    char name[64], where[32] = "--set";
     snprintf(name, sizeof name, "%.*s", (int)(equals - override), override);
     const key *k = key_find(name);
-    return k ? set(s, k, equals + 1, "--set") : key_unknown(name, "--set");
-}
-
-static int check_together(const settings *s, const char *origin)
-{
-    const char *name = settings_text(s, "data.name_a");
-    if (!strcmp(name, settings_text(s, "data.name_b")))
-        return fail(STATUS_USAGE,
-                    "%s: data.name_a and data.name_b are both %s; give the two outputs different "
-                    "names",
-                    origin, name);
-    return 0;
+    if (!k)
+        return key_unknown(name, where);
+    if (k->flag)
+        snprintf(where, sizeof where, "%s or --set", k->flag);
+    return set(s, k, equals + 1, where);
 }
 
 static int apply_overrides(settings *s, const char *const *overrides, size_t count)
@@ -100,13 +94,39 @@ static int apply_overrides(settings *s, const char *const *overrides, size_t cou
     return 0;
 }
 
-static int apply_all(settings *s, const char *text, size_t length, const char *origin,
-                     const char *const *overrides, size_t count)
+static bool names_are_equal(const settings *s)
 {
-    if (apply_defaults(s) || (length && apply_ini(s, text, length, origin)) ||
-        apply_environment(s) || apply_overrides(s, overrides, count))
+    return !strcmp(settings_text(s, "data.name_a"), settings_text(s, "data.name_b"));
+}
+
+static int check_names(const settings *s, const char *where)
+{
+    if (names_are_equal(s))
+        return fail(STATUS_USAGE,
+                    "%s: data.name_a and data.name_b are both %s; give the two outputs different "
+                    "names",
+                    where, settings_text(s, "data.name_a"));
+    return 0;
+}
+
+/* Where the settings come from, from the weakest source to the strongest. */
+typedef struct sources {
+    const char *text, *origin;
+    size_t length;
+    bool environment;
+    const char *const *overrides;
+    size_t count;
+} sources;
+
+static int apply_all(settings *s, const sources *from)
+{
+    if (apply_defaults(s) || (from->length && apply_ini(s, from->text, from->length, from->origin)))
         return -1;
-    return check_together(s, origin);
+    const char *to_blame = names_are_equal(s) ? from->origin : "--set";
+    if ((from->environment && apply_environment(s)) ||
+        apply_overrides(s, from->overrides, from->count))
+        return -1;
+    return check_names(s, to_blame);
 }
 
 /* Numbers are written with a point, also where a program that uses the library runs under a locale
@@ -135,14 +155,13 @@ static settings *new_settings(void)
     return NULL;
 }
 
-static int build(settings **out, const char *text, size_t length, const char *origin,
-                 const char *const *overrides, size_t count)
+static int build(settings **out, const sources *from)
 {
     settings *s = new_settings();
     if (!s)
         return -1;
     locale_t before = enter_plain_locale();
-    int result = apply_all(s, text, length, origin, overrides, count);
+    int result = apply_all(s, from);
     leave_plain_locale(before);
     if (result) {
         settings_free(s);
@@ -155,19 +174,44 @@ static int build(settings **out, const char *text, size_t length, const char *or
 int settings_parse(settings **out, const char *text, const char *origin,
                    const char *const *overrides, size_t count)
 {
-    return build(out, text, strlen(text), origin, overrides, count);
+    return build(out, &(sources){text, origin, strlen(text), true, overrides, count});
+}
+
+int settings_parse_alone(settings **out, const char *text, const char *origin)
+{
+    return build(out, &(sources){.text = text, .origin = origin, .length = strlen(text)});
 }
 
 int settings_load(settings **out, const char *path, const char *const *overrides, size_t count)
 {
     if (!path)
-        return build(out, "", 0, "settings", overrides, count);
+        return build(out, &(sources){"", "settings", 0, true, overrides, count});
     unsigned char *bytes;
     size_t length;
-    if (file_read(path, FILE_LIMIT, STATUS_USAGE, &bytes, &length))
+    if (settings_check_file(path, "config", "config.ini") ||
+        file_read(path, FILE_LIMIT, STATUS_USAGE, &bytes, &length))
         return -1;
-    int result = build(out, (const char *)bytes, length, path, overrides, count);
+    int result = build(out, &(sources){(const char *)bytes, path, length, true, overrides, count});
     free(bytes);
+    return result;
+}
+
+int settings_check_file(const char *path, const char *what, const char *name)
+{
+    file_kind kind = file_identify(path);
+    char *inside = kind.type == FILE_DIRECTORY ? path_join(path, name) : NULL;
+    int result = 0;
+    if (inside && file_exists(inside))
+        result = fail(STATUS_USAGE, "%s: a directory; the %s in it is %s", path, what, inside);
+    else if (kind.type == FILE_SAFETENSORS)
+        result = fail(STATUS_USAGE,
+                      "%s: a model (safetensors), and a %s, an INI file, is needed here; "
+                      "`unblend info`, `evaluate` and `separate` take models",
+                      path, what);
+    else if (kind.name && kind.type != FILE_INI && kind.type != FILE_TEXT)
+        result = fail(STATUS_USAGE, "%s: %s, and a %s, an INI file, is needed here", path,
+                      kind.name, what);
+    free(inside);
     return result;
 }
 
@@ -191,7 +235,7 @@ int settings_derive(settings **out, const settings *base, const char *const *ove
         return -1;
     locale_t before = enter_plain_locale();
     int result = copy_values(s, base) || apply_overrides(s, overrides, count) ||
-                         check_together(s, "the derived settings")
+                         check_names(s, "the derived settings")
                      ? -1
                      : 0;
     leave_plain_locale(before);

@@ -26,6 +26,13 @@ int settings_load(settings **out, const char *path, const char *const *overrides
 int settings_parse(settings **out, const char *text, const char *origin,
                    const char *const *overrides, size_t count);
 
+/* What the text itself says: the environment is not looked at. */
+int settings_parse_alone(settings **out, const char *text, const char *origin);
+
+/* STATUS_USAGE, saying what path is, if it is a directory or of a format that is no INI file. what
+ * ("config") is needed, and in a directory goes by the name ("config.ini"). */
+int settings_check_file(const char *path, const char *what, const char *name);
+
 /* A copy of base under overrides; neither files nor the environment are looked at again. */
 int settings_derive(settings **out, const settings *base, const char *const *overrides,
                     size_t count);

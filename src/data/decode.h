@@ -39,7 +39,4 @@ int exif_orientation(const unsigned char *tiff, size_t length);
 /* Turns and mirrors a picture that was stored in that orientation, so that it is upright. */
 int set_upright(struct image *picture, int orientation);
 
-/* "a GIF", "a PNG spoilt by ...": what a file is that no decoder takes, NULL if that is not known. */
-const char *file_kind(const unsigned char *bytes, size_t length);
-
 #endif

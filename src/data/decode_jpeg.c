@@ -104,8 +104,8 @@ static int read_all(struct reader *r)
         return fail(STATUS_DATA, "%s: a CMYK JPEG, for printing: convert it to RGB or gray first",
                     r->file->path);
     r->jpeg.out_color_space = JCS_GRAYSCALE;
-    int turned = orientation(r); /* libjpeg forgets its markers when it has read the pixels */
-    return read_pixels(r) || set_upright(&r->picture, turned) ? -1 : 0;
+    int stored_as = orientation(r); /* the markers are gone when the pixels have been read */
+    return read_pixels(r) || set_upright(&r->picture, stored_as) ? -1 : 0;
 }
 
 int decode_jpeg(const struct encoded *file, struct image *picture)

@@ -92,7 +92,7 @@ static int read_text_pixels(struct reader *r, size_t count, unsigned char *gray)
 }
 
 /*
- * One blank, or a comment up to its line's end, stands between the maximum and the first sample. A
+ * One blank, or a comment up to its line's end, is between the maximum and the first sample. A
  * header whose lines end in CR LF has two bytes there, if what is left is just the samples: LF
  * alone may be the first of them. If neither fits, a transfer as text has changed samples as well.
  */

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
-#include "data/decode.h"
+#include "formats/identify.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +36,11 @@ static int check_header(const char *path, const unsigned char *file, size_t leng
     uint32_t magic = read_big_endian(file), count = read_big_endian(file + 4);
     uint32_t height = read_big_endian(file + 8), width = read_big_endian(file + 12);
     if (magic != IMAGES_MAGIC) {
-        const char *kind =
-            magic == 0x801 ? "labels; the images are in the idx3 file" : file_kind(file, length);
+        const char *kind = magic == 0x801 ? "labels; the images are in the idx3 file"
+                                          : bytes_identify(file, length, path).name;
         return fail(STATUS_DATA,
-                    "%s: not an IDX image file: byte 0 starts 0x%08x instead of 0x%08x%s%s", path,
-                    magic, IMAGES_MAGIC, kind ? "; it is " : "", kind ? kind : "");
+                    "%s: not an IDX image file: byte 0 starts 0x%08x instead of 0x%08x; it is %s",
+                    path, magic, IMAGES_MAGIC, kind);
     }
     if (!count || !height || !width || height > SIDE_LIMIT || width > SIDE_LIMIT)
         return fail(STATUS_DATA,

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "data/decode.h"
+#include "formats/identify.h"
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,11 +50,12 @@ unsigned char luma(unsigned red, unsigned green, unsigned blue)
 static int refuse(const struct encoded *file)
 {
     char start[3 * START + 1] = "";
-    const char *kind = file_kind(file->bytes, file->length);
+    file_kind kind = bytes_identify(file->bytes, file->length, file->path);
     if (!file->length)
         return fail(STATUS_DATA, "%s: the file is empty; perhaps a copy was cut short", file->path);
-    if (kind)
-        return fail(STATUS_DATA, "%s: not a picture that can be read: it is %s", file->path, kind);
+    if (kind.type != FILE_BINARY)
+        return fail(STATUS_DATA, "%s: not a picture that can be read: it is %s%s", file->path,
+                    kind.name, kind.type == FILE_PICTURE ? "; convert it to PNG, JPEG or PGM" : "");
     for (size_t i = 0; i < START / 2 && i < file->length; i++)
         snprintf(start + 3 * i, 4, " %02x", file->bytes[i]);
     return fail(STATUS_DATA,

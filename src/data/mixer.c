@@ -79,12 +79,17 @@ static int is_missing(const char *directory, const char *name, const char *split
     char *folder = path_join(directory, name);
     if (!folder)
         return -1;
-    if (!stat(folder, &info) || errno == ENOENT)
+    if (!stat(folder, &info))
         fail(
             STATUS_DATA,
             "%s/%s-images-idx3-ubyte: no such file, nor %s-images.idx3-ubyte, nor one of them with "
             ".gz; `make data` brings it, and --data or data.directory says where it is",
             folder, split, split);
+    else if (errno == ENOENT)
+        fail(STATUS_DATA,
+             "%s: no such folder, which should hold %s-images-idx3-ubyte; `make data` brings it, "
+             "and --data or data.directory says where it is",
+             folder, split);
     else
         fail(STATUS_DATA, "%s: %s; --data or data.directory says where the data sets are", folder,
              strerror(errno));
@@ -133,6 +138,21 @@ static int shuffle(struct image_set *set, unsigned long seed, enum stream stream
     return 0;
 }
 
+/* A share above zero holds out at least one image, and leaves at least one. */
+static int hold_out(source *of, const settings *s, int index)
+{
+    double share = settings_real(s, "data.validation");
+    int held_out = (int)(of->count * share);
+    if (share > 0 && held_out == 0)
+        held_out = 1;
+    of->training = of->count - held_out;
+    return of->training ? 0
+                        : fail(STATUS_DATA,
+                               "source %c has 1 image, which data.validation = %g holds out: none "
+                               "is left to train on; take more images, or data.validation = 0",
+                               'A' + index, share);
+}
+
 static int upload(mixer *m, int index, const settings *s, struct image_set *set)
 {
     static const enum stream streams[] = {STREAM_SPLIT_A, STREAM_SPLIT_B};
@@ -140,7 +160,8 @@ static int upload(mixer *m, int index, const settings *s, struct image_set *set)
     size_t bytes = set->count * (size_t)set->height * set->width;
     to->count = (int)set->count;
     to->size = set->width;
-    to->training = to->count - (int)(to->count * settings_real(s, "data.validation"));
+    if (!m->test && hold_out(to, s, index))
+        return -1;
     if (!m->test && shuffle(set, (unsigned long)settings_int(s, "train.seed"), streams[index]))
         return -1;
     return buffer_new(m->device, bytes, "images", &to->pixels) ||

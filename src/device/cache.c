@@ -31,12 +31,18 @@ void cache_key(const char *const *parts, size_t count, char key[CACHE_KEY_SIZE])
     SHA256End(&sha, key);
 }
 
+bool cache_is_on(void)
+{
+    const char *off = getenv("UNBLEND_NO_CACHE");
+    return !off || !*off || !strcmp(off, "0");
+}
+
 /* NULL without a message if the cache is off. */
 static char *cache_directory(void)
 {
-    const char *off = getenv("UNBLEND_NO_CACHE"), *own = getenv("UNBLEND_CACHE_DIR");
+    const char *own = getenv("UNBLEND_CACHE_DIR");
     const char *shared = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (off && *off && strcmp(off, "0"))
+    if (!cache_is_on())
         return NULL;
     if (own && *own)
         return copy_text(own);

@@ -26,7 +26,7 @@ enum { TUNED_FILES = sizeof tuned_files / sizeof *tuned_files };
 
 const tuning_class *device_class(const device_info *info)
 {
-    return tuning_class_of(device_is_cpu(info), info->vector_width);
+    return info->class ? info->class : tuning_class_of(device_is_cpu(info), info->vector_width);
 }
 
 /* ---- The place ---- */

@@ -3,19 +3,10 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* How many bytes the UTF-8 character at text takes; 0 if it is none. */
-static size_t character_length(const char *text)
-{
-    unsigned char first = (unsigned char)*text;
-    size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    json_t *accepted = strnlen(text, length) == length ? json_stringn(text, length) : NULL;
-    json_decref(accepted);
-    return accepted ? length : 0;
-}
 
 json_t *text_as_json(const char *text)
 {
@@ -24,7 +15,7 @@ json_t *text_as_json(const char *text)
         return value;
     char *legible = allocate(strlen(text) + 1, sizeof "\\xNN" - 1), *end = legible;
     for (size_t length; legible && *text; text += length) {
-        length = character_length(text);
+        length = utf8_length(text);
         if (length) {
             memcpy(end, text, length);
             end += length;

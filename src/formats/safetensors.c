@@ -14,7 +14,8 @@
 #endif
 
 #define METADATA "__metadata__"
-#define CHECKSUM "sha256"
+#define CHECKSUM "sha256_of_tensors"
+#define OLD_CHECKSUM "sha256" /* of the data as it lies in the file */
 #define LENGTH_BYTES ((size_t)8)
 #define HEADER_LIMIT ((size_t)100000000) /* the reference implementation's */
 #define FILE_LIMIT ((size_t)2 << 30)
@@ -55,6 +56,50 @@ size_t stored_bytes(const struct stored_tensor *t)
 const char *stored_type_name(enum stored_type type)
 {
     return types[type].name;
+}
+
+/* The checksum */
+
+static int compare_names(const void *left, const void *right)
+{
+    const struct stored_tensor *const *a = left, *const *b = right;
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static void add_number(SHA2_CTX *sha, uint64_t number)
+{
+    SHA256Update(sha, (const uint8_t *)&number, sizeof number);
+}
+
+static void add_to_sum(SHA2_CTX *sha, const struct stored_tensor *t)
+{
+    const char *type = types[t->type].name;
+    SHA256Update(sha, (const uint8_t *)t->name, strlen(t->name) + 1);
+    SHA256Update(sha, (const uint8_t *)type, strlen(type) + 1);
+    add_number(sha, (uint64_t)t->dimensions);
+    for (int i = 0; i < t->dimensions; i++)
+        add_number(sha, t->shape[i]);
+    if (stored_bytes(t))
+        SHA256Update(sha, t->data, stored_bytes(t));
+}
+
+/* Of the tensors in the order of their names, so that it does not matter where a file has them. */
+static int sum_tensors(const struct stored_tensor *tensors, size_t count,
+                       char sum[SHA256_DIGEST_STRING_LENGTH])
+{
+    SHA2_CTX sha;
+    const struct stored_tensor **sorted = allocate(count, sizeof *sorted);
+    if (!sorted)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &tensors[i];
+    qsort(sorted, count, sizeof *sorted, compare_names);
+    SHA256Init(&sha);
+    for (size_t i = 0; i < count; i++)
+        add_to_sum(&sha, sorted[i]);
+    SHA256End(&sha, sum);
+    free(sorted);
+    return 0;
 }
 
 /* Writing */
@@ -163,18 +208,31 @@ int safetensors_write(const char *path, const struct stored_tensor *tensors, siz
         goto done;
     size_t data_bytes = lay_out(tensors, tensor_count, begins);
     data = allocate(data_bytes, 1);
-    if (!data)
+    if (!data || sum_tensors(tensors, tensor_count, checksum))
         goto done;
     for (size_t i = 0; i < tensor_count; i++)
         if (stored_bytes(&tensors[i]))
             memcpy(data + begins[i], tensors[i].data, stored_bytes(&tensors[i]));
-    SHA256Data(data, data_bytes, checksum);
     header = header_text(path, tensors, tensor_count, begins, metadata, metadata_count, checksum);
     if (header)
         result = write_parts(path, header, data, data_bytes);
 done:
     free(header);
     free(data);
+    free(begins);
+    return result;
+}
+
+int safetensors_check(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
+                      const struct stored_text *metadata, size_t metadata_count)
+{
+    size_t *begins = allocate(tensor_count, sizeof *begins);
+    if (!begins)
+        return -1;
+    lay_out(tensors, tensor_count, begins);
+    char *header = header_text(path, tensors, tensor_count, begins, metadata, metadata_count, "");
+    int result = header ? 0 : -1;
+    free(header);
     free(begins);
     return result;
 }
@@ -363,14 +421,20 @@ static int check_checksum(const safetensors *file)
 {
     char computed[SHA256_DIGEST_STRING_LENGTH];
     const char *stored = safetensors_metadata(file, CHECKSUM);
-    if (!stored)
+    const char *old = safetensors_metadata(file, OLD_CHECKSUM);
+    if (stored && sum_tensors(file->tensors, file->count, computed))
+        return -1;
+    if (stored && strcmp(stored, computed))
+        return fail(STATUS_DATA, "%s: damaged: its tensors do not match its " CHECKSUM, file->path);
+    if (stored || !old)
         return 0;
     SHA256Data(file->data, file->data_bytes, computed);
-    if (strcmp(stored, computed))
-        return fail(STATUS_DATA,
-                    "%s: damaged: the data from byte %zu on does not match its " CHECKSUM,
-                    file->path, file->data_start);
-    return 0;
+    return strcmp(old, computed)
+               ? fail(STATUS_DATA,
+                      "%s: damaged, or another program wrote it anew: the data from byte %zu on "
+                      "does not match its " OLD_CHECKSUM,
+                      file->path, file->data_start)
+               : 0;
 }
 
 int safetensors_read(const char *path, safetensors **out)

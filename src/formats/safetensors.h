@@ -8,8 +8,10 @@
  *                 "name": {"dtype": "F32", "shape": [3, 3], "data_offsets": [begin, end]}, ...}
  *     the rest   the data; offsets count from its start, without holes
  *
- * The metadata key "sha256" is ours: the SHA-256 of the data in hexadecimal. It is written always
- * and checked when present.
+ * The metadata key "sha256_of_tensors" is ours: the SHA-256, in hexadecimal, of every tensor in the
+ * order of their names (by bytes): name, 0, dtype, 0, number of dimensions, shape (each in 8 bytes,
+ * little-endian), values. It is written always and checked when present. Other programs may lay a
+ * file out anew, and it still holds. Older files have "sha256", of the data as it lies in the file.
  */
 #ifndef FORMATS_SAFETENSORS_H
 #define FORMATS_SAFETENSORS_H
@@ -38,8 +40,12 @@ size_t stored_bytes(const struct stored_tensor *t);
 const char *stored_type_name(enum stored_type type); /* "F32" */
 
 /* Writes path atomically. The header keeps the order given, so the same input gives the same
- * bytes. Keys and names are UTF-8 and must differ; "sha256" is reserved among the keys. */
+ * bytes. Keys and names are UTF-8 and must differ; "sha256_of_tensors" is reserved among the keys. */
 int safetensors_write(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
+                      const struct stored_text *metadata, size_t metadata_count);
+
+/* Whether safetensors_write() of the same could make the header; writes nothing. */
+int safetensors_check(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
                       const struct stored_text *metadata, size_t metadata_count);
 
 /* A file in memory. It owns the tensors and texts it hands out. */

@@ -1,45 +1,97 @@
 #include "models/model_file.h"
 
 #include "base/error.h"
+#include "base/files.h"
+#include "formats/identify.h"
 #include <stdlib.h>
 #include <string.h>
 
 static const char format_name[] = "unblend 1";
 
-int model_save(const char *path, params *p, const settings *s)
+/* What safetensors_write() and safetensors_check() are. */
+typedef int store(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
+                  const struct stored_text *metadata, size_t metadata_count);
+
+static int hand_model(store *to, const char *path, params *p, const settings *s)
 {
     tensor_list tensors = {0};
     char *config = settings_ini_without(s, "device");
     int result = -1;
     if (config && !params_export(p, p->values, "", false, &tensors)) {
         struct stored_text metadata[] = {{"format", format_name}, {"config", config}};
-        result = safetensors_write(path, tensors.items, tensors.count, metadata, 2);
+        result = to(path, tensors.items, tensors.count, metadata, 2);
     }
     free(config);
     tensor_list_release(&tensors);
     return result;
 }
 
+int model_save(const char *path, params *p, const settings *s)
+{
+    return hand_model(safetensors_write, path, p, s);
+}
+
+int model_check(const char *path, params *p, const settings *s)
+{
+    return hand_model(safetensors_check, path, p, s);
+}
+
+/* What is no safetensors file is named for what it is. */
+static int check_kind(const char *path)
+{
+    file_kind kind = file_identify(path);
+    char *inside = kind.type == FILE_DIRECTORY ? path_join(path, MODEL_NAME) : NULL;
+    int result = 0;
+    if (inside && file_exists(inside))
+        result = fail(STATUS_DATA, "%s: a directory; the model in it is %s", path, inside);
+    else if (kind.type == FILE_INI)
+        result =
+            fail(STATUS_DATA,
+                 "%s: a config, and a model is needed here; `unblend train` makes one of it", path);
+    else if (kind.name && kind.type != FILE_SAFETENSORS && kind.type != FILE_BINARY)
+        result = fail(STATUS_DATA, "%s: %s; unblend reads its own %s models", path, kind.name,
+                      ".safetensors");
+    free(inside);
+    return result;
+}
+
+static int refuse_format(const char *path, const char *format)
+{
+    if (format && !strncmp(format, "unblend checkpoint", strlen("unblend checkpoint")))
+        return fail(STATUS_DATA,
+                    "%s: a checkpoint of a training, not a model; the run's model is " MODEL_NAME
+                    " beside it",
+                    path);
+    return fail(STATUS_DATA, "%s: not a model of unblend (its metadata does not say \"%s\")", path,
+                format_name);
+}
+
+/* Apart from the environment and the caller's overrides, whose mistakes are not the model's. */
+static int check_own(const char *config, const char *path)
+{
+    settings *own = NULL;
+    int result = settings_parse_alone(&own, config, path);
+    settings_free(own);
+    if (result && error_status() == STATUS_USAGE)
+        fail(STATUS_DATA, "%s: the settings in this model are not valid: %s", path,
+             error_message());
+    return result;
+}
+
 int model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
 {
     *out = (model_file){0};
-    if (safetensors_read(path, &out->tensors))
+    if (check_kind(path) || safetensors_read(path, &out->tensors))
         return -1;
     const char *format = safetensors_metadata(out->tensors, "format");
     const char *config = safetensors_metadata(out->tensors, "config");
-    if (!format || strcmp(format, format_name) || !config) {
-        fail(STATUS_DATA, "%s: not a model of unblend (its metadata does not say \"%s\")", path,
-             format_name);
-    } else if (settings_parse(&out->settings, config, path, NULL, 0)) {
-        fail(STATUS_DATA, "%s: the settings in this model are not valid: %s", path,
-             error_message());
-    } else { /* they are; what fails now is an override */
-        settings_free(out->settings);
-        if (!settings_parse(&out->settings, config, path, overrides, count))
-            return 0;
+    int result = format && config && !strcmp(format, format_name) ? 0 : refuse_format(path, format);
+    if (result || check_own(config, path) ||
+        settings_parse(&out->settings, config, path, overrides, count)) {
+        model_close(out);
+        return -1;
     }
-    model_close(out);
-    return -1;
+    return 0;
 }
 
 void model_close(model_file *m)

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "config/ini.h"
+#include "config/quoting.h"
 #include "search/space_reader.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +76,7 @@ static int check(const space *s, const char *origin)
     if (!s->count)
         return fail(STATUS_USAGE,
                     "%s: nothing to search; a section [space] with lines such as model.filters = "
-                    "32 | 64 | 128 is missing",
+                    "32 | 64 | 128 is missing (a config without one is what `unblend train` takes)",
                     origin);
     if (check_final(s, origin))
         return -1;
@@ -88,7 +90,7 @@ int space_parse(space **out, char *text, const char *origin, const char *const *
     if (!s)
         return -1;
     *s = (space){.trials = 50, .eta = 3, .min_epochs = 1};
-    if (space_read_sections(s, text, origin) ||
+    if (ini_check_bytes(text, strlen(text), origin) || space_read_sections(s, text, origin) ||
         settings_parse(&s->base, text, origin, overrides, count) || check(s, origin)) {
         space_free(s);
         return -1;
@@ -101,12 +103,12 @@ int space_load(space **out, const char *path, const char *const *overrides, size
 {
     unsigned char *bytes;
     size_t length;
-    if (file_read(path, FILE_LIMIT, STATUS_USAGE, &bytes, &length))
+    if (settings_check_file(path, "space", "search.ini") ||
+        file_read(path, FILE_LIMIT, STATUS_USAGE, &bytes, &length))
         return -1;
-    const unsigned char *zero = memchr(bytes, 0, length);
-    int result = zero ? fail(STATUS_USAGE, "%s: byte 0x00 at offset %zu is not text", path,
-                             (size_t)(zero - bytes))
-                      : space_parse(out, (char *)bytes, path, overrides, count);
+    int result = ini_check_bytes((char *)bytes, length, path) /* among others, zeros */
+                     ? -1
+                     : space_parse(out, (char *)bytes, path, overrides, count);
     free(bytes);
     return result;
 }
@@ -147,8 +149,15 @@ static void write_sections(const space *s, FILE *out)
         fprintf(out, "%s = %s\n", s->dimensions[i].written.key->name,
                 s->dimensions[i].written.text);
     fputs("\n[final]\n", out);
-    for (size_t i = 0; i < s->final_count; i++)
-        fprintf(out, "%s = %s\n", s->final[i].key->name, s->final[i].text);
+    for (size_t i = 0; i < s->final_count; i++) {
+        const assignment *a = &s->final[i];
+        fprintf(out, "%s = ", a->key->name);
+        if (a->key->type == KEY_TEXT)
+            value_write(a->text, out);
+        else
+            fputs(a->text, out);
+        fputc('\n', out);
+    }
 }
 
 char *space_ini(const space *s)

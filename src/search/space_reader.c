@@ -3,12 +3,12 @@
 #include "base/error.h"
 #include "base/guess.h"
 #include "base/memory.h"
+#include "config/ini.h"
+#include "config/quoting.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { LINE_LIMIT = 1000 };
 
 enum section { SECTION_CONFIG, SECTION_SEARCH, SECTION_SPACE, SECTION_FINAL };
 
@@ -29,10 +29,15 @@ typedef struct reader {
     int search_lines[SEARCH_KEYS]; /* 0 where the text does not set it */
 } reader;
 
+static char *strip_left(char *text)
+{
+    return text + strspn(text, " \t\r");
+}
+
 /* Cuts blanks off both ends, in place; returns the new start. */
 static char *strip(char *text)
 {
-    text += strspn(text, " \t\r");
+    text = strip_left(text);
     size_t length = strlen(text);
     while (length && strchr(" \t\r", text[length - 1]))
         length--;
@@ -40,14 +45,11 @@ static char *strip(char *text)
     return text;
 }
 
-/* A text in quotes, without them. */
-static char *unquote(char *text)
+static int unquote(const reader *r, const key *k, char **text)
 {
-    size_t length = strlen(text);
-    if (length < 2 || !strchr("\"'", *text) || text[length - 1] != *text)
-        return text;
-    text[length - 1] = '\0';
-    return text + 1;
+    if (k->type == KEY_TEXT)
+        value_warn_of_comment(*text, k->name, r->where);
+    return value_unquote(text, k->name, r->where);
 }
 
 static int set_twice(const reader *r, const char *name, int first)
@@ -81,7 +83,7 @@ static int read_search(reader *r, const char *name, char *text)
     int which = (int)(k - search_keys);
     if (r->search_lines[which])
         return set_twice(r, k->name, r->search_lines[which]);
-    if (key_parse(k, text, r->where, &value))
+    if (value_unquote(&text, k->name, r->where) || key_parse(k, text, r->where, &value))
         return -1;
     r->search_lines[which] = r->line;
     switch (which) {
@@ -124,8 +126,9 @@ static bool same_value(const key *k, const key_value *a, const key_value *b)
 static int add_choice(const reader *r, dimension *d, char *text)
 {
     const key *k = d->written.key;
-    text = unquote(strip(text));
-    if (grow((void **)&d->choices, &d->capacity, d->count + 1, sizeof *d->choices))
+    text = strip(text);
+    if (unquote(r, k, &text) ||
+        grow((void **)&d->choices, &d->capacity, d->count + 1, sizeof *d->choices))
         return -1;
     choice *added = &d->choices[d->count];
     *added = (choice){0};
@@ -143,12 +146,16 @@ static int add_choice(const reader *r, dimension *d, char *text)
 
 static int read_list(const reader *r, dimension *d, char *text)
 {
-    for (char *bar; (bar = strchr(text, '|')); text = bar + 1) {
-        *bar = '\0';
-        if (add_choice(r, d, text))
+    for (bool last = false; !last;) {
+        char *begin = strip_left(text), *end = value_end(begin, "|");
+        end += strspn(end, " \t");
+        last = !*end;
+        *end = '\0';
+        if (add_choice(r, d, begin))
             return -1;
+        text = end + 1;
     }
-    return add_choice(r, d, text);
+    return 0;
 }
 
 static int bad_range(const reader *r, const dimension *d, const char *why)
@@ -221,8 +228,7 @@ static int read_final(reader *r, const char *name, char *text)
     for (size_t i = 0; i < s->final_count; i++)
         if (s->final[i].key == k)
             return set_twice(r, k->name, s->final[i].line);
-    text = unquote(text);
-    if (key_parse(k, text, r->where, &value))
+    if (unquote(r, k, &text) || key_parse(k, text, r->where, &value))
         return -1;
     free(value.text);
     if (grow((void **)&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
@@ -251,18 +257,38 @@ static int section_opened(char *line)
     return SECTION_CONFIG;
 }
 
+/* Ends text behind its value or, in [space], its values. */
+static int cut_comment(const reader *r, const char *name, char *text)
+{
+    const char *stops = r->section == SECTION_SPACE ? "|" : "";
+    for (;;) {
+        char *begin = strip_left(text), *end = value_end(begin, stops);
+        if (!end)
+            return fail(STATUS_USAGE, "%s: %s: the closing %c is missing", r->where, name, *begin);
+        const char *next = end + strspn(end, " \t");
+        if (*next && *next != ';' && *next != '#' && *next != *stops)
+            return fail(STATUS_USAGE, "%s: %s: there is text after the closing %c", r->where, name,
+                        *begin);
+        if (!*next || *next != *stops) {
+            *end = '\0';
+            return 0;
+        }
+        text = end + strspn(end, " \t") + 1;
+    }
+}
+
 static int read_entry(reader *r, char *line)
 {
     line = strip(line);
-    if (!*line || strchr(";#", *line))
+    if (!*line || *line == ';' || *line == '#')
         return 0;
     char *equals = strchr(line, '=');
     if (!equals || equals == line)
         return fail(STATUS_USAGE, "%s: expected [section], key = value, or ; comment", r->where);
     *equals = '\0';
-    char *name = strip(line), *text = equals + 1;
-    text[strcspn(text, ";#")] = '\0';
-    text = strip(text);
+    char *name = strip(line), *text = strip(equals + 1);
+    if (cut_comment(r, name, text))
+        return -1;
     return r->section == SECTION_SEARCH  ? read_search(r, name, text)
            : r->section == SECTION_SPACE ? read_dimension(r, name, text)
                                          : read_final(r, name, text);
@@ -271,16 +297,13 @@ static int read_entry(reader *r, char *line)
 /* A line of ours is blanked. */
 static int read_line(reader *r, char *line, size_t length)
 {
-    char copy[LINE_LIMIT + 1];
+    char copy[INI_LINE_LIMIT + 1];
     snprintf(copy, sizeof copy, "%.*s", (int)length, line);
     int opened = section_opened(copy);
     if (opened >= 0)
         r->section = (enum section)opened;
     if (r->section == SECTION_CONFIG)
         return 0;
-    if (length > LINE_LIMIT)
-        return fail(STATUS_USAGE, "%s: the line is %zu bytes long (allowed: at most %d)", r->where,
-                    length, LINE_LIMIT);
     snprintf(copy, sizeof copy, "%.*s", (int)length, line);
     memset(line, ' ', length);
     return opened >= 0 ? 0 : read_entry(r, copy);

@@ -217,10 +217,18 @@ static int write_as_json(const trials *t, const char *path)
 
 /* ---- CSV ---- */
 
+/* In quotes where it needs them, quotes inside doubled (RFC 4180). */
 static void write_text_field(FILE *out, const char *text)
 {
-    bool quoted = strpbrk(text, ", ") != NULL; /* no setting holds a quote */
-    fprintf(out, quoted ? ",\"%s\"" : ",%s", text);
+    bool quoted = strpbrk(text, ", \"\r\n") != NULL;
+    fputs(quoted ? ",\"" : ",", out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    if (quoted)
+        fputc('"', out);
 }
 
 static void write_number_field(FILE *out, double value)

@@ -23,22 +23,18 @@ static void keep(json_t *results, const json_t *folder, const json_t *input, con
 
 static json_t *list_results(const json_t *manifest)
 {
-    json_t *results = json_object();
-    size_t i;
-    const char *source;
-    json_t *entry, *output;
-    json_array_foreach(json_object_get(manifest, "earlier"), i, entry)
-    {
+    json_t *results = json_object(), *input = json_object_get(manifest, "input");
+    json_t *earlier = json_object_get(manifest, "earlier");
+    json_t *files = json_object_get(manifest, "files");
+    for (size_t i = 0; i < json_array_size(earlier); i++) {
+        json_t *entry = json_array_get(earlier, i);
         keep(results, json_object_get(entry, "folder"), json_object_get(entry, "input"),
              json_object_get(entry, "output"));
     }
-    json_array_foreach(json_object_get(manifest, "files"), i, entry)
-    {
-        json_object_foreach(json_object_get(entry, "outputs"), source, output)
-        {
-            keep(results, json_object_get(manifest, "input"), json_object_get(entry, "input"),
-                 output);
-        }
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        json_t *entry = json_array_get(files, i), *outputs = json_object_get(entry, "outputs");
+        for (void *at = json_object_iter(outputs); at; at = json_object_iter_next(outputs, at))
+            keep(results, input, json_object_get(entry, "input"), json_object_iter_value(at));
     }
     return results;
 }
@@ -145,12 +141,12 @@ int earlier_read(job *j)
 
 json_t *earlier_as_json(const job *j)
 {
-    json_t *list = json_array(), *from;
-    const char *output;
-    json_object_foreach(j->earlier, output, from)
-    {
-        json_t *entry = json_pack("{s:O, s:O, s:s}", "folder", json_object_get(from, "folder"),
-                                  "input", json_object_get(from, "input"), "output", output);
+    json_t *list = json_array();
+    for (void *at = json_object_iter(j->earlier); at; at = json_object_iter_next(j->earlier, at)) {
+        json_t *from = json_object_iter_value(at);
+        json_t *entry =
+            json_pack("{s:O, s:O, s:s}", "folder", json_object_get(from, "folder"), "input",
+                      json_object_get(from, "input"), "output", json_object_iter_key(at));
         if (json_array_append_new(list, entry)) {
             json_decref(list);
             return NULL;

@@ -15,10 +15,10 @@
 
 /* ---- Which pictures ---- */
 
-static int list_pictures(job *j, const char *path)
+static int list_pictures(job *j, const char *folder)
 {
-    folder found;
-    if (!(j->input = copy_text(path)) || folder_list(path, &found))
+    struct folder found;
+    if (!(j->input = copy_text(folder)) || folder_list(folder, &found))
         return -1;
     if (!(j->files = allocate(found.pictures.count, sizeof *j->files))) {
         folder_release(&found);
@@ -27,10 +27,10 @@ static int list_pictures(job *j, const char *path)
     for (size_t i = 0; i < found.pictures.count; i++)
         j->files[i].name = found.pictures.names[i];
     j->count = found.pictures.count;
-    j->not_taken = found.others;
+    j->others = found.others;
     free(found.pictures.names); /* not what it held */
-    j->whole_input = realpath(path, NULL);
-    return j->whole_input ? 0 : fail(STATUS_DATA, "%s: %s", path, strerror(errno));
+    j->whole_input = realpath(folder, NULL);
+    return j->whole_input ? 0 : fail(STATUS_DATA, "%s: %s", folder, strerror(errno));
 }
 
 /* ---- Where the results go ---- */
@@ -120,7 +120,7 @@ void job_free(job *j)
     for (int k = 0; k < SOURCES; k++)
         free(j->source_names[k]);
     free(j->files);
-    name_list_release(&j->not_taken);
+    name_list_release(&j->others);
     json_decref(j->earlier);
     free(j->input);
     free(j->whole_input);
@@ -133,63 +133,59 @@ void job_free(job *j)
 int job_read(const job *j, job_file *file, struct image *picture)
 {
     char *path = path_join(j->input, file->name);
+    *picture = (struct image){0};
     int result = path ? image_read_if(path, separator_check_size, picture) : -1;
-    if (!result) {
-        file->width = picture->width;
-        file->height = picture->height;
-    }
+    file->width = picture->width;
+    file->height = picture->height;
     free(path);
     return result;
 }
 
-static int write_result(const char *path, const job_file *file, const unsigned char *gray)
+static int write_one(const job *j, job_file *file, int source, const unsigned char *pixels)
 {
-    unsigned char *packed;
+    unsigned char *png = NULL;
     size_t length;
-    if (image_pack_png(path, file->width, file->height, 1, gray, &packed, &length))
-        return -1;
-    int result = file_write_named(path, packed, length, STATUS_DATA);
-    free(packed);
+    char *path = path_join(j->output, file->outputs[source]);
+    int result =
+        path ? image_pack_png(path, file->width, file->height, 1, pixels, &png, &length) : -1;
+    if (!result) {
+        result = file_write_named(path, png, length, STATUS_DATA);
+        free(png);
+    }
+    file->ours[source] |= !result;
+    free(path);
     return result;
 }
 
-int job_write(const job *j, job_file *file, const unsigned char *const sources[SOURCES])
+int job_write(const job *j, job_file *file, unsigned char *const sources[SOURCES])
 {
-    for (int k = 0; k < SOURCES; k++) {
-        char *path = path_join(j->output, file->outputs[k]);
-        int result = path ? write_result(path, file, sources[k]) : -1;
-        free(path);
-        if (result)
+    for (int k = 0; k < SOURCES; k++)
+        if (write_one(j, file, k, sources[k]))
             return -1;
-        file->ours[k] = true;
-    }
     file->status = JOB_DONE;
     return 0;
 }
 
-/* A result that cannot be removed is named, and stays known as ours. */
 static int remove_result(const job *j, job_file *file, int source)
 {
     char *path = path_join(j->output, file->outputs[source]);
-    if (!path)
-        return -1;
-    if (!unlink(path) || errno == ENOENT)
-        file->ours[source] = false;
-    else
-        fail(STATUS_DATA, "%s; and its earlier result %s cannot be removed: %s", error_message(),
-             path, strerror(errno));
+    int result = path ? 0 : -1;
+    if (path && unlink(path) && errno != ENOENT)
+        result = fail(STATUS_RUNTIME, "%s: cannot be removed: %s", path, strerror(errno));
+    file->ours[source] = false;
     free(path);
-    return 0;
+    return result;
 }
 
-int job_fail(job *j, job_file *file)
+int job_fail(const job *j, job_file *file)
 {
     file->status = JOB_FAILED;
+    file->error = copy_text(error_message());
+    int result = file->error ? 0 : -1;
     for (int k = 0; k < SOURCES; k++)
         if (file->ours[k] && remove_result(j, file, k))
-            return -1;
-    file->error = copy_text(error_message());
-    return file->error ? 0 : -1;
+            result = -1;
+    return result;
 }
 
 size_t job_count(const job *j, enum job_status status)
@@ -202,21 +198,6 @@ size_t job_count(const job *j, enum job_status status)
 
 /* ---- JSON ---- */
 
-/* Those of a failed file that could not be removed; otherwise all, written or to be written. */
-static json_t *outputs_as_json(const job *j, const job_file *file)
-{
-    json_t *outputs = json_object();
-    for (int k = 0; k < SOURCES; k++) {
-        if (file->status == JOB_FAILED && !file->ours[k])
-            continue;
-        if (json_object_set_new(outputs, j->source_names[k], text_as_json(file->outputs[k]))) {
-            json_decref(outputs);
-            return NULL;
-        }
-    }
-    return outputs;
-}
-
 static json_t *file_as_json(const job *j, const job_file *file)
 {
     static const char *const statuses[] = {"pending", "done", "failed"};
@@ -227,13 +208,15 @@ static json_t *file_as_json(const job *j, const job_file *file)
         broken |= json_object_set_new(entry, "width", json_integer(file->width));
         broken |= json_object_set_new(entry, "height", json_integer(file->height));
     }
-    if (file->status == JOB_FAILED)
+    if (file->status == JOB_FAILED) {
         broken |= json_object_set_new(entry, "error", text_as_json(file->error));
-    json_t *outputs = outputs_as_json(j, file);
-    if (outputs && !json_object_size(outputs))
-        json_decref(outputs);
-    else
+    } else {
+        json_t *outputs = json_object();
+        for (int k = 0; k < SOURCES; k++)
+            broken |=
+                json_object_set_new(outputs, j->source_names[k], text_as_json(file->outputs[k]));
         broken |= json_object_set_new(entry, "outputs", outputs);
+    }
     if (broken)
         json_decref(entry);
     return broken ? NULL : entry;
@@ -241,16 +224,16 @@ static json_t *file_as_json(const job *j, const job_file *file)
 
 json_t *job_as_json(const job *j, bool complete)
 {
-    json_t *files = json_array(), *not_taken = json_array();
+    json_t *files = json_array(), *others = json_array();
     int broken = 0;
     for (size_t i = 0; i < j->count; i++)
         broken |= json_array_append_new(files, file_as_json(j, &j->files[i]));
-    for (size_t i = 0; i < j->not_taken.count; i++)
-        broken |= json_array_append_new(not_taken, text_as_json(j->not_taken.names[i]));
+    for (size_t i = 0; i < j->others.count; i++)
+        broken |= json_array_append_new(others, text_as_json(j->others.names[i]));
     json_t *whole =
         json_pack("{s:o, s:o, s:b, s:o, s:o, s:o}", "input", text_as_json(j->whole_input), "output",
-                  text_as_json(j->output), "complete", (int)complete, "files", files, "not_taken",
-                  not_taken, "earlier", earlier_as_json(j));
+                  text_as_json(j->output), "complete", (int)complete, "files", files,
+                  "not_pictures", others, "earlier", earlier_as_json(j));
     if (broken) {
         json_decref(whole);
         return NULL;

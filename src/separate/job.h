@@ -13,10 +13,10 @@
  *         {"input": "cat.png", "status": "done", "width": 28, "height": 28,
  *          "outputs": {"mnist": "cat.mnist.png", "fashion": "cat.fashion.png"}},
  *         {"input": "dog.png", "status": "failed", "error": "..."}],
- *      "not_taken": ["notes.txt"], "earlier": [...]}
- * While "complete" is false, files that are not separated yet have the status "pending". A picture
- * that failed has no results in the output folder, nor those of an earlier run. "earlier" lists other
- * results that are still there, see separate/earlier.h.
+ *      "not_pictures": ["notes.txt"],
+ *      "earlier": [{"folder": "/whole/path", "input": "owl.png", "output": "owl.mnist.png"}]}
+ * While "complete" is false, files that are not separated yet have the status "pending". "earlier" are
+ * results of earlier runs that are still there; a picture that fails takes its own with it.
  */
 #ifndef SEPARATE_JOB_H
 #define SEPARATE_JOB_H
@@ -31,10 +31,10 @@ enum job_status { JOB_PENDING, JOB_DONE, JOB_FAILED };
 typedef struct job_file {
     char *name;             /* of the picture, in the input folder */
     char *outputs[SOURCES]; /* names in the output folder: NAME.SOURCE.png */
+    bool ours[SOURCES];     /* such a result of this picture is there */
     enum job_status status;
-    int width, height;  /* once it was read */
-    char *error;        /* JOB_FAILED */
-    bool ours[SOURCES]; /* the output is there and was written by us, now or in an earlier run */
+    int width, height; /* once it was read */
+    char *error;       /* JOB_FAILED */
 } job_file;
 
 typedef struct job {
@@ -44,8 +44,8 @@ typedef struct job {
     char *source_names[SOURCES];
     job_file *files;
     size_t count;
-    name_list not_taken; /* what else is in the input folder */
-    json_t *earlier; /* results of earlier runs that are not this one's; see separate/earlier.c */
+    name_list others; /* files in the input folder that are no pictures */
+    json_t *earlier;  /* results of earlier runs (earlier.h) */
 } job;
 
 /*
@@ -57,16 +57,16 @@ int job_new(job **out, const char *input, const char *output,
             const char *const source_names[SOURCES]);
 void job_free(job *j);
 
-/* The picture; STATUS_DATA if it cannot be read or is not of a size that can be separated. */
+/* The picture; of a size that can be separated, else STATUS_DATA. */
 int job_read(const job *j, job_file *file, struct image *picture);
 
-/* Writes the results, (height, width) each, and marks the file as done. STATUS_DATA if only this
- * file's cannot be written; any other status concerns the output folder. */
-int job_write(const job *j, job_file *file, const unsigned char *const sources[SOURCES]);
+/* Writes the results, (height, width) each, and marks the file as done. STATUS_DATA if the folder
+ * takes files but not one of that name. */
+int job_write(const job *j, job_file *file, unsigned char *const sources[SOURCES]);
 
-/* Marks the file as failed for the reason that is recorded, and removes what results of it there
- * are: they belong to another picture than the one that is there now. */
-int job_fail(job *j, job_file *file);
+/* Marks the file as failed for the reason that is recorded, and removes results that it had: they are
+ * of another picture, or of half a run. */
+int job_fail(const job *j, job_file *file);
 size_t job_count(const job *j, enum job_status status);
 
 /* See above; NULL if memory ran out. */
