@@ -277,17 +277,67 @@ static void sweeps_up_after_the_dead_only(void **state)
     assert_false(file_exists(scratch_path(dead)));
 }
 
+/* Files that will be swept do not make a directory one that is in use. */
+static void leftovers_fill_no_directory(void **state)
+{
+    (void)state;
+    bool filled = true;
+    char name[200];
+    const char *place = scratch_path("used");
+    pid_t child = fork();
+    if (!child)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(directory_look_inside(place, STATUS_USAGE, &filled), 0);
+    assert_false(filled); /* nor does its absence */
+    assert_int_equal(directory_make(place), 0);
+    snprintf(name, sizeof name, "used/%s", temporary_name((long)child, ""));
+    scratch_file(name, "x", 1);
+    if (directory_look_inside(place, STATUS_USAGE, &filled))
+        fail_msg("%s", error_message());
+    assert_false(filled);
+    scratch_file("used/model", "x", 1);
+    assert_int_equal(directory_look_inside(place, STATUS_USAGE, &filled), 0);
+    assert_true(filled);
+    assert_int_equal(directory_look_inside(scratch_path("used/model"), STATUS_USAGE, &filled), -1);
+    assert_error(STATUS_USAGE, "used/model", "not a directory");
+}
+
+/* In a container every run may have the same number: what this one has not written yet is old. */
+static void sweeps_up_after_its_own_number(void **state)
+{
+    (void)state;
+    char mine[200], old[200], *number;
+    assert_int_equal(directory_make(scratch_path("own")), 0);
+    snprintf(mine, sizeof mine, "own/%s", temporary_name((long)getpid(), ""));
+    snprintf(old, sizeof old, "%s", mine);
+    number = strstr(old, "-0@");
+    assert_non_null(number);
+    memmove(number + 6, number + 2, strlen(number + 2) + 1);
+    memcpy(number + 1, "99999", 5);
+    assert_int_equal(file_write_atomic(scratch_path("own/file"), "x", 1),
+                     0);        /* number 0 at least */
+    scratch_file(mine, "x", 1); /* another thread may be writing it */
+    scratch_file(old, "x", 1);
+    directory_sweep(scratch_path("own"));
+    assert_true(file_exists(scratch_path(mine)));
+    assert_false(file_exists(scratch_path(old)));
+}
+
 static void writes_names_of_any_legal_length(void **state)
 {
     (void)state;
     char name[NAME_MAX + 2];
+    long longest =
+        pathconf(scratch, _PC_NAME_MAX); /* less than NAME_MAX where names are encrypted */
+    assert_in_range(longest, 100, NAME_MAX);
     memset(name, 'n', sizeof name);
-    name[NAME_MAX] = '\0';
+    name[longest] = '\0';
     assert_int_equal(file_write_atomic(scratch_path(name), "x", 1), 0);
     assert_int_equal(file_write_atomic(scratch_path(name), "xy", 2), 0);
     unlink(scratch_path(name));
-    name[NAME_MAX] = 'n';
-    name[NAME_MAX + 1] = '\0';
+    name[longest] = 'n';
+    name[longest + 1] = '\0';
     size_t count = scratch_count();
     assert_int_equal(file_write_named(scratch_path(name), "x", 1, STATUS_DATA), -1);
     assert_error(STATUS_DATA, "cannot be written", "name too long");
@@ -346,6 +396,8 @@ int main(void)
         cmocka_unit_test(keeps_the_old_file_when_the_disk_is_full),
         cmocka_unit_test(refuses_places_that_cannot_be_written),
         cmocka_unit_test(sweeps_up_after_the_dead_only),
+        cmocka_unit_test(leftovers_fill_no_directory),
+        cmocka_unit_test(sweeps_up_after_its_own_number),
         cmocka_unit_test(writes_names_of_any_legal_length),
         cmocka_unit_test(tells_a_bad_name_from_a_bad_directory),
         cmocka_unit_test(looks_and_says_what_it_cannot_see),

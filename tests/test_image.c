@@ -356,6 +356,32 @@ static void refuses_folders_without_pictures(void **state)
     assert_error(STATUS_DATA, loop, "symbolic links");
 }
 
+/* Its names can be read, but nothing in it reached. Root may go anywhere, so it becomes somebody else
+ * for this, with a relative path, as the folders above may be closed to others. */
+static void names_the_cause_for_a_closed_folder(void **state)
+{
+    (void)state;
+    folder f;
+    bool root = geteuid() == 0;
+    char here[1024];
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(directory_make(scratch_path("closed")), 0);
+    text_file("closed/a.png", "");
+    assert_int_equal(chdir(scratch), 0);
+    assert_int_equal(chmod("closed", 0444), 0);
+    if (root && (chmod(".", 0755) || seteuid(65534))) {
+        assert_int_equal(chdir(here), 0);
+        skip(); /* a container without other users */
+    }
+    int result = folder_list("closed", &f);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chmod("closed", 0755), 0);
+    assert_int_equal(chdir(here), 0);
+    assert_int_equal(result, -1);
+    assert_error(STATUS_DATA, "closed: this folder cannot be searched", "Permission denied");
+}
+
 /* Panels */
 
 static void writes_panels(void **state)
@@ -474,6 +500,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_picture),
         cmocka_unit_test(lists_a_folder),
         cmocka_unit_test(refuses_folders_without_pictures),
+        cmocka_unit_test(names_the_cause_for_a_closed_folder),
         cmocka_unit_test(writes_panels),
         cmocka_unit_test(writes_titles),
         cmocka_unit_test(writes_column_titles),

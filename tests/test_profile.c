@@ -9,6 +9,7 @@
 #include "layers/layers.h"
 #include "own_kernels.h"
 #include "scratch.h"
+#include "standard_error.h"
 #include "test_choice.h"
 #include <math.h>
 
@@ -165,6 +166,25 @@ static void profiles_have_a_place(void **state)
     free(home);
     free(other);
     free(own);
+}
+
+/* A profile that is there but cannot be reached is not one that was never made. */
+static void an_unreachable_profile_is_warned_of(void **state)
+{
+    (void)state;
+    tuning t;
+    char *path = profile_path(&machine);
+    assert_non_null(path);
+    for (int broken = 0; broken < 2; broken++) {
+        assert_int_equal(broken ? symlink("nothing", path) : 0, 0);
+        standard_error_begin();
+        assert_null(profile_find(&machine, &t));
+        const char *told = standard_error_end();
+        assert_int_equal(strstr(told, "a link that leads nowhere") != NULL, broken);
+        assert_int_equal(*told != '\0', broken);
+    }
+    unlink(path);
+    free(path);
 }
 
 static tuning unusual(void)
@@ -544,6 +564,7 @@ int main(void)
         cmocka_unit_test(a_class_can_be_chosen),
         cmocka_unit_test(values_that_do_not_fit_are_refused),
         cmocka_unit_test(profiles_have_a_place),
+        cmocka_unit_test(an_unreachable_profile_is_warned_of),
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(names_of_drivers_may_be_odd),
         cmocka_unit_test(stale_profiles_are_refused),

@@ -120,6 +120,13 @@ check "separate sweeps" [ ! -e "$half" ]
 leave_half "$scratch/dotted"
 works "mix after a kill" mix "$scratch/dotted" --count 1 --data "$scratch/dots" --force
 check "mix sweeps" [ ! -e "$half" ]
+mkdir "$scratch/unmixed" "$scratch/untrained"
+leave_half "$scratch/unmixed"
+works "mix that was killed at once, again" mix "$scratch/unmixed" --count 1 --data "$scratch/dots"
+check "and swept" [ ! -e "$half" ]
+leave_half "$scratch/untrained"
+works "so with train" train "$scratch/run/config.ini" --run "$scratch/untrained"
+check "and swept, too" [ ! -e "$half" ]
 leave_half "$scratch/run"
 works "train after a kill" train --resume "$scratch/run"
 check "train sweeps" [ ! -e "$half" ]

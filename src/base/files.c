@@ -240,7 +240,7 @@ static int write_new_file(const char *path, const void *bytes, size_t length)
  * it should get, unless the disk fails or is full at this very moment. */
 static bool is_of_the_disk(int why)
 {
-    return why == EIO || why == ENOSPC || why == EDQUOT || why == EROFS;
+    return why == EIO || why == ENOSPC || why == EDQUOT || why == EROFS || why == ENOMEM;
 }
 
 int file_write_named(const char *path, const void *bytes, size_t length, enum status refused)
@@ -298,6 +298,11 @@ int directory_look(const char *path, enum status code, bool *there)
     return *there && !S_ISDIR(info.st_mode) ? fail(code, "%s: not a directory", path) : 0;
 }
 
+static bool is_of_no_account(const char *name)
+{
+    return !strcmp(name, ".") || !strcmp(name, "..") || is_left_over(name);
+}
+
 int directory_look_inside(const char *path, enum status code, bool *filled)
 {
     bool there;
@@ -309,13 +314,15 @@ int directory_look_inside(const char *path, enum status code, bool *filled)
     DIR *directory = opendir(path);
     if (!directory)
         return fail(code, "%s: cannot be read: %s", path, strerror(errno));
-    errno = 0;
-    for (struct dirent *entry; !*filled && (entry = readdir(directory));)
-        *filled = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
-                  !is_left_over(entry->d_name);
-    int why = errno;
+    const struct dirent *entry;
+    do {
+        errno = 0; /* each time: is_left_over() asks for processes that are no more */
+        entry = readdir(directory);
+    } while (entry && is_of_no_account(entry->d_name));
+    int why = entry ? 0 : errno;
+    *filled = entry != NULL;
     closedir(directory);
-    return why && !*filled ? fail(code, "%s: cannot be read: %s", path, strerror(why)) : 0;
+    return why ? fail(code, "%s: cannot be read: %s", path, strerror(why)) : 0;
 }
 
 bool file_exists(const char *path)

@@ -90,15 +90,17 @@ int folder_list(const char *path, folder *out)
         return fail(STATUS_DATA, "%s: cannot be read as a folder: %s", path, strerror(errno));
     int result = read_entries(out, path, directory);
     closedir(directory);
-    sort(&out->pictures);
-    sort(&out->others);
     if (!result && !out->pictures.count)
         result =
             fail(STATUS_DATA, "%s: holds no picture (PNG, JPEG, PGM or PPM), and %zu other files",
                  path, out->others.count);
-    if (result)
+    if (result) {
         folder_release(out);
-    return result;
+        return -1;
+    }
+    sort(&out->pictures);
+    sort(&out->others);
+    return 0;
 }
 
 void name_list_release(name_list *list)
