@@ -3,13 +3,16 @@
 #   make            build/unblend and build/libunblend.a
 #   make demo       train a small U-Net in front of you, separate images, draw build/demo/panel.png
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole
-#   make test-soak  200 trainings killed
+#   make test-soak  200 trainings killed    make mutants  mistakes put in: do the tests notice?
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
 #   make install    under PREFIX            make clean    removes what was built, keeps build/data
 
 ifeq ($(origin CC),default)
 CC       := gcc
+endif
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
 endif
 PREFIX   ?= /usr/local
 BUILD    ?= build
@@ -30,7 +33,7 @@ TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
 
-.PHONY: all setup setup-bench demo test test-soak data bench asan valgrind check format install clean distclean
+.PHONY: all setup setup-bench demo test test-soak mutants data bench asan valgrind check format install clean distclean
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM)
@@ -85,6 +88,9 @@ test: all $(TESTS)
 test-soak: all
 	BUILD=$(BUILD) tools/kill-test 200
 
+mutants: all $(TESTS)
+	tools/mutants --jobs 2
+
 bench: setup-bench $(BENCHES)
 	tools/bench
 	tools/bench --layers
@@ -105,7 +111,7 @@ check: setup
 	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
 	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
 	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
-	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/get-data tools/make-sample tests/*.sh .ci/run
+	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
 
 format:
 	clang-format -i $(C_FILES)

@@ -11,7 +11,7 @@ kept=$scratch/kept # what the good calls make and the bad ones must not touch
 bad=$scratch/bad   # broken input
 mkdir "$kept" "$bad"
 export UNBLEND_PROFILE_DIR=$scratch/profiles # not the user's own
-unset UNBLEND_PLATFORM UNBLEND_DEVICE UNBLEND_DATA
+unset UNBLEND_PLATFORM UNBLEND_DEVICE UNBLEND_DEVICE_CLASS UNBLEND_DATA
 passed=0 failed=0
 
 # ---- Checking ----
@@ -67,6 +67,54 @@ refuses() {
 printed() { grep -qE -- "$1" "$scratch/out"; }
 told() { grep -qE -- "$1" "$scratch/err"; }
 not() { ! "$@"; }
+
+# ---- In the background ----
+
+# begin ARGUMENTS...: unblend in the background, as run() does; its number in $pid. What runs in a
+# script's background ignores SIGINT, if it is not told otherwise.
+begin() {
+    : >"$scratch/err" # before the process can, so that nobody reads the last one's
+    env --default-signal=INT "$unblend" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null &
+    pid=$!
+}
+
+# wait_for COMMAND...: until it succeeds or the process has ended
+wait_for() {
+    until "$@" 2>/dev/null || ! kill -0 "$pid" 2>/dev/null; do
+        sleep 0.01
+    done
+}
+
+# end: what became of the process, in $status
+end() {
+    status=0
+    wait "$pid" 2>/dev/null || status=$?
+}
+
+# leave_half FOLDER: what a process that is no more has left there when it was killed; its path in $half
+leave_half() {
+    half=$1/.unblend-tmp-$(bash -c 'echo $$')-0@$(uname -n | sed 's/[^A-Za-z0-9.-]/_/g')
+    echo half >"$half"
+}
+
+# ---- Configs ----
+
+# A config of the smallest network that has all layers of a U-Net, on the sample; its other sections are
+# read from standard input.
+tiny_model_and() {
+    cat <<END
+[model]
+filters = 2
+modules = 2
+convolutions = 1
+activation = sigmoid
+[data]
+directory = tests/sample
+END
+    cat
+}
+
+# ---- Runs ----
 
 # What a run recorded, without how long it took.
 record_of() { grep -vE '"(seconds|images_per_second)"' "$1/history.json"; }

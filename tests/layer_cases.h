@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "check/layer_check.h"
 #include "layers/layers.h"
+#include "test_choice.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,12 +16,23 @@
 // cmocka last: it defines fail()
 #include <cmocka.h>
 
-static int open_family(void **state, enum kernel_family family)
+/* Under Oclgrind, which takes seconds where a device takes milliseconds, only the first shapes, each
+ * once (a simulator has no reason to differ from run to run), and in small tiles. */
+static const char *simulated_shapes(void)
+{
+    return getenv("UNBLEND_TEST_SHAPES");
+}
+
+static int open_choice(void **state, device_choice choice)
 {
     device *d;
-    if (device_open(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family)) {
+    if (device_open(&d, choice)) {
         print_error("%s\n", error_message());
         return -1;
+    }
+    if (simulated_shapes()) {
+        d->tuning.rows = d->tuning.columns = 32;
+        d->tuning.depth = 8;
     }
     *state = d;
     return 0;
@@ -28,12 +40,38 @@ static int open_family(void **state, enum kernel_family family)
 
 static int open_vector(void **state)
 {
-    return open_family(state, KERNELS_VECTOR);
+    compile_quickly(false);
+    return open_choice(state, test_choice(KERNELS_VECTOR));
 }
 
 static int open_tiled(void **state)
 {
-    return open_family(state, KERNELS_TILED);
+    compile_quickly(true);
+    return open_choice(state, test_choice(KERNELS_TILED));
+}
+
+/* With the vector kernels in the sizes of a class, whatever device this is. */
+static inline int open_class(void **state, const char *key)
+{
+    device_choice choice = test_choice(KERNELS_VECTOR);
+    compile_quickly(true);
+    choice.class = tuning_class_named(key);
+    return open_choice(state, choice);
+}
+
+static inline int open_cpu16(void **state)
+{
+    return open_class(state, "cpu16");
+}
+
+static inline int open_cpu8(void **state)
+{
+    return open_class(state, "cpu8");
+}
+
+static inline int open_cpu4(void **state)
+{
+    return open_class(state, "cpu4");
 }
 
 static int close_device(void **state)
@@ -42,19 +80,18 @@ static int close_device(void **state)
     return 0;
 }
 
-static void check(void **state, const layer_case *c)
-{
-    check_report report = {0};
-    if (layer_check(*state, c, CHECK_FULL, &report))
-        fail_msg("%s", error_message());
-}
-
-/* Under Oclgrind, which takes seconds where a device takes milliseconds, only the first shapes. */
 static size_t limited(size_t count)
 {
-    const char *limit = getenv("UNBLEND_TEST_SHAPES");
-    size_t most = limit ? strtoul(limit, NULL, 10) : count;
+    size_t most = simulated_shapes() ? strtoul(simulated_shapes(), NULL, 10) : count;
     return most < count ? most : count;
+}
+
+static void check(void **state, const layer_case *c)
+{
+    static const struct check_effort simulated = {1, true};
+    check_report report = {0};
+    if (layer_check(*state, c, simulated_shapes() ? simulated : CHECK_FULL, &report))
+        fail_msg("%s", error_message());
 }
 
 static bool wants_family(const char *name)
@@ -72,6 +109,14 @@ static bool wants_family(const char *name)
      (wants_family("tiled")                                                                        \
           ? cmocka_run_group_tests_name(title ", tiled kernels", tests, open_tiled, close_device)  \
           : 0))
+
+/* Runs the tests with the vector kernels in the sizes of every class of CPUs. */
+#define RUN_CLASS(title, tests, class)                                                             \
+    cmocka_run_group_tests_name(title ", sizes of " #class, tests, open_##class, close_device)
+#define RUN_CLASSES(title, tests)                                                                  \
+    (simulated_shapes() ? 0                                                                        \
+                        : RUN_CLASS(title, tests, cpu16) + RUN_CLASS(title, tests, cpu8) +         \
+                              RUN_CLASS(title, tests, cpu4))
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

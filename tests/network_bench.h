@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "models/network.h"
 #include "scratch.h"
+#include "test_choice.h"
 #include "train/optimizer.h"
 #include <math.h>
 
@@ -169,9 +170,9 @@ static inline safetensors *fixture_of(const char *name)
 
 /* ---- Both kernel families ---- */
 
-static inline int open_family(enum kernel_family family)
+static inline int open_choice(device_choice choice)
 {
-    if (device_open(&opened, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family)) {
+    if (device_open(&opened, choice)) {
         print_error("%s\n", error_message());
         return -1;
     }
@@ -180,12 +181,23 @@ static inline int open_family(enum kernel_family family)
 
 static inline int open_vector(void **state)
 {
-    return scratch_make(state) || open_family(KERNELS_VECTOR) ? -1 : 0;
+    compile_quickly(false);
+    return scratch_make(state) || open_choice(test_choice(KERNELS_VECTOR)) ? -1 : 0;
 }
 
 static inline int open_tiled(void **state)
 {
-    return scratch_make(state) || open_family(KERNELS_TILED) ? -1 : 0;
+    compile_quickly(true);
+    return scratch_make(state) || open_choice(test_choice(KERNELS_TILED)) ? -1 : 0;
+}
+
+/* The vector kernels in the sizes of a class, whatever device this is. */
+static inline int open_class(void **state, const char *key)
+{
+    device_choice choice = test_choice(KERNELS_VECTOR);
+    compile_quickly(true);
+    choice.class = tuning_class_named(key);
+    return scratch_make(state) || open_choice(choice) ? -1 : 0;
 }
 
 static inline int close_device(void **state)

@@ -211,5 +211,10 @@ int main(void)
         cmocka_unit_test(attention_matches),
         cmocka_unit_test(attention_to_itself_adds_three_gradients),
     };
-    return RUN_FAMILIES("attention", tests);
+    const struct CMUnitTest sized[] = {
+        cmocka_unit_test(gemm_matches),
+        cmocka_unit_test(dense_matches),
+        cmocka_unit_test(attention_matches),
+    };
+    return RUN_FAMILIES("attention", tests) + RUN_CLASSES("attention", sized);
 }

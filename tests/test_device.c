@@ -97,7 +97,7 @@ static void names_the_kind(void **state)
 static device *open_any(void)
 {
     device *d = NULL;
-    if (device_open(&d, NULL, NULL, KERNELS_AUTO))
+    if (device_open(&d, (device_choice){0}))
         fail_msg("%s", error_message());
     return d;
 }
@@ -114,14 +114,15 @@ static void opens_by_index_and_part_of_name(void **state)
     snprintf(index, sizeof index, "%d", list[0].device_index);
     snprintf(part, sizeof part, "%.5s", list[0].name);
     device *d = NULL;
-    assert_int_equal(device_open(&d, platform, index, KERNELS_TILED), 0);
+    assert_int_equal(device_open(&d, (device_choice){platform, index, KERNELS_TILED, NULL}), 0);
     assert_int_equal(d->kernels, KERNELS_TILED);
     assert_string_equal(d->info.name, list[0].name);
     device_close(d);
-    assert_int_equal(device_open(&d, list[0].platform, part, KERNELS_VECTOR), 0);
+    assert_int_equal(device_open(&d, (device_choice){list[0].platform, part, KERNELS_VECTOR, NULL}),
+                     0);
     assert_int_equal(d->kernels, KERNELS_VECTOR);
     device_close(d);
-    assert_int_equal(device_open(&d, platform, "99", KERNELS_AUTO), -1);
+    assert_int_equal(device_open(&d, (device_choice){platform, "99", KERNELS_AUTO, NULL}), -1);
     assert_int_equal(error_status(), STATUS_USAGE);
     device_close(NULL);
     free(list);

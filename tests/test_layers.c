@@ -7,29 +7,30 @@ static void conv2d_matches(void **state)
         shape x;
         int y[3]; /* filters, kernel, stride */
     } cases[] = {
-        {{1, 3, 3, 1}, {1, 1, 1}},
-        {{2, 4, 5, 3}, {2, 3, 1}},
-        {{1, 6, 6, 2}, {3, 3, 2}},
-        {{3, 7, 5, 3}, {17, 3, 2}},
-        {{3, 5, 9, 16}, {33, 3, 1}},
-        {{1, 8, 8, 1}, {32, 3, 1}},
-        {{1, 9, 11, 2}, {1, 7, 1}},
-        {{2, 8, 8, 20}, {64, 3, 2}},
-        {{3, 1, 1, 5}, {7, 3, 1}},
-        {{1, 2, 17, 70}, {18, 5, 1}},
-        {{2, 16, 16, 64}, {96, 1, 1}},
-        {{1, 1, 4, 3}, {4, 3, 2}},
-        /* Winograd's */
-        {{3, 5, 9, 16}, {32, 3, 1}},
-        {{1, 4, 4, 16}, {16, 3, 1}},
-        {{2, 3, 1, 32}, {48, 3, 1}},
-        {{2, 13, 6, 48}, {64, 3, 1}},
-        {{5, 8, 8, 128}, {32, 3, 1}},
-        {{9, 11, 10, 16}, {16, 3, 1}},
+        {{1, 3, 3, 1}, {1, 1, 1}},    {{2, 4, 5, 3}, {2, 3, 1}},     {{1, 6, 6, 2}, {3, 3, 2}},
+        {{3, 7, 5, 3}, {17, 3, 2}},   {{3, 5, 9, 16}, {33, 3, 1}},   {{1, 8, 8, 1}, {32, 3, 1}},
+        {{1, 9, 11, 2}, {1, 7, 1}},   {{2, 8, 8, 20}, {64, 3, 2}},   {{3, 1, 1, 5}, {7, 3, 1}},
+        {{1, 2, 17, 70}, {18, 5, 1}}, {{2, 16, 16, 64}, {96, 1, 1}}, {{1, 1, 4, 3}, {4, 3, 2}},
     };
     for (size_t i = 0; i < limited(COUNT(cases)); i++) {
         const int *y = cases[i].y;
         struct conv2d_options options = {y[0], y[1], y[2], 0};
+        check(state, &(layer_case){&conv2d_layer, &options, {cases[i].x}, 1, false});
+    }
+}
+
+/* What Winograd's method computes in the vector family; any other in the tiled one. */
+static void conv2d_of_many_channels_matches(void **state)
+{
+    static const struct {
+        shape x;
+        int filters;
+    } cases[] = {
+        {{1, 4, 4, 16}, 16},  {{3, 5, 9, 16}, 32},  {{2, 3, 1, 32}, 48},
+        {{2, 13, 6, 48}, 64}, {{5, 8, 8, 128}, 32}, {{9, 11, 10, 16}, 16},
+    };
+    for (size_t i = 0; i < (simulated_shapes() ? 1 : COUNT(cases)); i++) {
+        struct conv2d_options options = {cases[i].filters, 3, 1, 0};
         check(state, &(layer_case){&conv2d_layer, &options, {cases[i].x}, 1, false});
     }
 }
@@ -103,10 +104,20 @@ static void every_layer_has_a_reference(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv2d_matches),     cmocka_unit_test(conv2d_transpose_matches),
-        cmocka_unit_test(activation_matches), cmocka_unit_test(batch_norm_matches),
-        cmocka_unit_test(max_pool_matches),   cmocka_unit_test(concat_matches),
-        cmocka_unit_test(mse_matches),        cmocka_unit_test(every_layer_has_a_reference),
+        cmocka_unit_test(conv2d_matches),
+        cmocka_unit_test(conv2d_of_many_channels_matches),
+        cmocka_unit_test(conv2d_transpose_matches),
+        cmocka_unit_test(activation_matches),
+        cmocka_unit_test(batch_norm_matches),
+        cmocka_unit_test(max_pool_matches),
+        cmocka_unit_test(concat_matches),
+        cmocka_unit_test(mse_matches),
+        cmocka_unit_test(every_layer_has_a_reference),
     };
-    return RUN_FAMILIES("layers", tests);
+    const struct CMUnitTest sized[] = {
+        cmocka_unit_test(conv2d_matches),
+        cmocka_unit_test(conv2d_of_many_channels_matches),
+        cmocka_unit_test(conv2d_transpose_matches),
+    };
+    return RUN_FAMILIES("layers", tests) + RUN_CLASSES("layers", sized);
 }

@@ -213,15 +213,30 @@ static void show_pairs(const bench *b)
 
 /* ---- Fusing passes changes nothing ---- */
 
+/* Any values, of which neighbours differ. */
+static void write_pattern(const tensor *t, int period)
+{
+    size_t count = shape_count(t->shape);
+    float *values = allocate(count, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(i * i % (size_t)period) / (float)period;
+    write_tensor(t, values);
+    free(values);
+}
+
 static bench wide_bench(const char *model, const char *activation, bool separate)
 {
-    const char *overrides[] = {model, "model.filters=16", "data.directory=tests/sample",
-                               activation};
-    shape mixture = {2, IMAGE_SIZE, IMAGE_SIZE, 1};
-    bench b = bench_open(overrides, activation ? 4 : 3, mixture,
+    const char *overrides[] = {
+        model,          "model.filters=16", "model.width=48", "model.key_size=16",
+        "model.ffn=32", "model.blocks=1",   activation};
+    shape mixture = {2, IMAGE_SIZE / 2, IMAGE_SIZE / 2, 1};
+    bench b = bench_open(overrides, activation ? 7 : 6, mixture,
                          (struct plan_options){.separate = separate});
     must(params_initialize(b.params, 1));
-    show_pairs(&b);
+    write_pattern(b.train->mixture, 251);
+    write_pattern(b.train->truths[0], 241);
+    write_pattern(b.train->truths[1], 239);
     plan_forward(b.train->plan); /* moving statistics of their own */
     must(buffer_copy(opened, b.train->mixture->data, 0, b.infer->mixture->data, 0,
                      shape_count(mixture) * sizeof(float)));
@@ -283,22 +298,24 @@ static float *outputs_of(params *p, const settings *s, const float *mixtures, in
 static void slices_change_nothing(void **state)
 {
     (void)state;
-    enum { MANY = 140, HALF = MANY / 2, PIXELS = IMAGE_SIZE * IMAGE_SIZE };
+    enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE };
+    const int many = opened->kernels == KERNELS_VECTOR ? 140 : 6, half_of_them = many / 2;
     static const char *const overrides[] = {"model.filters=4"};
     settings *s;
     params *p;
     must(settings_load(&s, NULL, overrides, 1));
     must(params_new(&p, opened));
-    float *mixtures = allocate(MANY * PIXELS, sizeof *mixtures);
+    float *mixtures = allocate((size_t)(many * PIXELS), sizeof *mixtures);
     assert_non_null(mixtures);
-    for (int i = 0; i < MANY * PIXELS; i++)
+    for (int i = 0; i < many * PIXELS; i++)
         mixtures[i] = (float)(i % 251) / 251;
-    float *whole = outputs_of(p, s, mixtures, MANY);
+    float *whole = outputs_of(p, s, mixtures, many);
     for (int half = 0; half < 2; half++) {
-        float *part = outputs_of(p, s, mixtures + half * HALF * PIXELS, HALF);
+        float *part = outputs_of(p, s, mixtures + half * half_of_them * PIXELS, half_of_them);
         for (int i = 0; i < SOURCES; i++)
-            assert_memory_equal(whole + (i * MANY + half * HALF) * PIXELS, part + i * HALF * PIXELS,
-                                HALF * PIXELS * sizeof *part);
+            assert_memory_equal(whole + (i * many + half * half_of_them) * PIXELS,
+                                part + i * half_of_them * PIXELS,
+                                (size_t)(half_of_them * PIXELS) * sizeof *part);
         free(part);
     }
     free(whole);
@@ -405,6 +422,21 @@ static void published_sizes_are_counted_as_keras_does(void **state)
     }
 }
 
+static int open_cpu16(void **state)
+{
+    return open_class(state, "cpu16");
+}
+
+static int open_cpu8(void **state)
+{
+    return open_class(state, "cpu8");
+}
+
+static int open_cpu4(void **state)
+{
+    return open_class(state, "cpu4");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,10 +455,15 @@ int main(void)
     };
     /* 200 steps: once, with the kernels that are quick on a CPU */
     const struct CMUnitTest learning[] = {cmocka_unit_test(eight_pairs_are_learned_by_heart)};
+    const struct CMUnitTest sized[] = {cmocka_unit_test(relu_matches_pytorch),
+                                       cmocka_unit_test(transformer_matches_pytorch)};
     int failed =
         cmocka_run_group_tests_name("networks, vector kernels", tests, open_vector, close_device);
     failed +=
         cmocka_run_group_tests_name("networks, tiled kernels", tests, open_tiled, close_device);
+    failed += cmocka_run_group_tests_name("networks, cpu16", sized, open_cpu16, close_device);
+    failed += cmocka_run_group_tests_name("networks, cpu8", sized, open_cpu8, close_device);
+    failed += cmocka_run_group_tests_name("networks, cpu4", sized, open_cpu4, close_device);
     return failed +
            cmocka_run_group_tests_name("networks, learning", learning, open_vector, close_device);
 }

@@ -52,16 +52,12 @@ check() {
 }
 
 programs=(test_layers test_layers_transformer test_attention test_mixer test_optimizer)
-# The longest ones beside the short ones. CLBlast's kernels, which the tiled family calls for matrix
-# products, are not ours to check.
-simulate test_layers &
-(
-    UNBLEND_TEST_SHAPES=1 simulate test_layers_transformer
-    UNBLEND_TEST_SHAPES=3 UNBLEND_TEST_FAMILY=vector simulate test_attention
-    simulate test_mixer
-    simulate test_optimizer
-) &
-wait
+# CLBlast's kernels, which the tiled family calls for matrix products, are not ours to check.
+simulate test_layers
+UNBLEND_TEST_SHAPES=1 simulate test_layers_transformer
+UNBLEND_TEST_SHAPES=3 UNBLEND_TEST_FAMILY=vector simulate test_attention
+simulate test_mixer
+simulate test_optimizer
 result=0
 for program in "${programs[@]}"; do
     check "$program" || result=1

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "check/reference.h"
+#include "test_choice.h"
 #include "train/optimizer.h"
 #include <math.h>
 #include <setjmp.h>
@@ -45,7 +46,7 @@ static void must(int result)
 static int open_device(void **state)
 {
     (void)state;
-    if (device_open(&opened, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), KERNELS_AUTO)) {
+    if (device_open(&opened, test_choice(KERNELS_AUTO))) {
         print_error("%s\n", error_message());
         return -1;
     }
@@ -164,6 +165,7 @@ static void assert_unchanged(const contents *before, const fixture *f)
 typedef struct reference {
     struct reference_adam adam;
     double weight_decay, clip_norm, average_decay;
+    bool warm;
     double p[COUNT], m[COUNT], v[COUNT], average[COUNT];
 } reference;
 
@@ -187,10 +189,12 @@ static void reference_step(reference *r, const float gradient[COUNT])
         g[i] = gradient[i] * (clips ? r->clip_norm / sqrt(squares) : 1);
         r->p[i] -= r->adam.learning_rate * r->weight_decay * r->p[i];
     }
+    double rising = (1.0 + r->adam.step) / (10.0 + r->adam.step);
+    double kept = r->warm && rising < r->average_decay ? rising : r->average_decay;
     r->adam.step++;
     reference_adam_step(&r->adam, COUNT, g, r->p, r->m, r->v);
     for (int i = 0; i < COUNT; i++)
-        r->average[i] += (1 - r->average_decay) * (r->p[i] - r->average[i]);
+        r->average[i] = kept * r->average[i] + (1 - kept) * r->p[i];
 }
 
 static void assert_close(const float got[COUNT], const double wanted[COUNT], long step,
@@ -264,15 +268,24 @@ static void clipping_follows_the_reference(void **state)
     tear_down(&f);
 }
 
+/* With 0.3 the fourth step is the first that keeps as much as it may. */
+static void an_average_follows(const char *decay, double value, const char *begin, bool warm)
+{
+    const char *const overrides[] = {decay, begin};
+    fixture f = set_up(overrides, 2);
+    reference r = reference_of(&f);
+    r.average_decay = value;
+    r.warm = warm;
+    follow(&f, &r);
+    tear_down(&f);
+}
+
 static void the_average_follows_the_reference(void **state)
 {
     (void)state;
-    const char *const overrides[] = {"train.average=0.9"};
-    fixture f = set_up(overrides, 1);
-    reference r = reference_of(&f);
-    r.average_decay = 0.9;
-    follow(&f, &r);
-    tear_down(&f);
+    an_average_follows("train.average=0.9", 0.9, "train.moving_averages=keras", false);
+    an_average_follows("train.average=0.9", 0.9, "train.moving_averages=warm", true);
+    an_average_follows("train.average=0.3", 0.3, "train.moving_averages=warm", true);
 }
 
 static void all_of_it_follows_the_reference(void **state)
@@ -285,6 +298,7 @@ static void all_of_it_follows_the_reference(void **state)
     r.weight_decay = 0.1;
     r.clip_norm = 0.3;
     r.average_decay = 0.5;
+    r.warm = true; /* the default */
     follow(&f, &r);
     tear_down(&f);
 }
@@ -306,6 +320,23 @@ static void a_limit_that_is_not_reached_changes_nothing(void **state)
     forget(&before);
     tear_down(&with);
     tear_down(&without);
+}
+
+/* One that is too small for a float is not taken for none. */
+static void a_tiny_limit_stops_everything(void **state)
+{
+    (void)state;
+    const char *const limit[] = {"train.clip_norm=1e-60"};
+    fixture f = set_up(limit, 1);
+    float gradient[COUNT], before[COUNT], after[COUNT];
+    draw(&f, 1, gradient);
+    write_gradients(&f, gradient);
+    read_params(&f, before);
+    must(optimizer_step(f.optimizer, 1e-2, f.status));
+    read_params(&f, after);
+    for (int i = 0; i < COUNT; i++)
+        assert_float_equal(after[i], before[i], 1e-6);
+    tear_down(&f);
 }
 
 /* ---- What must stay ---- */
@@ -449,6 +480,7 @@ int main(void)
         cmocka_unit_test(the_average_follows_the_reference),
         cmocka_unit_test(all_of_it_follows_the_reference),
         cmocka_unit_test(a_limit_that_is_not_reached_changes_nothing),
+        cmocka_unit_test(a_tiny_limit_stops_everything),
         cmocka_unit_test(it_keeps_to_the_trainable_params),
         cmocka_unit_test(a_gradient_that_is_not_finite_freezes_it),
         cmocka_unit_test(a_status_stops_it),

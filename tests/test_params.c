@@ -1,10 +1,12 @@
 /* The values that parameters start with. */
 #include "base/error.h"
 #include "nn/params.h"
+#include "test_choice.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 // cmocka last: it defines fail()
 #include <cmocka.h>
 
@@ -21,7 +23,7 @@ static void must(int result)
 static int open_device(void **state)
 {
     device *d;
-    if (device_open(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), KERNELS_AUTO)) {
+    if (device_open(&d, test_choice(KERNELS_AUTO))) {
         print_error("%s\n", error_message());
         return -1;
     }
@@ -82,9 +84,45 @@ static void initial_values_have_the_deviation_of_keras(void **state)
     params_free(p);
 }
 
+static bool start_alike(device *d, const param *a, const param *b)
+{
+    float *left = malloc(a->count * sizeof *left), *right = malloc(b->count * sizeof *right);
+    assert_true(left && right && a->count == b->count);
+    must(buffer_read(d, a->data, 0, left, a->count * sizeof *left));
+    must(buffer_read(d, b->data, 0, right, b->count * sizeof *right));
+    bool alike = !memcmp(left, right, a->count * sizeof *left);
+    free(left);
+    free(right);
+    return alike;
+}
+
+/* Filters that start alike would stay so. */
+static void no_two_parameters_start_alike(void **state)
+{
+    static const int dims[] = {3, 3, 2, 2};
+    device *d = *state;
+    param *all[2][2];
+    params *both[2];
+    for (int k = 0; k < 2; k++) {
+        must(params_new(&both[k], d));
+        all[k][0] = params_declare(both[k], "first", dims, 4, INIT_GLOROT_UNIFORM, true);
+        all[k][1] = params_declare(both[k], "second", dims, 4, INIT_GLOROT_UNIFORM, true);
+        must(params_allocate(both[k], false));
+        must(params_initialize(both[k], 5 + (unsigned long)k));
+        assert_false(start_alike(d, all[k][0], all[k][1]));
+    }
+    assert_false(start_alike(d, all[0][0], all[1][0])); /* another seed */
+    must(params_initialize(both[1], 5));
+    assert_true(start_alike(d, all[0][0], all[1][0]));
+    for (int k = 0; k < 2; k++)
+        params_free(both[k]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(initial_values_have_the_deviation_of_keras)};
+        cmocka_unit_test(initial_values_have_the_deviation_of_keras),
+        cmocka_unit_test(no_two_parameters_start_alike),
+    };
     return cmocka_run_group_tests_name("params", tests, open_device, close_device);
 }

@@ -7,7 +7,9 @@
 #include "device/gemm.h"
 #include "device/profile.h"
 #include "layers/layers.h"
+#include "own_kernels.h"
 #include "scratch.h"
+#include "test_choice.h"
 #include <math.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -83,6 +85,26 @@ static void classes_follow_from_vectors(void **state)
     assert_ptr_equal(device_class(&machine), tuning_class_of(true, 8));
 }
 
+static void a_class_can_be_chosen(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"cpu16", "cpu8", "cpu4", "gpu"};
+    device_info chosen = machine;
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        tuning t = {0};
+        chosen.class = tuning_class_named(keys[i]);
+        assert_non_null(chosen.class);
+        assert_string_equal(chosen.class->key, keys[i]);
+        assert_null(profile_find(&chosen, &t));
+        assert_true(same_tuning(&t, &chosen.class->values));
+        device *d;
+        must(device_open(&d, (device_choice){.class = chosen.class}));
+        assert_true(same_tuning(&d->tuning, &chosen.class->values));
+        device_close(d);
+    }
+    assert_null(tuning_class_named("auto"));
+}
+
 static void values_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -106,6 +128,7 @@ static void values_that_do_not_fit_are_refused(void **state)
 static int set_up(void **state)
 {
     int result = scratch_make(state);
+    compile_quickly(true);
     setenv("UNBLEND_PROFILE_DIR", scratch, 1);
     return result;
 }
@@ -207,6 +230,60 @@ static void stale_profiles_are_refused(void **state)
     free(path);
 }
 
+/* Whether the kernels of a file look at what is tuned. */
+static bool takes_tuning(const char *text)
+{
+    static const char *const words[] = {"TILE", "VECTORS", "COLUMNS", "fetch("};
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strstr(text, words[i]))
+            return true;
+    return false;
+}
+
+/* Whether the profile is stale after a change of the file. */
+static bool is_stale_with(const char *name, const char *profile)
+{
+    tuning got;
+    char *text = kernels_text(kernels_origin, name);
+    char *changed = format_text("%s/* changed */\n", text);
+    kernels_write(name, changed);
+    bool stale = profile_read(profile, &machine, &got) != 0;
+    kernels_put_back(name);
+    must(profile_read(profile, &machine, &got));
+    free(changed);
+    free(text);
+    return stale;
+}
+
+static void changed_kernels_make_profiles_stale(void **state)
+{
+    (void)state;
+    int tuned = 0, others = 0;
+    tuning t = unusual();
+    char *profile = path_join(scratch, "of-kernels.ini");
+    kernels_copy();
+    must(profile_write(profile, &machine, &t));
+    DIR *directory = opendir(kernels_origin);
+    assert_non_null(directory);
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        const char *ending = strrchr(entry->d_name, '.');
+        if (!ending || strcmp(ending, ".cl"))
+            continue;
+        char *text = kernels_text(kernels_origin, entry->d_name);
+        bool takes = takes_tuning(text);
+        if (is_stale_with(entry->d_name, profile) != takes)
+            fail_msg("%s: stale should be %d", entry->d_name, takes);
+        tuned += takes;
+        others += !takes;
+        free(text);
+    }
+    closedir(directory);
+    assert_true(tuned >= 7 && others >= 7);
+    assert_true(is_stale_with("tile.h", profile)); /* which they include */
+    kernels_release();
+    free(profile);
+}
+
 /* The text of a good profile with one piece of it replaced. */
 static const char *altered(const char *from, const char *to)
 {
@@ -305,7 +382,7 @@ static void directories_are_made_or_complained_of(void **state)
 static device *open_real(enum kernel_family family)
 {
     device *d = NULL;
-    must(device_open(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family));
+    must(device_open(&d, test_choice(family)));
     return d;
 }
 
@@ -347,8 +424,7 @@ static void a_profile_reaches_the_kernels(void **state)
     assert_true(same_tuning(&d->tuning, &t));
     check_convolutions(d);
     device_close(d);
-    must(device_open_untuned(&d, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"),
-                             KERNELS_VECTOR));
+    must(device_open_untuned(&d, test_choice(KERNELS_VECTOR)));
     assert_null(d->profile);
     assert_true(same_tuning(&d->tuning, &device_class(&d->info)->values));
     device_close(d);
@@ -465,11 +541,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_class_and_candidate_is_allowed),
         cmocka_unit_test(classes_follow_from_vectors),
+        cmocka_unit_test(a_class_can_be_chosen),
         cmocka_unit_test(values_that_do_not_fit_are_refused),
         cmocka_unit_test(profiles_have_a_place),
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(names_of_drivers_may_be_odd),
         cmocka_unit_test(stale_profiles_are_refused),
+        cmocka_unit_test(changed_kernels_make_profiles_stale),
         cmocka_unit_test(broken_profiles_are_refused),
         cmocka_unit_test(garbage_is_refused),
         cmocka_unit_test(directories_are_made_or_complained_of),

@@ -62,26 +62,6 @@ END
 
 # ---- Breaking off ----
 
-# begin ARGUMENTS...: unblend in the background, as run() does; its number in $pid
-begin() {
-    : >"$scratch/err" # before the process can, so that nobody reads the last one's
-    "$unblend" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null &
-    pid=$!
-}
-
-# wait_for COMMAND...: until it succeeds or the process has ended
-wait_for() {
-    until "$@" 2>/dev/null || ! kill -0 "$pid" 2>/dev/null; do
-        sleep 0.01
-    done
-}
-
-# end: what became of the process, in $status
-end() {
-    status=0
-    wait "$pid" 2>/dev/null || status=$?
-}
-
 # interrupt SIGNAL STATUS EPOCH: in the middle of the epoch, with the process begun before
 interrupt() {
     local name="$1 in epoch $3"
@@ -151,25 +131,6 @@ works "resume after kill -9" train --resume "$killed" --set "train.steps_per_epo
 check "in the middle of the epoch" told "^resumed in epoch 1, after $steps of its steps"
 works "the same in one go" train "$killed/config.ini" --run "$scratch/alive"
 check "killed in an epoch: the same run" same_run "$scratch/alive" "$killed"
-
-# ---- The second signal ----
-
-# Both come while it cannot do anything, so that no step passes between them.
-impatient=$scratch/impatient
-begin train "$tiny" --run "$impatient"
-wait_for told '^epoch 2/'
-kill -s STOP "$pid"
-wait_for grep -q '^State:.*T' "/proc/$pid/status" # it may still run for a moment
-cp "$impatient/checkpoint.safetensors" "$scratch/before"
-kill -s INT "$pid"
-kill -s TERM "$pid"
-kill -s CONT "$pid"
-end
-check "the second signal ends it" [ "$status" -eq 130 -o "$status" -eq 143 ]
-check "at once" not told interrupted
-check "and leaves the checkpoint" cmp "$impatient/checkpoint.safetensors" "$scratch/before"
-works "which is good" train --resume "$impatient"
-check "after two signals: the same run" same_run "$whole" "$impatient"
 
 # ---- What cannot be resumed ----
 
@@ -246,7 +207,7 @@ if unshare --map-root-user --mount mount -t tmpfs tmpfs "$scratch/disk" 2>/dev/n
     check "names the file" told 'checkpoint\.safetensors: cannot be written: No space left'
     check "keeps the checkpoint" \
         cmp "$scratch/almost/checkpoint.safetensors" "$scratch/full/checkpoint.safetensors"
-    check "leaves no half of a file" [ -z "$(find "$scratch/full" -name '*.tmp-*')" ]
+    check "leaves no half of a file" [ -z "$(find "$scratch/full" -name '.unblend-tmp-*')" ]
     works "and goes on elsewhere" train --resume "$scratch/full"
     check "after a full disk: the same run" same_run "$whole" "$scratch/full"
 else

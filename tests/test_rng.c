@@ -78,7 +78,7 @@ static void device_draws_the_published_words(void **state)
     memcpy(drawn, known, sizeof known);
     for (int i = 0; i < KNOWN; i++)
         memset(drawn[i].words, 0, sizeof drawn[i].words);
-    assert_int_equal(device_open(&d, NULL, NULL, KERNELS_AUTO), 0);
+    assert_int_equal(device_open(&d, (device_choice){0}), 0);
     kernel *k = kernel_get(d, "draw", "", "draw");
     if (!k)
         fail_msg("%s", error_message());
@@ -187,6 +187,27 @@ static void a_permutation_holds_everything_once(void **state)
     rng_permutation(&r, items, 0);
 }
 
+/* Each of the 24 orders of four items, over many seeds. */
+static void all_orders_come_equally_often(void **state)
+{
+    (void)state;
+    enum { SEEDS = 24000, ITEMS = 4 };
+    int often[256] = {0}, orders = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        uint32_t items[ITEMS], code = 0;
+        rng r = rng_start(seed, 6);
+        rng_permutation(&r, items, ITEMS);
+        for (int i = 0; i < ITEMS; i++)
+            code = code * ITEMS + items[i];
+        often[code]++;
+    }
+    for (int i = 0; i < 256; i++) {
+        orders += often[i] > 0;
+        assert_true(!often[i] || abs(often[i] - 1000) < 160); /* five standard deviations */
+    }
+    assert_int_equal(orders, 24);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +219,7 @@ int main(void)
         cmocka_unit_test(streams_and_seeds_differ),
         cmocka_unit_test(normals_have_the_right_moments),
         cmocka_unit_test(a_permutation_holds_everything_once),
+        cmocka_unit_test(all_orders_come_equally_often),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -181,6 +181,9 @@ static void wrong_values_name_line_key_and_range(void **state)
     refused("[model]\nactivation = ReLU\n",
             "x.ini:2: model.activation = ReLU: no such choice (allowed: relu, sigmoid, tanh, "
             "leaky_relu); did you mean relu?");
+    refused("[model]\nactivation = leaky\n",
+            "x.ini:2: model.activation = leaky: no such choice (allowed: relu, sigmoid, tanh, "
+            "leaky_relu)");
     refused("[data]\nname_a = My Digits\n",
             "x.ini:2: data.name_a = My Digits: not a name (allowed: 1 to 32 of a-z, 0-9, _ and -)");
     refused("[data]\nname_a =\n",
@@ -333,6 +336,13 @@ static void the_two_names_differ(void **state)
     override_refused("data.name_b=mnist", of_override);
     settings *s = overridden("[data]\nname_b = mnist\n", "data.name_a=other");
     assert_string_equal(settings_text(s, "data.name_b"), "mnist");
+    const char *equal = "data.name_a=mnist", *another = "data.name_a=third";
+    settings *derived = NULL; /* a trial of a search */
+    assert_int_equal(settings_derive(&derived, s, &equal, 1), -1);
+    assert_non_null(strstr(error_message(), same));
+    assert_int_equal(settings_derive(&derived, s, &another, 1), 0);
+    assert_string_equal(settings_text(derived, "data.name_a"), "third");
+    settings_free(derived);
     settings_free(s);
     free(of_file);
     free(of_override);

@@ -2,6 +2,7 @@
 #include "device/gemm.h"
 #include "device/timeline.h"
 #include "scratch.h"
+#include "test_choice.h"
 
 enum { FLOATS = 1 << 16, SIDE = 32, BYTES = FLOATS * sizeof(float) };
 
@@ -16,9 +17,8 @@ static void must(int result)
 
 static int open_family(enum kernel_family family)
 {
-    if (device_open(&opened, getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), family) ||
-        buffer_new(opened, BYTES, "x", &x) || buffer_new(opened, BYTES, "y", &y) ||
-        buffer_fill(opened, x, 1, 0, BYTES)) {
+    if (device_open(&opened, test_choice(family)) || buffer_new(opened, BYTES, "x", &x) ||
+        buffer_new(opened, BYTES, "y", &y) || buffer_fill(opened, x, 1, 0, BYTES)) {
         print_error("%s\n", error_message());
         return -1;
     }
@@ -28,12 +28,14 @@ static int open_family(enum kernel_family family)
 static int open_vector(void **state)
 {
     (void)state;
+    compile_quickly(false);
     return open_family(KERNELS_VECTOR);
 }
 
 static int open_tiled(void **state)
 {
     (void)state;
+    compile_quickly(true);
     return open_family(KERNELS_TILED);
 }
 

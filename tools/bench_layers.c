@@ -181,7 +181,7 @@ static int serve(const char *const *texts, size_t count)
 {
     bench b = {0};
     char about[320];
-    if (device_open(&b.device, NULL, NULL, KERNELS_AUTO))
+    if (device_open(&b.device, (device_choice){0}))
         return -1;
     snprintf(about, sizeof about, "\"device\": \"%s\", \"driver\": \"%s\"", b.device->info.name,
              b.device->info.driver);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char message[2048];
+static _Thread_local char message[1 << 14]; /* a compiler's log fits */
 static _Thread_local enum status status;
 
 /* Names of files, values and what drivers say may hold anything; a terminal acts on some of it. */

@@ -19,6 +19,7 @@ enum status {
     STATUS_SELFTEST = 6, /* a kernel gives wrong results */
     STATUS_DIVERGED = 7, /* the loss became NaN or infinite */
     STATUS_PARTIAL = 8,  /* some images failed, the others are done */
+    STATUS_SIGHUP = 129,
     STATUS_SIGINT = 130,
     STATUS_SIGTERM = 143
 };

@@ -75,12 +75,26 @@ static int print_document(const device_info *list, size_t count)
     return print_json(document);
 }
 
+/* Without a config, but the environment may choose the class. */
+static int read_class(const tuning_class **out)
+{
+    settings *s;
+    if (settings_load(&s, NULL, NULL, 0))
+        return -1;
+    *out = tuning_class_named(settings_text(s, "device.class"));
+    settings_free(s);
+    return 0;
+}
+
 int command_devices(const options *given)
 {
+    const tuning_class *class;
     device_info *list;
     size_t count;
-    if (devices_list(&list, &count))
+    if (read_class(&class) || devices_list(&list, &count))
         return -1;
+    for (size_t i = 0; i < count; i++)
+        list[i].class = class;
     int result = 0;
     if (given->json)
         result = print_document(list, count);

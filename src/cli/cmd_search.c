@@ -6,8 +6,10 @@
 #include "base/memory.h"
 #include "check/network_check.h"
 #include "cli/cli.h"
+#include "data/mixer.h"
 #include "models/open_device.h"
 #include "search/search.h"
+#include "train/run_directory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,13 +55,18 @@ static int choose_job(const options *given, job *j)
 static int check_run_directory(const job *j, bool force)
 {
     char *space = path_join(j->run, "search.ini");
-    bool searched = space && file_exists(space);
+    bool searched, there, filled;
+    int result = space && !directory_look(j->run, STATUS_USAGE, &there) &&
+                         !directory_look_inside(j->run, STATUS_USAGE, &filled) &&
+                         !file_look(space, STATUS_USAGE, &searched)
+                     ? 0
+                     : -1;
     free(space);
-    if (!space)
+    if (result)
         return -1;
-    if (j->resume && !directory_exists(j->run))
+    if (j->resume && !there)
         return fail(STATUS_USAGE, "%s: there is no such run to resume", j->run);
-    if (j->resume || !directory_exists(j->run) || directory_is_empty(j->run))
+    if (j->resume || !filled)
         return 0;
     if (searched || !force)
         return fail(STATUS_USAGE,
@@ -77,17 +84,46 @@ static int write_space(const space *s, const char *run)
     return result;
 }
 
-static int search(device *d, const space *s, const job *j, bool train_best)
+/* What is there is not removed before the sets that the trials need are known to be readable. */
+static int clear_run(const space *s, const char *run)
 {
+    for (int i = 0; i < SOURCES; i++) {
+        struct image_set set;
+        if (source_read(s->base, i, false, &set))
+            return -1;
+        image_set_release(&set);
+    }
+    return search_clear(run);
+}
+
+/* Another process may have begun a search there since it was looked at. */
+static int enter_run(const job *j, run_lock **lock)
+{
+    char *space = path_join(j->run, "search.ini");
+    int result = space ? run_lock_take(lock, j->run) : -1;
+    if (!result && !j->resume && file_exists(space))
+        result =
+            fail(STATUS_USAGE, "%s: another unblend has begun a search there meanwhile", j->run);
+    free(space);
+    return result;
+}
+
+static int search(device *d, const space *s, const job *j, const options *given)
+{
+    run_lock *lock = NULL;
+    int result = -1;
     if ((settings_flag(s->base, "device.selftest") && network_check_quick(d, s->base)) ||
-        directory_make(j->run) || write_space(s, j->run))
-        return -1;
+        enter_run(j, &lock) || (given->force && clear_run(s, j->run)) || write_space(s, j->run))
+        goto done;
     log_info("seed %ld, at most %ld trials, run directory %s", settings_int(s->base, "train.seed"),
              s->trials, j->run);
-    if (search_run(d, s, j->run) || (train_best && search_train_best(d, j->run)))
-        return -1;
-    printf("%s/%s\n", j->run, train_best ? "best/model.safetensors" : "best.ini");
-    return 0;
+    if (search_run(d, s, j->run) || (given->train_best && search_train_best(d, j->run)))
+        goto done;
+    printf("%s/%s\n", j->run, given->train_best ? "best/" MODEL_NAME : "best.ini");
+    result = 0;
+done:
+    run_lock_release(lock);
+    return result;
 }
 
 int command_search(const options *given)
@@ -98,7 +134,7 @@ int command_search(const options *given)
     int result = -1;
     if (!choose_job(given, &j) && !check_run_directory(&j, given->force) &&
         !options_space(given, j.space, &s) && !open_device(&d, s->base))
-        result = search(d, s, &j, given->train_best);
+        result = search(d, s, &j, given);
     device_close(d);
     space_free(s);
     free(j.space);

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "models/open_device.h"
 #include "train/pictures.h"
+#include "train/run_directory.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static int choose_job(const options *given, job *j)
                     "train: CONFIG or --resume RUN is missing (see `unblend train --help`)");
     if (given->resume) {
         j->run = copy_text(given->resume);
-        j->config = path_join(given->resume, "config.ini");
+        j->config = path_join(given->resume, CONFIG_NAME);
     } else {
         j->config = copy_text(given->arguments[0]);
         j->run = given->run ? copy_text(given->run) : default_run(given->arguments[0]);
@@ -50,24 +51,19 @@ static int choose_job(const options *given, job *j)
 
 static int check_run_directory(const job *j, bool force)
 {
-    if (j->resume && !directory_exists(j->run))
+    bool there, filled;
+    if (directory_look(j->run, STATUS_USAGE, &there) ||
+        directory_look_inside(j->run, STATUS_USAGE, &filled))
+        return -1;
+    if (j->resume && !there)
         return fail(STATUS_USAGE, "%s: there is no such run to resume", j->run);
-    if (!j->resume && !force && directory_exists(j->run) && !directory_is_empty(j->run))
+    if (!j->resume && !force && filled)
         return fail(
             STATUS_USAGE,
             "%s is not empty; --resume %s goes on with it, --force writes over it, or choose "
             "another --run",
             j->run, j->run);
     return 0;
-}
-
-static int write_config(const settings *s, const char *run)
-{
-    char *path = path_join(run, "config.ini"), *text = settings_ini(s);
-    int result = path && text ? file_write_atomic(path, text, strlen(text)) : -1;
-    free(path);
-    free(text);
-    return result;
 }
 
 /* Training needs no test sets, but the panel does: a picture that cannot be drawn is no failure. */
@@ -79,25 +75,39 @@ static void draw_pictures(device *d, const settings *s, const char *run)
     }
 }
 
-/* The run directory is made last, so that a run that cannot start leaves none behind. */
-static int train(device *d, const settings *s, const job *j)
+/* Another process may have begun a run there since it was looked at. */
+static int enter_run(const job *j, bool force, run_lock **lock)
 {
-    trainer *t;
-    if ((settings_flag(s, "device.selftest") && network_check_quick(d, s)) ||
-        trainer_new(&t, d, s, j->run, j->resume))
-        return -1;
+    char *config = path_join(j->run, CONFIG_NAME);
+    int result = config ? run_lock_take(lock, j->run) : -1;
+    if (!result && !j->resume && !force && file_exists(config))
+        result = fail(STATUS_USAGE, "%s: another unblend has begun a run there meanwhile", j->run);
+    free(config);
+    return result;
+}
+
+/* An old run is locked before its checkpoint is read; a new one's directory is made last, so that a
+ * run that cannot start leaves none behind. */
+static int train(device *d, const settings *s, const job *j, bool force)
+{
+    trainer *t = NULL;
+    run_lock *lock = NULL;
     int result = -1;
-    if (!directory_make(j->run) && !write_config(s, j->run)) {
-        log_info("seed %ld, %ld steps of %ld pairs an epoch, run directory %s",
-                 settings_int(s, "train.seed"), settings_int(s, "train.steps_per_epoch"),
-                 settings_int(s, "train.batch"), j->run);
-        result = trainer_run(t);
-    }
-    trainer_free(t);
+    if ((settings_flag(s, "device.selftest") && network_check_quick(d, s)) ||
+        (j->resume && enter_run(j, force, &lock)) || trainer_new(&t, d, s, j->run, j->resume) ||
+        (!j->resume && enter_run(j, force, &lock)))
+        goto done;
+    log_info("seed %ld, %ld steps of %ld pairs an epoch, run directory %s",
+             settings_int(s, "train.seed"), settings_int(s, "train.steps_per_epoch"),
+             settings_int(s, "train.batch"), j->run);
+    result = trainer_run(t);
     if (!result) {
         draw_pictures(d, s, j->run);
-        printf("%s/model.safetensors\n", j->run);
+        printf("%s/" MODEL_NAME "\n", j->run);
     }
+done:
+    trainer_free(t);
+    run_lock_release(lock);
     return result;
 }
 
@@ -109,7 +119,7 @@ int command_train(const options *given)
     int result = -1;
     if (!choose_job(given, &j) && !check_run_directory(&j, given->force) &&
         !options_settings(given, j.config, &s) && !open_device(&d, s))
-        result = train(d, s, &j);
+        result = train(d, s, &j, given->force);
     device_close(d);
     settings_free(s);
     free(j.config);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "config/keys.h"
+#include "train/signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -101,6 +102,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     occupy_standard_descriptors();
+    signals_inherit();
     signal(SIGPIPE, SIG_IGN); /* writing reports it; a training run outlives its reader */
     int result = run(argc, argv);
     log_live_end();

@@ -121,7 +121,7 @@ const key keys[] = {
      .initial = "0.2",
      .low = 0,
      .high = 0.9,
-     .help = "Share of each training set held out for validation."},
+     .help = "Share of each training set held out for validation; 0 for none."},
 
     {.name = "train.batch",
      .type = KEY_INT,
@@ -177,6 +177,11 @@ const key keys[] = {
      .low = 0,
      .high = 0.999999,
      .help = "Decay of a moving average of the weights, e.g. 0.999; 0 for none."},
+    {.name = "train.moving_averages",
+     .type = KEY_CHOICE,
+     .initial = "warm",
+     .choices = "warm|keras",
+     .help = "Batch norm's and train.average's: soon of use, or slow to begin as Keras'."},
     {.name = "train.schedule",
      .type = KEY_CHOICE,
      .initial = "constant",
@@ -283,6 +288,12 @@ const key keys[] = {
      .initial = "auto",
      .choices = "auto|vector|tiled",
      .help = "Kernel family: vector suits CPUs, tiled GPUs."},
+    {.name = "device.class",
+     .type = KEY_CHOICE,
+     .initial = "auto",
+     .choices = "auto|cpu16|cpu8|cpu4|gpu",
+     .environment = "UNBLEND_DEVICE_CLASS",
+     .help = "Whose kernel sizes to start with: CPUs by the floats of a vector register."},
     {.name = "device.selftest",
      .type = KEY_FLAG,
      .initial = "true",
@@ -527,8 +538,9 @@ void key_write_section(size_t i, FILE *out)
 
 void keys_print(FILE *out)
 {
-    fputs("; A value may stand as it is, in '...', or in \"...\", where \\\\ is a backslash and\n"
-          "; \\xHH any byte. A comment begins with ; or # at the start or after a blank.\n\n",
+    fputs("; A value may be written as it is, in '...', or in \"...\", where \\\\ is a\n"
+          "; backslash and \\xHH any byte. A comment begins with ; or # at the start or\n"
+          "; after a blank.\n\n",
           out);
     for (size_t i = 0; i < key_count; i++) {
         const key *k = &keys[i];

@@ -31,12 +31,18 @@ void cache_key(const char *const *parts, size_t count, char key[CACHE_KEY_SIZE])
     SHA256End(&sha, key);
 }
 
+bool cache_is_on(void)
+{
+    const char *off = getenv("UNBLEND_NO_CACHE");
+    return !off || !*off || !strcmp(off, "0");
+}
+
 /* NULL without a message if the cache is off. */
 static char *cache_directory(void)
 {
-    const char *off = getenv("UNBLEND_NO_CACHE"), *own = getenv("UNBLEND_CACHE_DIR");
+    const char *own = getenv("UNBLEND_CACHE_DIR");
     const char *shared = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (off && *off && strcmp(off, "0"))
+    if (!cache_is_on())
         return NULL;
     if (own && *own)
         return copy_text(own);
@@ -77,9 +83,13 @@ bool cache_load(const char *key, unsigned char **bytes, size_t *length)
     size_t file_length = 0;
     bool loaded = false;
     char *path = cache_path(key);
-    if (!path || !file_exists(path))
+    bool there;
+    if (!path)
         goto done;
-    if (file_read(path, BINARY_LIMIT, STATUS_RUNTIME, &file, &file_length)) {
+    int result = file_look(path, STATUS_RUNTIME, &there);
+    if (!result && !there)
+        goto done;
+    if (result || file_read(path, BINARY_LIMIT, STATUS_RUNTIME, &file, &file_length)) {
         log_detail("kernel cache: %s", error_message());
         error_clear();
         goto done;

@@ -14,6 +14,8 @@
 
 enum { CACHE_KEY_SIZE = 65 }; /* SHA-256 in hexadecimal, and the final zero */
 
+bool cache_is_on(void);
+
 /* The key of everything that a binary depends on. */
 void cache_key(const char *const *parts, size_t count, char key[CACHE_KEY_SIZE]);
 

@@ -35,19 +35,19 @@ static int open_chosen(device *d)
     return cl_check(d, code, "clCreateCommandQueue", __FILE__, __LINE__);
 }
 
-int device_open_untuned(device **out, const char *platform, const char *name,
-                        enum kernel_family kernels)
+int device_open_untuned(device **out, device_choice choice)
 {
     device_info *list = NULL;
     size_t count = 0;
     device *d = NULL;
     if (devices_list(&list, &count))
         return -1;
-    const device_info *chosen = device_choose(list, count, platform, name);
+    const device_info *chosen = device_choose(list, count, choice.platform, choice.device);
     if (!chosen || !(d = allocate(1, sizeof *d)))
         goto failed;
     d->info = *chosen;
-    d->kernels = kernels == KERNELS_AUTO ? device_family(&d->info) : kernels;
+    d->info.class = choice.class;
+    d->kernels = choice.kernels == KERNELS_AUTO ? device_family(&d->info) : choice.kernels;
     d->tuning = device_class(&d->info)->values;
     if (open_chosen(d))
         goto failed;
@@ -73,9 +73,9 @@ static void use_profile(device *d)
     d->profile = NULL;
 }
 
-int device_open(device **out, const char *platform, const char *name, enum kernel_family kernels)
+int device_open(device **out, device_choice choice)
 {
-    if (device_open_untuned(out, platform, name, kernels))
+    if (device_open_untuned(out, choice))
         return -1;
     use_profile(*out);
     return 0;

@@ -3,7 +3,7 @@
  * in-order queue, built programs).
  *
  *     device *d;
- *     if (device_open(&d, NULL, "nvidia", KERNELS_AUTO)) ...
+ *     if (device_open(&d, (device_choice){.device = "nvidia"})) ...
  *     device_close(d);
  */
 #ifndef DEVICE_DEVICE_H
@@ -34,7 +34,15 @@ typedef struct device_info {
     cl_uint compute_units;
     cl_uint vector_width; /* floats in a native vector */
     size_t max_work_group;
+    const tuning_class *class; /* the user's choice; NULL: what type and vectors say */
 } device_info;
+
+/* Which device, and how to use it; what is 0 or NULL is left open. */
+typedef struct device_choice {
+    const char *platform, *device; /* an index as `unblend devices` prints it, or part of a name */
+    enum kernel_family kernels;
+    const tuning_class *class; /* whose defaults it starts with */
+} device_choice;
 
 /* Programs made ready so far; drivers may put part of the work off until a kernel first runs. */
 typedef struct build_count {
@@ -77,18 +85,16 @@ const char *kernel_family_name(enum kernel_family f);
 const char *device_kind(const device_info *info);
 
 /*
- * Opens the device that platform and name select: an index as `unblend devices` prints it, or part
- * of a name in any case; NULL or "" leaves the choice open. Of several the first in the order
- * discrete GPU, integrated GPU, accelerator, CPU.
+ * Opens the device that the choice selects. Names are compared in any case; "" is left open, like
+ * NULL. Of several devices the first in the order discrete GPU, integrated GPU, accelerator, CPU.
  *
  * One or two digits are an index. A device's index counts within its platform, so without a
  * platform it is accepted only while a single platform has devices. What does not exist, or is not
  * clear, is STATUS_USAGE with the list of what there is.
  */
-int device_open(device **out, const char *platform, const char *name, enum kernel_family kernels);
+int device_open(device **out, device_choice choice);
 /* The same with its class's tuning, whatever profile there is. */
-int device_open_untuned(device **out, const char *platform, const char *name,
-                        enum kernel_family kernels);
+int device_open_untuned(device **out, device_choice choice);
 void device_close(device *d);
 
 /* The device's tuning; of NULL, the one that plans without a device reckon with. */

@@ -26,7 +26,7 @@ enum { TUNED_FILES = sizeof tuned_files / sizeof *tuned_files };
 
 const tuning_class *device_class(const device_info *info)
 {
-    return tuning_class_of(device_is_cpu(info), info->vector_width);
+    return info->class ? info->class : tuning_class_of(device_is_cpu(info), info->vector_width);
 }
 
 /* ---- The place ---- */
@@ -285,13 +285,12 @@ char *profile_find(const device_info *info, tuning *out)
         error_clear();
         return NULL;
     }
-    if (access(path, F_OK)) {
-        free(path);
-        return NULL;
-    }
-    if (!profile_read(path, info, out))
+    bool there;
+    int result = file_look(path, STATUS_RUNTIME, &there);
+    if (!result && there && !profile_read(path, info, out))
         return path;
-    profile_warn();
+    if (result || there)
+        profile_warn();
     free(path);
     return NULL;
 }

@@ -19,6 +19,7 @@
 
 #include "device/device.h"
 
+/* Whose defaults the device starts with. */
 const tuning_class *device_class(const device_info *info);
 
 /* Where the device's profile is or would be; release with free(). STATUS_RUNTIME if the environment

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_SHOWN = 1500 }; /* bytes of the compiler's log that go into a message */
+/* Bytes of the compiler's log that go into a message: it has errors only, and compilers give up after
+ * some twenty. */
+enum { LOG_SHOWN = 12000 };
 
 /* argument types are only checked, and thus only recorded, in debug builds */
 #ifdef UNBLEND_DEBUG
@@ -18,10 +20,12 @@ enum { LOG_SHOWN = 1500 }; /* bytes of the compiler's log that go into a message
 #define DEBUG_OPTIONS ""
 #endif
 
+/* -w: some drivers print how many warnings there were, with nobody asking. */
 static char *full_options(const device *d, const char *options)
 {
     bool fetch = d->tuning.fetch && device_is_cpu(&d->info); /* Oclgrind does not know the hint */
-    return format_text("-cl-std=CL1.2 -cl-mad-enable" DEBUG_OPTIONS " -D%s_DEVICE=1 -DFETCH=%d %s",
+    return format_text("-cl-std=CL1.2 -cl-mad-enable -w" DEBUG_OPTIONS
+                       " -D%s_DEVICE=1 -DFETCH=%d %s",
                        d->kernels == KERNELS_VECTOR ? "VECTOR" : "TILED", fetch, options);
 }
 
@@ -59,6 +63,8 @@ static cl_program build_from_cache(const device *d, const char *options, const c
 static void store_in_cache(cl_program id, const char *key)
 {
     size_t length = 0;
+    if (!cache_is_on()) /* PoCL compiles every kernel once more for a binary */
+        return;
     if (clGetProgramInfo(id, CL_PROGRAM_BINARY_SIZES, sizeof length, &length, NULL) || !length)
         return;
     unsigned char *bytes = allocate(length, 1);

@@ -1,6 +1,7 @@
 #include "device/tuning.h"
 
 #include "base/error.h"
+#include <string.h>
 
 /* A class's values: what the others have no reason to differ in is written once. */
 #define VALUES(vectors_, tile_)                                                                    \
@@ -25,10 +26,11 @@ const tuning tuning_default = VALUES(2, 8);
  * kernels' sizes were chosen without one at hand.
  */
 static const tuning_class classes[] = {
-    {"CPU with vectors of 16 floats", true, 16, VALUES(2, 8)},
-    {"CPU with vectors of 8 floats", true, 8, VALUES(1, 6)},
-    {"CPU with vectors of 4 floats", true, 0, VALUES(1, 4)},
-    {"GPU", false, 0, VALUES(2, 8)}, /* vector kernels: only if device.kernels asks for them */
+    {"cpu16", "CPU with vectors of 16 floats", true, 16, VALUES(2, 8)},
+    {"cpu8", "CPU with vectors of 8 floats", true, 8, VALUES(1, 6)},
+    {"cpu4", "CPU with vectors of 4 floats", true, 0, VALUES(1, 4)},
+    {"gpu", "GPU", false, 0,
+     VALUES(2, 8)}, /* vector kernels: only if device.kernels asks for them */
 };
 
 const tuning_class *tuning_class_of(bool cpu, unsigned vector_width)
@@ -37,6 +39,14 @@ const tuning_class *tuning_class_of(bool cpu, unsigned vector_width)
     while (c->cpu != cpu || (cpu && vector_width < c->vector_width))
         c++;
     return c;
+}
+
+const tuning_class *tuning_class_named(const char *key)
+{
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (!strcmp(classes[i].key, key))
+            return &classes[i];
+    return NULL;
 }
 
 const char *const tuning_sections[TUNING_SECTIONS] = {"vector", "tiled", "xgemm", "xgemm_direct"};

@@ -33,6 +33,7 @@ typedef struct tuning {
 extern const tuning tuning_default;
 
 typedef struct tuning_class {
+    const char *key;  /* as device.class takes it: "cpu16" */
     const char *name; /* "CPU with vectors of 16 floats" */
     bool cpu;
     unsigned vector_width; /* of CPUs: floats in a vector, at least */
@@ -41,6 +42,9 @@ typedef struct tuning_class {
 
 /* vector_width: CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, which counts for CPUs. */
 const tuning_class *tuning_class_of(bool cpu, unsigned vector_width);
+
+/* NULL if no class has this key ("auto" is none). */
+const tuning_class *tuning_class_named(const char *key);
 
 /* ---- The table of everything in a tuning: profiles and the tuner follow from it ---- */
 

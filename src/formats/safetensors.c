@@ -223,6 +223,20 @@ done:
     return result;
 }
 
+int safetensors_check(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
+                      const struct stored_text *metadata, size_t metadata_count)
+{
+    size_t *begins = allocate(tensor_count, sizeof *begins);
+    if (!begins)
+        return -1;
+    lay_out(tensors, tensor_count, begins);
+    char *header = header_text(path, tensors, tensor_count, begins, metadata, metadata_count, "");
+    int result = header ? 0 : -1;
+    free(header);
+    free(begins);
+    return result;
+}
+
 /* Reading */
 
 /* Puts the header's length into *bytes once it is known to lie inside the file. */

@@ -44,6 +44,10 @@ const char *stored_type_name(enum stored_type type); /* "F32" */
 int safetensors_write(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
                       const struct stored_text *metadata, size_t metadata_count);
 
+/* Whether safetensors_write() of the same could make the header; writes nothing. */
+int safetensors_check(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
+                      const struct stored_text *metadata, size_t metadata_count);
+
 /* A file in memory. It owns the tensors and texts it hands out. */
 typedef struct safetensors safetensors;
 

@@ -9,7 +9,7 @@
 #include "layers/pixels.h"
 #include <stdio.h>
 
-static const float momentum = 0.99f, epsilon = 1e-3f;
+static const float epsilon = 1e-3f;
 
 struct state {
     kernel *span_moments, *batch_moments, *moving_moments, *normalise;
@@ -69,7 +69,7 @@ static int batch_moments(layer *l, run *r)
                   ARG(l->params[BATCH_NORM_MOVING_MEAN]->data),
                   ARG(l->params[BATCH_NORM_MOVING_VARIANCE]->data),
                   ARG(l->saved[BATCH_NORM_MOMENTS].buffer), ARG(over.pixels), ARG(over.channels),
-                  ARG(over.span), ARG(momentum), ARG(epsilon));
+                  ARG(over.span), ARG(r->norm_momentum), ARG(epsilon));
 }
 
 static int moving_moments(layer *l, run *r)

@@ -37,9 +37,17 @@ spans spans_reduction(const device *d, shape s)
     return spans_of_length(s, span);
 }
 
+/* Two shapes of work-groups for all sizes: a runtime that is left to choose takes what divides the
+ * range, on PoCL with a compilation for each, elsewhere groups of a single item for odd sizes. The
+ * kernels leave out what lies beyond the range. */
+enum { GROUP_ITEMS = 64, GROUP_CHANNELS = 16 };
+
 range spans_range(const device *d, const spans *s)
 {
     if (is_vector(d))
         return range_single(1, (size_t)s->count, 1);
-    return range_items((size_t)s->channels, (size_t)s->count, 1);
+    if (s->channels < GROUP_CHANNELS)
+        return range_groups((size_t)s->channels, (size_t)s->count, 1, 1, GROUP_ITEMS, 1);
+    return range_groups((size_t)s->channels, (size_t)s->count, 1, GROUP_CHANNELS,
+                        GROUP_ITEMS / GROUP_CHANNELS, 1);
 }

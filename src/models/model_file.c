@@ -8,18 +8,32 @@
 
 static const char format_name[] = "unblend 1";
 
-int model_save(const char *path, params *p, const settings *s)
+/* What safetensors_write() and safetensors_check() are. */
+typedef int store(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
+                  const struct stored_text *metadata, size_t metadata_count);
+
+static int hand_model(store *to, const char *path, params *p, const settings *s)
 {
     tensor_list tensors = {0};
     char *config = settings_ini_without(s, "device");
     int result = -1;
     if (config && !params_export(p, p->values, "", false, &tensors)) {
         struct stored_text metadata[] = {{"format", format_name}, {"config", config}};
-        result = safetensors_write(path, tensors.items, tensors.count, metadata, 2);
+        result = to(path, tensors.items, tensors.count, metadata, 2);
     }
     free(config);
     tensor_list_release(&tensors);
     return result;
+}
+
+int model_save(const char *path, params *p, const settings *s)
+{
+    return hand_model(safetensors_write, path, p, s);
+}
+
+int model_check(const char *path, params *p, const settings *s)
+{
+    return hand_model(safetensors_check, path, p, s);
 }
 
 /* What is no safetensors file is named for what it is. */

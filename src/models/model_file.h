@@ -13,6 +13,9 @@
 /* Writes path atomically. The same params and settings give the same bytes. */
 int model_save(const char *path, params *p, const settings *s);
 
+/* Whether model_save() could make the file's contents; writes nothing. */
+int model_check(const char *path, params *p, const settings *s);
+
 /* A model ready to load: STATUS_DATA unless the file is whole, ours, and its config is valid.
  * overrides ("section.key=value") go over its config. */
 typedef struct model_file {

@@ -10,11 +10,13 @@ static enum kernel_family family_named(const char *name)
                                     : KERNELS_AUTO;
 }
 
-static int open_with(int (*open)(device **, const char *, const char *, enum kernel_family),
-                     device **out, const settings *s)
+static int open_with(int (*open)(device **, device_choice), device **out, const settings *s)
 {
-    if (open(out, settings_text(s, "device.platform"), settings_text(s, "device.device"),
-             family_named(settings_text(s, "device.kernels"))))
+    device_choice choice = {.platform = settings_text(s, "device.platform"),
+                            .device = settings_text(s, "device.device"),
+                            .kernels = family_named(settings_text(s, "device.kernels")),
+                            .class = tuning_class_named(settings_text(s, "device.class"))};
+    if (open(out, choice))
         return -1;
     log_info("device: %s (%s)", (*out)->info.name, device_kind(&(*out)->info));
     return 0;

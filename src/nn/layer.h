@@ -17,6 +17,9 @@
 
 typedef struct layer layer;
 
+/* What a batch norm's moving statistics keep in a step, where nobody warms them up. */
+#define KERAS_NORM_MOMENTUM 0.99f
+
 /* What a run hands to every layer. */
 typedef struct run {
     device *device;
@@ -24,6 +27,7 @@ typedef struct run {
     cl_mem workspace; /* scratch of at least the layer's workspace_bytes, nobody's between layers */
     unsigned long params_version;
     unsigned long seed, step; /* for layers that draw random numbers in training */
+    float norm_momentum;      /* what batch norms' moving statistics keep of themselves */
 } run;
 
 enum layer_flags {

@@ -111,7 +111,8 @@ static int add_tenant(tenants *list, size_t bytes, int from, int to, int *number
     return 0;
 }
 
-/* The time up to which t's data is read. */
+/* The time up to which t's data is read. Who finishes t's gradient reads the data as well, but has done
+ * so before it writes any other gradient (tensor.h): those may lie where the data was. */
 static int data_end(const plan *p, const tensor *t, int from)
 {
     const graph *g = p->graph;
@@ -125,9 +126,12 @@ static int data_end(const plan *p, const tensor *t, int from)
             int read = backward && l->type->flags & BACKWARD_NEEDS_X ? time_backward(p, i) : (int)i;
             end = read > end ? read : end;
         }
-        bool needs_y = l->type->flags & BACKWARD_NEEDS_Y || t->pending_gradient.left_by;
-        if (l->output == t && backward && needs_y)
-            end = time_backward(p, i) > end ? time_backward(p, i) : end;
+        if (l->output != t || !backward)
+            continue;
+        int read = l->type->flags & BACKWARD_NEEDS_Y ? time_backward(p, i)
+                   : t->pending_gradient.left_by     ? time_backward(p, i) - 1
+                                                     : end;
+        end = read > end ? read : end;
     }
     return end;
 }
@@ -386,8 +390,10 @@ int plan_prepare(plan *p, device *d)
         t->data = buffer_at(p, t->data_buffer);
         t->gradient = t->needs_gradient ? buffer_at(p, t->gradient_buffer) : NULL;
     }
-    p->run = (run){
-        .device = d, .training = p->options.training, .workspace = p->buffers[p->buffer_count - 1]};
+    p->run = (run){.device = d,
+                   .training = p->options.training,
+                   .workspace = p->buffers[p->buffer_count - 1],
+                   .norm_momentum = KERAS_NORM_MOMENTUM};
     for (size_t i = 0; i < g->layer_count; i++) {
         layer *l = g->layers[i];
         for (int k = 0; k < LAYER_SAVED_MAX; k++)

@@ -36,7 +36,8 @@ typedef struct tensor {
     struct {
         bool
             possible; /* set by the producer: its backward can finish the gradient that a batch norm
-                          leaves, which is still that of the norm's output */
+                          leaves, which is still that of the norm's output; that comes first in it,
+                          and then it reads data no more */
         const struct layer *left_by; /* that norm, by plan; NULL: the gradient is as it should be */
     } pending_gradient;
     cl_mem data;     /* (n, h, w, c); owned by the plan */

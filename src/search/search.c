@@ -6,6 +6,9 @@
 #include "base/memory.h"
 #include "search/rungs.h"
 #include "search/trial_run.h"
+#include "train/run_directory.h"
+#include "train/signals.h"
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +82,7 @@ static void announce(const search *s, long number, long rung)
 static int stopped(const search *s, long number)
 {
     enum status status = error_status();
-    if (status != STATUS_SIGINT && status != STATUS_SIGTERM)
+    if (status != STATUS_SIGINT && status != STATUS_SIGTERM && status != STATUS_SIGHUP)
         return fail_while("trial %ld", number);
     return fail(status, "interrupted in trial %ld; go on with: unblend search --resume %s", number,
                 s->run);
@@ -91,6 +94,10 @@ static int run_trial(search *s, long number, long rung)
     trial entry = {.number = number, .rung = rung};
     char *directory = trial_directory(s, number);
     int result = -1;
+    if (directory && signals_check()) {
+        free(directory);
+        return stopped(s, number);
+    }
     announce(s, number, rung);
     if (directory && !trial_settings(s, number, rung, &config)) {
         bool ended = !trial_run(s->device, config, directory, &entry);
@@ -159,16 +166,63 @@ static int report(const search *s)
     return 0;
 }
 
+static int run_all(search *s)
+{
+    int result = prepare(s);
+    for (long rung = 0; !result && rung <= rungs_last(s->space); rung++)
+        result = run_rung(s, rung);
+    if (!result) /* written once more: a kill may have come between one file and the next */
+        result = trials_write(&s->trials, s->run) || write_best(s) || report(s) ? -1 : 0;
+    if (!result && signals_check())
+        result =
+            fail(error_status(),
+                 "interrupted when all trials were over; go on with: unblend search --resume %s",
+                 s->run);
+    return result;
+}
+
+/* Signals are caught all the time, so that none is lost between two trials. */
 int search_run(device *d, const space *space, const char *run)
 {
     search s = {.device = d, .space = space, .run = run};
-    int result = prepare(&s);
-    for (long rung = 0; !result && rung <= rungs_last(space); rung++)
-        result = run_rung(&s, rung);
-    if (!result) /* written once more: a kill may have come between one file and the next */
-        result = trials_write(&s.trials, run) || write_best(&s) || report(&s) ? -1 : 0;
+    signals_catch();
+    int result = run_all(&s);
+    signals_release();
     trials_release(&s.trials);
     points_release(&s.points);
+    return result;
+}
+
+/* ---- What others left ---- */
+
+/* The trainings in the directories of run/trials. */
+static int clear_trials(const char *run)
+{
+    int result = 0;
+    char *trials = path_join(run, "trials");
+    DIR *directory = trials ? opendir(trials) : NULL;
+    for (struct dirent *entry; directory && !result && (entry = readdir(directory));) {
+        char *trial = *entry->d_name == '.' ? NULL : path_join(trials, entry->d_name);
+        result = trial ? run_clear(trial) : 0;
+        free(trial);
+    }
+    if (directory)
+        closedir(directory);
+    free(trials);
+    return result;
+}
+
+int search_clear(const char *run)
+{
+    static const char *const of_search[] = {"trials.json", "trials.csv", "best.ini"};
+    static const char *const of_training[] = {CONFIG_NAME};
+    char *best = path_join(run, "best");
+    int result = !best || run_remove(run, of_search, 3) || clear_trials(run) || run_clear(best) ||
+                         run_remove(best, of_training, 1) || run_clear(run) ||
+                         run_remove(run, of_training, 1)
+                     ? -1
+                     : 0;
+    free(best);
     return result;
 }
 
@@ -188,8 +242,9 @@ static int check_is_same(const settings *config, const char *directory)
 {
     char *path = path_join(directory, "config.ini");
     settings *earlier = NULL;
-    int result = path ? 0 : -1;
-    if (path && file_exists(path)) {
+    bool there;
+    int result = path ? file_look(path, STATUS_RUNTIME, &there) : -1;
+    if (!result && there) {
         result = settings_load(&earlier, path, NULL, 0);
         if (!result && !same_training(config, earlier))
             result = fail(STATUS_USAGE,

@@ -19,9 +19,14 @@
 #include "search/space.h"
 
 /* Trains every trial that run does not have yet. Those that diverge, do not fit into memory, or
- * cannot be built are recorded; any other error ends it, as do SIGINT and SIGTERM after a checkpoint.
+ * cannot be built are recorded; any other error ends it, as do SIGINT, SIGTERM and SIGHUP after a
+ * checkpoint. run is there, and locked (train/run_directory.h).
  * STATUS_RUNTIME if no trial is done in the end. d and s stay the caller's. */
 int search_run(device *d, const space *s, const char *run);
+
+/* Removes what other searches and trainings have left in run, so that it is not taken for this
+ * search's. */
+int search_clear(const char *run);
 
 /* Trains run/best.ini into run/best, or goes on with it. */
 int search_train_best(device *d, const char *run);

@@ -3,16 +3,13 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "train/checkpoint.h"
 #include "train/early_stopping.h"
+#include "train/run_directory.h"
 #include "train/trainer.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* See train/checkpoint.h. */
-static const char checkpoint_name[] = "checkpoint.safetensors";
-static const char previous_name[] = "checkpoint.previous.safetensors";
 
 int write_text(const char *directory, const char *name, const char *text)
 {
@@ -22,31 +19,13 @@ int write_text(const char *directory, const char *name, const char *text)
     return result;
 }
 
-static int write_config(const char *directory, const settings *config)
-{
-    char *text = settings_ini(config);
-    int result = text ? write_text(directory, "config.ini", text) : -1;
-    free(text);
-    return result;
-}
-
-static int open_trainer(trainer **out, device *d, const settings *config, const char *directory)
-{
-    char *checkpoint = path_join(directory, checkpoint_name);
-    int result = checkpoint ? trainer_new(out, d, config, directory, file_exists(checkpoint)) : -1;
-    free(checkpoint);
-    return result;
-}
-
 /*
  * What a training comes to after its first `epochs` epochs: there may be more, of a later rung that
  * the record has lost. The best one is judged as the trainer does, whose model file it is.
  */
-static void summarize(const history *h, const settings *config, trial *entry)
+static void summarize(const trainer *t, const settings *config, trial *entry)
 {
-    bool validated = !strcmp(settings_text(config, "train.monitor"), "val_loss") &&
-                     settings_int(config, "train.validation_steps") > 0 &&
-                     settings_real(config, "data.validation") > 0;
+    const history *h = trainer_history(t);
     long epochs = settings_int(config, "train.epochs");
     early_stopping best = early_stopping_new(config);
     for (size_t i = 0; i < h->count && (long)i < epochs; i++) {
@@ -55,7 +34,7 @@ static void summarize(const history *h, const settings *config, trial *entry)
         entry->epochs++;
         entry->steps += e->steps;
         entry->seconds += e->seconds;
-        if (early_stopping_epoch_end(&best, e->epoch, validated ? val_loss : loss)) {
+        if (early_stopping_epoch_end(&best, e->epoch, trainer_monitored(t, e))) {
             entry->best_epoch = e->epoch;
             entry->loss = loss;
             entry->val_loss = val_loss;
@@ -65,14 +44,18 @@ static void summarize(const history *h, const settings *config, trial *entry)
 
 static int train(device *d, const settings *config, const char *directory, trial *entry)
 {
-    trainer *t;
-    if (directory_make(directory) || write_config(directory, config) ||
-        open_trainer(&t, d, config, directory))
-        return -1;
-    int result = trainer_run(t);
-    if (entry)
-        summarize(trainer_history(t), config, entry);
+    trainer *t = NULL;
+    run_lock *lock = NULL;
+    bool begun;
+    int result = -1;
+    if (!run_lock_take(&lock, directory) && !checkpoint_look(directory, &begun) &&
+        !trainer_new(&t, d, config, directory, begun)) {
+        result = trainer_run(t);
+        if (entry)
+            summarize(t, config, entry);
+    }
     trainer_free(t);
+    run_lock_release(lock);
     return result;
 }
 
@@ -108,12 +91,5 @@ int trial_run_only(device *d, const settings *config, const char *directory)
 
 void trial_end(const char *directory)
 {
-    char *checkpoint = path_join(directory, checkpoint_name);
-    char *previous = path_join(directory, previous_name);
-    if (checkpoint && previous) {
-        unlink(checkpoint);
-        unlink(previous);
-    }
-    free(checkpoint);
-    free(previous);
+    checkpoint_remove(directory);
 }

@@ -12,8 +12,6 @@
 #include <unistd.h>
 
 static const char format_name[] = "unblend checkpoint 1";
-static const char file_name[] = "checkpoint.safetensors";
-static const char previous_name[] = "checkpoint.previous.safetensors";
 
 /* ---- The state as JSON ---- */
 
@@ -119,7 +117,10 @@ static int keep_previous(const char *path, const char *previous)
 {
     unsigned char *bytes;
     size_t length;
-    if (!file_exists(path))
+    bool there;
+    if (file_look(path, STATUS_RUNTIME, &there))
+        return -1;
+    if (!there)
         return 0;
     unlink(previous);
     if (!link(path, previous))
@@ -132,9 +133,24 @@ static int keep_previous(const char *path, const char *previous)
     return result;
 }
 
+size_t checkpoint_bytes(const stepper *t)
+{
+    const params *p = t->network->params;
+    part parts[PARTS_MAX];
+    return (p->value_floats + (size_t)list_parts(t, parts) * p->trainable_floats) * sizeof(float);
+}
+
+int checkpoint_look(const char *run, bool *there)
+{
+    char *path = path_join(run, CHECKPOINT_NAME);
+    int result = path ? file_look(path, STATUS_RUNTIME, there) : -1;
+    free(path);
+    return result;
+}
+
 void checkpoint_remove(const char *run)
 {
-    const char *const names[] = {file_name, previous_name};
+    const char *const names[] = {CHECKPOINT_NAME, CHECKPOINT_PREVIOUS_NAME};
     for (int i = 0; i < 2; i++) {
         char *path = path_join(run, names[i]);
         if (path)
@@ -146,7 +162,8 @@ void checkpoint_remove(const char *run)
 int checkpoint_write(const char *run, const stepper *t, const train_state *state)
 {
     tensor_list list = {0};
-    char *path = path_join(run, file_name), *previous = path_join(run, previous_name);
+    char *path = path_join(run, CHECKPOINT_NAME),
+         *previous = path_join(run, CHECKPOINT_PREVIOUS_NAME);
     char *text = state_text(t, state);
     int result = -1;
     if (path && previous && text && !collect(t, &list) && !keep_previous(path, previous)) {
@@ -203,7 +220,7 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
 int checkpoint_read(const char *run, stepper *t, train_state *state)
 {
     safetensors *file;
-    char *path = path_join(run, file_name);
+    char *path = path_join(run, CHECKPOINT_NAME);
     int result = -1;
     if (path && !safetensors_read(path, &file)) {
         result = load(file, path, t, state);
@@ -212,7 +229,7 @@ int checkpoint_read(const char *run, stepper *t, train_state *state)
         fail_while(
             "cannot resume; the checkpoint before it, if any, is %s/%s, and can be put in its "
             "place",
-            run, previous_name);
+            run, CHECKPOINT_PREVIOUS_NAME);
     }
     free(path);
     return result;

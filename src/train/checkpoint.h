@@ -12,6 +12,9 @@
 #include "train/schedule.h"
 #include "train/stepper.h"
 
+#define CHECKPOINT_NAME "checkpoint.safetensors"
+#define CHECKPOINT_PREVIOUS_NAME "checkpoint.previous.safetensors"
+
 typedef struct train_state {
     long epoch;      /* under way, from 1 */
     long first_step; /* the stepper's step at its begin */
@@ -26,7 +29,13 @@ typedef struct train_state {
  * checkpoint under the name: the old one or the new one. */
 int checkpoint_write(const char *run, const stepper *t, const train_state *state);
 
-/* Removes both, so that a new run in an old directory cannot be resumed as the old one. */
+/* About the size of its file. */
+size_t checkpoint_bytes(const stepper *t);
+
+/* Whether there is one; fails as file_look() does. */
+int checkpoint_look(const char *run, bool *there);
+
+/* Removes both: the training will not go on. */
 void checkpoint_remove(const char *run);
 
 /* Into a stepper of the same settings. STATUS_DATA if there is none or it is damaged; then nothing

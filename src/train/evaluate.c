@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "train/signals.h"
 #include "train/ssim.h"
 #include <math.h>
 #include <stdlib.h>
@@ -87,7 +88,8 @@ static int score_pairs(evaluator *e, enum split split, unsigned long seed, unsig
     *out = (image_scores){0};
     for (long done = 0; done < samples; done += n->batch) {
         int images = samples - done < n->batch ? (int)(samples - done) : n->batch;
-        if (mixer_batch(e->mixer, split, seed, stream, position + (unsigned long)done, n->batch,
+        if (signals_check() ||
+            mixer_batch(e->mixer, split, seed, stream, position + (unsigned long)done, n->batch,
                         n->mixture->data, e->truths[0], e->truths[1]) ||
             network_forward(n) || add_scores(e, images, with_ssim, out))
             return -1;

@@ -127,7 +127,7 @@ int history_write(const history *h, const settings *s, const char *run_directory
 {
     const char *names[SOURCES] = {settings_text(s, "data.name_a"), settings_text(s, "data.name_b")};
     char *document = path_join(run_directory, HISTORY_JSON);
-    char *table = path_join(run_directory, "history.csv");
+    char *table = path_join(run_directory, HISTORY_CSV);
     int result = -1;
     if (document && table && !write_document(h, names, document))
         result = write_table(h, names, table);

@@ -17,6 +17,7 @@
 #include "models/network.h"
 
 #define HISTORY_JSON "history.json"
+#define HISTORY_CSV "history.csv"
 
 typedef struct epoch_record {
     long epoch;               /* from 1, without gaps */

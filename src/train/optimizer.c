@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "layers/pixels.h"
 #include "layers/reductions.h"
+#include "train/averages.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,7 @@ int optimizer_new(optimizer **out, params *p, const settings *s)
     o->params = p;
     o->clip_norm = settings_real(s, "train.clip_norm");
     o->average_decay = settings_real(s, "train.average");
+    o->warm_average = !strcmp(settings_text(s, "train.moving_averages"), "warm");
     if (!strcmp(settings_text(s, "train.optimizer"), "adamw"))
         o->weight_decay = settings_real(s, "train.weight_decay");
     if (get_kernels(o, p->device) || make_buffers(o)) {
@@ -85,20 +88,24 @@ static int scale_gradients(optimizer *o, cl_mem status)
 {
     params *p = o->params;
     spans over = over_norm(p);
+    float limit = (float)o->clip_norm;
+    if (o->clip_norm > 0 && limit < FLT_MIN)
+        limit = FLT_MIN; /* 0 would be no limit */
     if (LAUNCH(p->device, o->squares, rows_range(p->device, &over), ARG(p->gradients),
                ARG(o->partial), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
         return -1;
     return LAUNCH(p->device, o->limit, range_single(1, 1, 1), ARG(o->partial), ARG(over.count),
-                  ARG((float)o->clip_norm), ARG(o->scale), ARG(status), ARG((int)o->step));
+                  ARG(limit), ARG(o->scale), ARG(status), ARG((int)o->step));
 }
 
 static int move_average(optimizer *o, cl_mem status)
 {
     params *p = o->params;
     spans over = over_gradients(p);
+    double decay = averages_decay(o->average_decay, o->warm_average, o->step - 1);
     return LAUNCH(p->device, o->move_average, spans_range(p->device, &over), ARG(p->values),
-                  ARG(o->average), ARG(status), ARG((float)(1 - o->average_decay)),
-                  ARG(over.pixels), ARG(over.channels), ARG(over.span));
+                  ARG(o->average), ARG(status), ARG((float)(1 - decay)), ARG(over.pixels),
+                  ARG(over.channels), ARG(over.span));
 }
 
 int optimizer_step(optimizer *o, double learning_rate, cl_mem status)

@@ -13,6 +13,7 @@
 typedef struct optimizer {
     params *params;                                /* the caller's */
     double weight_decay, clip_norm, average_decay; /* 0: none */
+    bool warm_average;                             /* averages.h */
     cl_mem first_moment, second_moment;            /* (trainable_floats) */
     cl_mem average; /* (trainable_floats); NULL without a moving average */
     cl_mem partial, scale;

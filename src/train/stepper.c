@@ -3,7 +3,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/streams.h"
+#include "train/averages.h"
 #include <stdlib.h>
+#include <string.h>
 
 int stepper_new(stepper **out, mixer *m, network *n, const settings *s)
 {
@@ -14,6 +16,7 @@ int stepper_new(stepper **out, mixer *m, network *n, const settings *s)
     t->mixer = m;
     t->network = n;
     t->seed = (unsigned long)settings_int(s, "train.seed");
+    t->warm_averages = !strcmp(settings_text(s, "train.moving_averages"), "warm");
     t->report_losses = kernel_get(d, "losses", "", "report_losses");
     if (!t->report_losses || optimizer_new(&t->optimizer, n->params, s) ||
         buffer_new(d, (SOURCES + 1) * sizeof(float), "losses", &t->report) ||
@@ -45,6 +48,8 @@ static int start(stepper *t, double learning_rate, step_in_flight *flight)
     flight->step = ++t->step;
     n->plan->run.seed = t->seed;
     n->plan->run.step = (unsigned long)flight->step;
+    n->plan->run.norm_momentum =
+        (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->step - 1);
     if (mixer_batch(t->mixer, SPLIT_TRAIN, t->seed, STREAM_TRAIN, position, n->batch,
                     n->mixture->data, n->truths[0]->data, n->truths[1]->data) ||
         plan_forward(n->plan) || plan_backward(n->plan) ||

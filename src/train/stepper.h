@@ -35,6 +35,7 @@ typedef struct stepper {
     cl_mem report, status;
     step_in_flight flight[STEPS_AHEAD];
     unsigned long seed;
+    bool warm_averages;
     long step; /* steps handed to the device, over all epochs */
 } stepper;
 

@@ -11,6 +11,7 @@
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/progress.h"
+#include "train/run_directory.h"
 #include "train/signals.h"
 #include <math.h>
 #include <stdlib.h>
@@ -94,7 +95,7 @@ int trainer_new(trainer **out, device *d, const settings *s, const char *run_dir
     t->device = d;
     t->settings = s;
     t->run = copy_text(run_directory);
-    t->model_path = path_join(run_directory, "model.safetensors");
+    t->model_path = path_join(run_directory, MODEL_NAME);
     t->schedule = schedule_new(s);
     t->stopping = early_stopping_new(s);
     t->state.epoch = 1;
@@ -164,27 +165,32 @@ static int catch_up(trainer *t)
     return 0;
 }
 
-/* Saves where the training is when it is time to, or a signal asks for it. */
-static int save_if_due(trainer *t)
+/* 0, or a failure if a signal came; everything is saved. */
+static int check_signals(const trainer *t)
 {
-    int signal_number = signals_caught();
-    if (!signal_number && clock_seconds() < t->checkpoint_at)
-        return 0;
-    if (catch_up(t) || write_checkpoint(t))
-        return -1;
-    return signal_number
-               ? fail((enum status)(128 + signal_number),
+    int number = signals_caught();
+    return number
+               ? fail((enum status)(128 + number),
                       "interrupted in epoch %ld, step %ld; go on with: unblend train --resume %s",
                       t->state.epoch, t->state.sums.steps, t->run)
                : 0;
 }
 
+/* Saves where the training is when it is time to, or a signal asks for it. */
+static int save_if_due(trainer *t)
+{
+    if (!signals_caught() && clock_seconds() < t->checkpoint_at)
+        return 0;
+    return catch_up(t) || write_checkpoint(t) || check_signals(t) ? -1 : 0;
+}
+
+/* At least one step, however little time is left: an epoch without any would have a loss of nothing. */
 static int train_epoch(trainer *t)
 {
-    long steps = setting(t, "train.steps_per_epoch");
+    long steps = setting(t, "train.steps_per_epoch"), first = t->state.first_step;
     t->progress.begun = clock_seconds();
     t->progress.steps_at_begin = t->state.sums.steps;
-    while (t->stepper->step - t->state.first_step < steps && !out_of_time(t)) {
+    while (t->stepper->step - first < steps && (t->stepper->step == first || !out_of_time(t))) {
         double rate = schedule_rate(&t->schedule, t->stepper->step);
         if (stepper_step(t->stepper, rate, &t->state.sums))
             return -1;
@@ -197,7 +203,7 @@ static int train_epoch(trainer *t)
 
 /* ---- Between epochs ---- */
 
-/* The same held-out pairs after every epoch. */
+/* The same held-out pairs after every epoch. A signal ends it. */
 static int validate(trainer *t, epoch_record *epoch)
 {
     long samples = setting(t, "train.validation_steps") * t->network->batch;
@@ -223,20 +229,32 @@ static epoch_record record_epoch(const trainer *t)
     };
 }
 
-static double monitored(const trainer *t, const epoch_record *epoch)
+double trainer_monitored(const trainer *t, const epoch_record *epoch)
 {
     bool validation =
         t->evaluator && !strcmp(settings_text(t->settings, "train.monitor"), "val_loss");
     return validation ? epoch->val_loss[0] + epoch->val_loss[1] : epoch->loss[0] + epoch->loss[1];
 }
 
+/* Validation broke off. If a signal did it, the training is saved as it was before validation, which
+ * will be done again. */
+static int stop_validating(trainer *t)
+{
+    bool by_signal = signals_caught() && (int)error_status() == 128 + signals_caught();
+    if (by_signal && !optimizer_swap_average(t->stepper->optimizer) && !write_checkpoint(t))
+        check_signals(t); /* says how to go on */
+    return -1;
+}
+
 /* Validates and keeps the model with the averaged parameters, if there are such. */
 static int judge_epoch(trainer *t, epoch_record *epoch, bool *is_best)
 {
     bool keep_last = !strcmp(settings_text(t->settings, "train.keep"), "last");
-    if (optimizer_swap_average(t->stepper->optimizer) || validate(t, epoch))
+    if (optimizer_swap_average(t->stepper->optimizer))
         return -1;
-    *is_best = early_stopping_epoch_end(&t->stopping, epoch->epoch, monitored(t, epoch));
+    if (validate(t, epoch))
+        return stop_validating(t);
+    *is_best = early_stopping_epoch_end(&t->stopping, epoch->epoch, trainer_monitored(t, epoch));
     if ((*is_best || keep_last) && model_save(t->model_path, t->params, t->settings))
         return -1;
     return optimizer_swap_average(t->stepper->optimizer);
@@ -249,7 +267,7 @@ static int end_epoch(trainer *t)
     if (judge_epoch(t, &epoch, &is_best) || history_add(&t->history, &epoch))
         return -1;
     progress_epoch(&t->progress, &epoch, is_best);
-    if (schedule_epoch_end(&t->schedule, monitored(t, &epoch)))
+    if (schedule_epoch_end(&t->schedule, trainer_monitored(t, &epoch)))
         log_info("learning rate reduced to %g", t->schedule.state.rate);
     t->state = (train_state){.epoch = epoch.epoch + 1, .first_step = t->stepper->step};
     return history_write(&t->history, t->settings, t->run) || write_checkpoint(t) ? -1 : 0;
@@ -263,24 +281,35 @@ static bool is_finished(const trainer *t)
         log_info("early stopping: epoch %ld was the best", t->stopping.state.best_epoch);
         return true;
     }
-    if (out_of_time(t)) {
+    if (t->history.count && out_of_time(t)) { /* there is a model by then */
         log_info("train.time_limit of %ld s is reached", setting(t, "train.time_limit"));
         return true;
     }
     return false;
 }
 
+/* Before the first step: what must be written later is tried, as far as it can be; and a new training
+ * takes the place of an old one. */
+static int begin(trainer *t)
+{
+    directory_sweep(t->run);
+    if (model_check(t->model_path, t->params, t->settings) ||
+        run_check(t->run, checkpoint_bytes(t->stepper), t->params->value_floats * sizeof(float)) ||
+        (t->stepper->step == 0 && run_clear(t->run)))
+        return -1;
+    return run_write_config(t->run, t->settings);
+}
+
 int trainer_run(trainer *t)
 {
-    int result = 0;
+    signals_catch();
+    int result = begin(t);
     t->progress.started = clock_seconds();
     t->checkpoint_at = t->progress.started + (double)setting(t, "train.checkpoint_seconds");
-    directory_sweep(t->run);
-    if (t->stepper->step == 0)
-        checkpoint_remove(t->run);
-    signals_catch();
     while (!result && !is_finished(t))
         result = train_epoch(t) || end_epoch(t) ? -1 : 0;
+    if (!result)
+        result = check_signals(t); /* one that came as the last epoch ended */
     signals_release();
     log_live_end();
     return result;

@@ -25,10 +25,12 @@ int trainer_new(trainer **out, device *d, const settings *s, const char *run_dir
 void trainer_free(trainer *t);
 
 /*
- * Everything the settings ask for. After each epoch run_directory has the history and a checkpoint,
- * and model.safetensors is the best epoch's (train.keep = last: the last one's). STATUS_DIVERGED
- * ends it where a loss is not finite, STATUS_SIGINT and STATUS_SIGTERM where a signal came, after a
- * checkpoint; what was saved stays.
+ * Everything the settings ask for. run_directory is there, and locked (run_directory.h). A training
+ * that begins removes what an earlier one left there, but not before it is sure, as far as can be
+ * said, that it can write what it will have to. config.ini is written then; after each epoch there
+ * are the history and a checkpoint, and model.safetensors is the best epoch's (train.keep = last: the
+ * last one's). STATUS_DIVERGED ends it where a loss is not finite, STATUS_SIGHUP, STATUS_SIGINT or
+ * STATUS_SIGTERM where a signal came, after a checkpoint; what was saved stays.
  */
 int trainer_run(trainer *t);
 
@@ -37,6 +39,10 @@ int trainer_run(trainer *t);
 int trainer_time_steps(trainer *t, long steps, bool bare, double *seconds);
 
 const history *trainer_history(const trainer *t);
+
+/* What epochs of this training are judged by: val_loss if train.monitor says so and there is
+ * validation, else loss. */
+double trainer_monitored(const trainer *t, const epoch_record *epoch);
 
 /* The lowest monitored loss so far and its epoch; infinity and 0 while there is none. */
 double trainer_best(const trainer *t, long *epoch);
