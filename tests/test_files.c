@@ -1,11 +1,44 @@
 /* Whole files: limits, gzip, and that a write leaves the old file or the new one. */
+#define _DEFAULT_SOURCE /* syscall */
 #include "base/files.h"
 #include "scratch.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
+
+/* ---- In front of the C library: which calls files.c makes, in order ---- */
+
+static char calls[256];
+
+static void note(const char *call)
+{
+    strncat(calls, call, sizeof calls - strlen(calls) - 1);
+}
+
+int fsync(int fd)
+{
+    struct stat info;
+    note(!fstat(fd, &info) && S_ISDIR(info.st_mode) ? "sync directory, " : "sync file, ");
+    return (int)syscall(SYS_fsync, fd);
+}
+
+ssize_t write(int fd, const void *bytes, size_t length)
+{
+    note("write, ");
+    return (ssize_t)syscall(SYS_write, fd, bytes, length);
+}
+
+int rename(const char *from, const char *to)
+{
+    note("rename, ");
+    return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+/* ---- Tests ---- */
 
 static const char *gzip_file(const char *name, const void *bytes, size_t length)
 {
@@ -123,6 +156,17 @@ static void replaces_a_file_whole(void **state)
     assert_int_equal(scratch_count(), before + 1);
 }
 
+/* After a power cut there is the old file or the new one, whole: what is renamed is on the disk, and so
+ * is the rename when the call returns. */
+static void nothing_is_left_to_a_power_cut(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("synced");
+    *calls = '\0';
+    assert_int_equal(file_write_atomic(path, "bytes", 5), 0);
+    assert_string_equal(calls, "write, sync file, rename, sync directory, ");
+}
+
 /* A limit on file sizes stands for the full disk. */
 static void keeps_the_old_file_when_the_disk_is_full(void **state)
 {
@@ -217,6 +261,7 @@ int main(void)
         cmocka_unit_test(unpacks_gzip_and_passes_plain_files),
         cmocka_unit_test(refuses_damaged_gzip),
         cmocka_unit_test(replaces_a_file_whole),
+        cmocka_unit_test(nothing_is_left_to_a_power_cut),
         cmocka_unit_test(keeps_the_old_file_when_the_disk_is_full),
         cmocka_unit_test(refuses_places_that_cannot_be_written),
         cmocka_unit_test(sweeps_up_after_the_dead_only),

@@ -298,6 +298,30 @@ static void second_run_loads_the_binary(void **state)
     assert_true(compiles(f)); /* an included file changed */
 }
 
+/* Whether a device that says something else in one place has to compile. */
+static bool another_compiles(fixture *f, size_t place, const char *text)
+{
+    reopen(f);
+    snprintf((char *)&f->d->info + place, sizeof f->d->info.name, "%s", text);
+    expect_scale_works(f);
+    return f->d->compiling_announced;
+}
+
+static void a_binary_is_for_one_device_and_driver(void **state)
+{
+    fixture *f = *state;
+    static const size_t places[] = {offsetof(device_info, platform), offsetof(device_info, name),
+                                    offsetof(device_info, vendor), offsetof(device_info, driver),
+                                    offsetof(device_info, version)};
+    assert_true(compiles(f));
+    assert_false(compiles(f));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        assert_true(another_compiles(f, places[i], "Another"));
+        assert_false(another_compiles(f, places[i], "Another"));
+    }
+    assert_false(compiles(f));
+}
+
 static void damaged_binaries_are_replaced(void **state)
 {
     fixture *f = *state;
@@ -360,6 +384,7 @@ int main(void)
         TEST(arguments_of_every_kind_arrive),
         TEST(wrong_launches_are_refused),
         TEST(second_run_loads_the_binary),
+        TEST(a_binary_is_for_one_device_and_driver),
         TEST(damaged_binaries_are_replaced),
         TEST(a_binary_the_driver_refuses_is_replaced),
         TEST(works_without_a_place_for_the_cache),
