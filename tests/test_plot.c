@@ -185,6 +185,33 @@ static void one_value(void **state)
     free(text);
 }
 
+/* The ring is around the dot of the best value. */
+static void the_ring_is_around_the_best(void **state)
+{
+    (void)state;
+    static const double values[] = {0.4, 0.1, 0.2, 0.3};
+    const plot_series series = {"v", "red", values};
+    svg_plot plot = {.title = "",
+                     .x_title = "",
+                     .y_title = "",
+                     .count = 4,
+                     .series = &series,
+                     .series_count = 1,
+                     .best_text = "best"};
+    for (plot.best_x = 1; plot.best_x <= plot.count; plot.best_x++) {
+        char *text = draw(&plot), *dot = strstr(text, "stroke-linejoin"), ring[96];
+        double x, y;
+        for (size_t i = 0; i < plot.best_x; i++) {
+            dot = strstr(dot + 1, "<circle cx=");
+            assert_non_null(dot);
+        }
+        assert_int_equal(sscanf(dot, "<circle cx=\"%lf\" cy=\"%lf\" r=\"3\"", &x, &y), 2);
+        snprintf(ring, sizeof ring, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"7\"", x, y);
+        assert_holds(text, ring);
+        free(text);
+    }
+}
+
 /* Every axis has some labels and not too many, however long or short it is. */
 static void axes_have_labels(void **state)
 {
@@ -345,6 +372,7 @@ int main(void)
         cmocka_unit_test(gaps_stay_gaps),
         cmocka_unit_test(nothing_to_draw),
         cmocka_unit_test(one_value),
+        cmocka_unit_test(the_ring_is_around_the_best),
         cmocka_unit_test(axes_have_labels),
         cmocka_unit_test(numbers_are_short),
         cmocka_unit_test(texts_are_escaped),

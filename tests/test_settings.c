@@ -128,6 +128,22 @@ static void override_beats_environment_beats_file_beats_default(void **state)
     unsetenv("UNBLEND_DATA");
 }
 
+static void derived_settings_are_checked_as_others(void **state)
+{
+    (void)state;
+    const char *names[] = {"data.name_a=x", "data.name_b=x"}, *seed[] = {"train.seed=5"};
+    settings *base = parsed("[train]\nseed = 3\nbatch = 7\n"), *s = NULL;
+    assert_int_equal(settings_derive(&s, base, names, 2), -1);
+    assert_non_null(strstr(error_message(), "the derived settings"));
+    error_clear();
+    assert_int_equal(settings_derive(&s, base, seed, 1), 0);
+    assert_int_equal(settings_int(s, "train.seed"), 5);
+    assert_int_equal(settings_int(s, "train.batch"), 7);
+    assert_int_equal(settings_int(base, "train.seed"), 3);
+    settings_free(s);
+    settings_free(base);
+}
+
 static void the_last_override_counts(void **state)
 {
     (void)state;
@@ -497,6 +513,7 @@ int main(void)
         cmocka_unit_test(the_usual_ways_to_write_an_ini_file_work),
         cmocka_unit_test(override_beats_environment_beats_file_beats_default),
         cmocka_unit_test(the_last_override_counts),
+        cmocka_unit_test(derived_settings_are_checked_as_others),
         cmocka_unit_test(numbers_keep_their_limits),
         cmocka_unit_test(flags_are_true_or_false),
         cmocka_unit_test(wrong_values_name_line_key_and_range),
