@@ -6,6 +6,7 @@
 #   make test-soak  200 trainings killed
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
+#   make mutants    do the tests notice small mistakes? (takes an hour)
 #   make install    under PREFIX            make clean    removes what was built, keeps build/data
 
 ifeq ($(origin CC),default)
@@ -33,7 +34,7 @@ TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
 
-.PHONY: all setup setup-bench demo test test-soak data bench asan valgrind check format install clean distclean
+.PHONY: all setup setup-bench demo test test-soak mutants data bench asan valgrind check format install clean distclean
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM)
@@ -88,6 +89,9 @@ test: all $(TESTS)
 test-soak: all
 	BUILD=$(BUILD) tools/kill-test 200
 
+mutants: all $(TESTS)
+	tools/mutants
+
 bench: setup-bench $(BENCHES)
 	tools/bench
 	tools/bench --layers
@@ -108,7 +112,7 @@ check: setup
 	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
 	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
 	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
-	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/get-data tools/make-sample tests/*.sh .ci/run
+	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
 
 format:
 	clang-format -i $(C_FILES)

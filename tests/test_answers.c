@@ -248,11 +248,48 @@ static void mixtures_lie_beside_their_truths(void **state)
     expect_mixed("first/", 0, 2);
 }
 
+/* ---- Models ---- */
+
+/* Who opens it may have another device. */
+static void a_model_does_not_name_its_device(void **state)
+{
+    (void)state;
+    safetensors *file;
+    assert_int_equal(safetensors_read(scratch_path("constant.safetensors"), &file), 0);
+    const char *config = safetensors_metadata(file, "config");
+    assert_non_null(config);
+    assert_non_null(strstr(config, "[model]"));
+    assert_null(strstr(config, "[device]"));
+    safetensors_free(file);
+}
+
+/* Its format is one digit away from ours. */
+static void a_model_of_another_format_is_refused(void **state)
+{
+    (void)state;
+    unsigned char *bytes;
+    size_t length, at = 0;
+    model_file model;
+    static const char ours[] = "\"unblend 1\"";
+    assert_int_equal(
+        file_read(scratch_path("constant.safetensors"), 1 << 20, STATUS_DATA, &bytes, &length), 0);
+    while (at + strlen(ours) < length && memcmp(bytes + at, ours, strlen(ours)) != 0)
+        at++;
+    assert_memory_equal(bytes + at, ours, strlen(ours));
+    bytes[at + strlen("\"unblend ")] = '2';
+    const char *path = scratch_file("later.safetensors", bytes, length);
+    free(bytes);
+    assert_int_equal(model_open(path, NULL, 0, &model), -1);
+    assert_error(STATUS_DATA, path, "unblend 1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_head_has_its_own_scores),
         cmocka_unit_test(the_table_says_what_the_document_says),
+        cmocka_unit_test(a_model_does_not_name_its_device),
+        cmocka_unit_test(a_model_of_another_format_is_refused),
         cmocka_unit_test(mixtures_lie_beside_their_truths),
     };
     return cmocka_run_group_tests(tests, make_sets, remove_sets);
