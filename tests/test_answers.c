@@ -248,6 +248,55 @@ static void mixtures_lie_beside_their_truths(void **state)
     expect_mixed("first/", 0, 2);
 }
 
+/* ---- Info and devices ---- */
+
+static void expect_line(const char *text, const char *format, ...)
+{
+    char line[256];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    if (!strstr(text, line))
+        fail_msg("\"%s\" is not in\n%s", line, text);
+}
+
+#define INFO "info %s/constant.safetensors"
+
+/* Batch norm's averages are parameters, but not trained; training needs more memory. */
+static void info_tells_uses_apart(void **state)
+{
+    (void)state;
+    json_t *told = document(INFO " --json");
+    char *text = printed(INFO);
+    static const char *const uses[] = {"inference", "training"};
+    for (int i = 0; i < 2; i++)
+        expect_line(text, "%-10s  %9.1f MiB planned  %9.1f MiB if no buffer were shared", uses[i],
+                    NUMBER(told, uses[i], "planned_bytes") / 1048576,
+                    NUMBER(told, uses[i], "separate_bytes") / 1048576);
+    expect_line(text, "parameters  %.0f, of which trainable %.0f ", NUMBER(told, "parameters"),
+                NUMBER(told, "trainable"));
+    assert_true(NUMBER(told, "trainable") < NUMBER(told, "parameters"));
+    assert_true(NUMBER(told, "training", "planned_bytes") >
+                1.5 * NUMBER(told, "inference", "planned_bytes"));
+    free(text);
+    json_decref(told);
+}
+
+static void devices_are_told_alike(void **state)
+{
+    (void)state;
+    json_t *told = document("devices --json"), *device;
+    char *text = printed("devices");
+    size_t i;
+    json_array_foreach(json_object_get(told, "devices"), i, device) expect_line(
+        text, "  %6.1f GiB  %6.1f GiB  %5.0f\n", NUMBER(device, "global_memory") / (1 << 30),
+        NUMBER(device, "max_allocation") / (1 << 30), NUMBER(device, "compute_units"));
+    assert_true(i > 0);
+    free(text);
+    json_decref(told);
+}
+
 /* ---- Models ---- */
 
 /* Who opens it may have another device. */
@@ -288,6 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_head_has_its_own_scores),
         cmocka_unit_test(the_table_says_what_the_document_says),
+        cmocka_unit_test(info_tells_uses_apart),
+        cmocka_unit_test(devices_are_told_alike),
         cmocka_unit_test(a_model_does_not_name_its_device),
         cmocka_unit_test(a_model_of_another_format_is_refused),
         cmocka_unit_test(mixtures_lie_beside_their_truths),

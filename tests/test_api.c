@@ -1,4 +1,5 @@
 /* The public C API, as a program that links with the library sees it. */
+#include "captured.h"
 #include "scratch.h"
 #include "tiny_model.h"
 
@@ -51,6 +52,22 @@ static void each_source_goes_where_it_belongs(void **state)
         assert_int_equal(b[i], 204);
     }
     ub_close(s);
+}
+
+/* A library has no business on its user's terminal. */
+static void prints_nothing(void **state)
+{
+    (void)state;
+    unsigned char pixels[SIZE] = {0}, a[SIZE], b[SIZE];
+    log_set_level(LOG_NORMAL);
+    int messages = capture_messages();
+    ub_separator *s = ub_open(scratch_path("constant.safetensors"), NULL, NULL);
+    int result = ub_separate(s, pixels, SIDE, SIDE, 1, a, b);
+    ub_close(s);
+    char *text = captured(messages);
+    assert_int_equal(result, 0);
+    assert_string_equal(text, "");
+    free(text);
 }
 
 static void says_what_was_wrong(void **state)
@@ -147,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(separates),
         cmocka_unit_test(each_source_goes_where_it_belongs),
+        cmocka_unit_test(prints_nothing),
         cmocka_unit_test(says_what_was_wrong),
         cmocka_unit_test(bad_devices_are_no_danger),
         cmocka_unit_test(bad_models_are_no_danger),

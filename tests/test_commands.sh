@@ -66,6 +66,8 @@ works "another seed" train "$kept/run/config.ini" --run "$kept/other" --seed 6
 check "another model" [ "$(sha256sum <"$model")" != "$(sha256sum <"$kept/other/model.safetensors")" ]
 works "train --force" train "$tiny" --run "$kept/again" --force
 here=$PWD
+cd "$scratch" && works "train without --run" train tiny.ini --set train.epochs=1
+check "the run has the config's name" [ -s runs/tiny/model.safetensors ]
 cd / && works "the kernels are found from anywhere" evaluate "$model" --runs 1 --samples 5 \
     --data "$here/tests/sample"
 cd "$here" || exit 1
@@ -80,6 +82,11 @@ check "evaluate --json has the keys" json_holds "$scratch/out" \
 cp "$scratch/out" "$scratch/first"
 works "evaluate with the same seed" evaluate "$model" --runs 2 --samples 30 --seed 3 --json
 check "gives the same numbers" cmp "$scratch/out" "$scratch/first"
+
+works "evaluate --quiet" evaluate "$model" --runs 1 --samples 10 --quiet
+check "is quiet" [ ! -s "$scratch/err" ]
+{ sleep 0.2 && exec "$unblend" help config 2>"$scratch/err"; } | true
+check "a reader that has seen enough is no failure" [ "${PIPESTATUS[0]}" -eq 0 ]
 
 # ---- Mix and separate ----
 
@@ -120,7 +127,12 @@ works "info of a config" info configs/unet.ini
 check "the published size" printed '8,272,130.*8,267,010'
 works "info --json" info "$model" --json
 check "info --json is JSON" json_holds "$scratch/out" '"layers"'
+refuses "info with the settings of another network" 3 "$model" "parameters" \
+    info "$model" --set model.filters=1
 works "selftest" selftest "$model"
+cp -r cl "$scratch/cl"
+sed -i 's/value > best/value < best/' "$scratch/cl/max_pool.cl"
+UNBLEND_CL_DIR=$scratch/cl refuses "selftest of a wrong kernel" 6 "max_pool" "" selftest "$model"
 
 # ---- The other architecture ----
 

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "captured.h"
 #include "device/cache.h"
 #include "device/kernel.h"
 #include "device/source.h"
@@ -149,24 +150,14 @@ static void shows_the_compilers_log(void **state)
     assert_non_null(kernel_get(f->d, "wrong", "-DA=1", "k")); /* a failure is not remembered */
 }
 
-/* Runs a build with standard error in a file; returns what was printed (release with free()). */
+/* Runs a build; returns what was printed (release with free()). */
 static char *printed_by_build(fixture *f, bool expected)
 {
-    const char *path = scratch_path("stderr");
-    int kept = dup(STDERR_FILENO), file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    unsigned char *text = NULL;
-    size_t length;
-    assert_true(kept >= 0 && file >= 0);
-    fflush(stderr);
-    dup2(file, STDERR_FILENO);
+    int messages = capture_messages();
     kernel *k = kernel_get(f->d, "odd", "", "k");
-    fflush(stderr);
-    dup2(kept, STDERR_FILENO);
-    close(kept);
-    close(file);
+    char *text = captured(messages);
     assert_int_equal(k != NULL, expected);
-    assert_int_equal(file_read(path, 1 << 20, STATUS_RUNTIME, &text, &length), 0);
-    return (char *)text;
+    return text;
 }
 
 /* Some drivers print "1 warning generated." by themselves. */
