@@ -130,6 +130,7 @@ check "info --json is JSON" json_holds "$scratch/out" '"layers"'
 refuses "info with the settings of another network" 3 "$model" "parameters" \
     info "$model" --set model.filters=1
 works "selftest" selftest "$model"
+check "at inference too" printed '^batch_norm .* inference +ok'
 cp -r cl "$scratch/cl"
 sed -i 's/value > best/value < best/' "$scratch/cl/max_pool.cl"
 UNBLEND_CL_DIR=$scratch/cl refuses "selftest of a wrong kernel" 6 "max_pool" "" selftest "$model"

@@ -8,7 +8,6 @@
 #include "device/kernel.h"
 #include "device/source.h"
 #include "scratch.h"
-#include <fcntl.h>
 
 static const char scale_cl[] = "#include \"shared.h\"\n"
                                "#include \"shared.h\"\n"
