@@ -83,9 +83,40 @@ static void initial_values_have_the_deviation_of_keras(void **state)
     params_free(p);
 }
 
+static void assert_unlike(device *d, const param *a, const param *b)
+{
+    enum { FEW = 5 };
+    float values[2][FEW];
+    must(buffer_read(d, a->data, 0, values[0], sizeof values[0]));
+    must(buffer_read(d, b->data, 0, values[1], sizeof values[1]));
+    for (int i = 0; i < FEW; i++)
+        assert_true(values[0][i] != values[1][i]);
+}
+
+static void params_start_unlike_each_other(void **state)
+{
+    static const int dims[] = {7, 5};
+    params *p, *again;
+    must(params_new(&p, *state));
+    must(params_new(&again, *state));
+    const param *first = params_declare(p, "first", dims, 2, INIT_GLOROT_UNIFORM, true);
+    const param *second = params_declare(p, "second", dims, 2, INIT_GLOROT_UNIFORM, true);
+    const param *other = params_declare(again, "first", dims, 2, INIT_GLOROT_UNIFORM, true);
+    must(params_allocate(p, false));
+    must(params_allocate(again, false));
+    must(params_initialize(p, 5));
+    must(params_initialize(again, 6));
+    assert_unlike(*state, first, second);
+    assert_unlike(*state, first, other); /* of another seed */
+    params_free(p);
+    params_free(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(initial_values_have_the_deviation_of_keras)};
+        cmocka_unit_test(initial_values_have_the_deviation_of_keras),
+        cmocka_unit_test(params_start_unlike_each_other),
+    };
     return cmocka_run_group_tests_name("params", tests, open_device, close_device);
 }

@@ -68,6 +68,13 @@ static tensor *interleaved(graph *g, tensor *x)
     return conv2d(g, "head", concat(g, "join", norm_a, norm_b), 1, 3, 1);
 }
 
+/* Either could run in place, but the first one's backward needs what it has computed. */
+static tensor *activations_in_a_row(graph *g, tensor *x)
+{
+    tensor *a = activation(g, "first", conv2d(g, "a", x, 16, 3, 1), ACT_TANH);
+    return conv2d(g, "head", activation(g, "second", a, ACT_SIGMOID), 1, 3, 1);
+}
+
 static drawing draw(draw_layers *layers, device *d, bool separate)
 {
     drawing drawn;
@@ -137,6 +144,7 @@ static void sharing_changes_no_gradient(void **state)
     erase(&d);
     sharing_changes_nothing(one_behind_the_other);
     sharing_changes_nothing(interleaved);
+    sharing_changes_nothing(activations_in_a_row);
 }
 
 /* On paper. The most is alive when a's backward writes the gradient of its input: x, the data of stem,
