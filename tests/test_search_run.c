@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "models/open_device.h"
 #include "search/search.h"
+#include "search/trial_run.h"
 #include "search/trials.h"
 #include "search_spaces.h"
+#include <math.h>
 
 static device *opened;
 
@@ -183,6 +185,22 @@ static void a_diverging_trial_is_recorded(void **state)
     space_free(s);
 }
 
+/* A device without memory to spare stands for a trial too large for it. */
+static void a_trial_that_does_not_fit_is_recorded(void **state)
+{
+    (void)state;
+    space *s = tiny_space("random");
+    trial entry = {.number = 1};
+    cl_ulong memory = opened->info.global_memory;
+    opened->info.global_memory = opened->allocated + 1000;
+    int result = trial_run(opened, s->base, scratch_path("large"), &entry);
+    opened->info.global_memory = memory;
+    assert_int_equal(result, 0);
+    assert_int_equal(entry.status, TRIAL_MEMORY);
+    assert_true(isnan(entry.val_loss));
+    space_free(s);
+}
+
 static void other_failures_stop_the_search(void **state)
 {
     (void)state;
@@ -202,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_cut_record_goes_on),
         cmocka_unit_test(halving_goes_on_from_checkpoints),
         cmocka_unit_test(a_diverging_trial_is_recorded),
+        cmocka_unit_test(a_trial_that_does_not_fit_is_recorded),
         cmocka_unit_test(other_failures_stop_the_search),
     };
     log_set_level(LOG_QUIET);
