@@ -340,7 +340,53 @@ static void the_best_go_on(void **state)
     space_free(s);
 }
 
+/* Also where there are more places than trials that ended well. */
+static void who_failed_takes_no_place(void **state)
+{
+    (void)state;
+    space *s;
+    points p;
+    trials t = nine_trials(&s, &p);
+    for (long number = 1; number <= 9; number++)
+        if (number != 5 && number != 9)
+            put(&t, number, 0, number % 2 ? TRIAL_DIVERGED : TRIAL_MEMORY, number % 3 ? NAN : 1e-6);
+    assert_string_equal(awaited(&t, 1), "59");
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
+
 /* ---- The record ---- */
+
+static void the_table_has_each_number_in_its_column(void **state)
+{
+    (void)state;
+    space *s;
+    points p;
+    trials t = nine_trials(&s, &p);
+    unsigned char *text;
+    size_t length;
+    const trial entry = {.number = 3,
+                         .status = TRIAL_DONE,
+                         .rung = 1,
+                         .epochs = 4,
+                         .steps = 24,
+                         .seconds = 1.5,
+                         .best_epoch = 2,
+                         .loss = 0.5,
+                         .val_loss = 1e-5};
+    assert_int_equal(trials_put(&t, &entry), 0);
+    assert_int_equal(trials_write(&t, scratch), 0);
+    assert_int_equal(file_read(scratch_path("trials.csv"), 1 << 16, STATUS_DATA, &text, &length),
+                     0);
+    assert_non_null(
+        strstr((char *)text, "trial,status,rung,epochs,loss,val_loss,best_epoch,steps,seconds,"));
+    assert_non_null(strstr((char *)text, "\n3,done,1,4,0.5,1e-05,2,24,1.50,"));
+    free(text);
+    trials_release(&t);
+    points_release(&p);
+    space_free(s);
+}
 
 static void the_record_is_sorted_and_reads_back(void **state)
 {
@@ -443,6 +489,8 @@ int main(void)
         cmocka_unit_test(ranges_are_covered),
         cmocka_unit_test(halving_arithmetic),
         cmocka_unit_test(the_best_go_on),
+        cmocka_unit_test(who_failed_takes_no_place),
+        cmocka_unit_test(the_table_has_each_number_in_its_column),
         cmocka_unit_test(the_record_is_sorted_and_reads_back),
         cmocka_unit_test(odd_texts_are_recorded),
         cmocka_unit_test(damaged_records_are_refused),
