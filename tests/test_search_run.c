@@ -185,35 +185,6 @@ static void a_diverging_trial_is_recorded(void **state)
     space_free(s);
 }
 
-static trial run_epochs(const space *s, const char *directory, const char *epochs)
-{
-    settings *config = NULL;
-    trial entry = {.number = 1};
-    assert_int_equal(settings_derive(&config, s->base, &epochs, 1), 0);
-    assert_int_equal(directory_make(scratch_path(directory)), 0);
-    assert_int_equal(trial_run(opened, config, scratch_path(directory), &entry), 0);
-    settings_free(config);
-    return entry;
-}
-
-/* As after a search that lost the record of a trial that had gone on: its first rung is judged by the
- * epochs of that rung. */
-static void a_rung_is_judged_by_its_own_epochs(void **state)
-{
-    (void)state;
-    space *s = tiny_space("halving");
-    trial one = run_epochs(s, "one", "train.epochs=1"),
-          three = run_epochs(s, "on", "train.epochs=3"),
-          again = run_epochs(s, "on", "train.epochs=1");
-    assert_int_equal(three.epochs, 3);
-    assert_true(three.val_loss != one.val_loss);
-    assert_int_equal(again.epochs, 1);
-    assert_int_equal(again.steps, one.steps);
-    assert_int_equal(again.best_epoch, 1);
-    assert_true(again.loss == one.loss && again.val_loss == one.val_loss);
-    space_free(s);
-}
-
 /* A device without memory to spare stands for a trial too large for it. */
 static void a_trial_that_does_not_fit_is_recorded(void **state)
 {
@@ -249,7 +220,6 @@ int main(void)
         cmocka_unit_test(a_cut_record_goes_on),
         cmocka_unit_test(halving_goes_on_from_checkpoints),
         cmocka_unit_test(a_diverging_trial_is_recorded),
-        cmocka_unit_test(a_rung_is_judged_by_its_own_epochs),
         cmocka_unit_test(a_trial_that_does_not_fit_is_recorded),
         cmocka_unit_test(other_failures_stop_the_search),
     };
