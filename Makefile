@@ -3,10 +3,9 @@
 #   make            build/unblend and build/libunblend.a
 #   make demo       train a small U-Net in front of you, separate images, draw build/demo/panel.png
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole
-#   make test-soak  200 trainings killed
+#   make test-soak  200 trainings killed    make mutants  mistakes put in: do the tests notice?
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
-#   make mutants    do the tests notice small mistakes? (takes an hour)
 #   make install    under PREFIX            make clean    removes what was built, keeps build/data
 
 ifeq ($(origin CC),default)
@@ -90,7 +89,7 @@ test-soak: all
 	BUILD=$(BUILD) tools/kill-test 200
 
 mutants: all $(TESTS)
-	tools/mutants
+	tools/mutants --jobs 2
 
 bench: setup-bench $(BENCHES)
 	tools/bench

@@ -91,6 +91,29 @@ end() {
     wait "$pid" 2>/dev/null || status=$?
 }
 
+# leave_half FOLDER: what a process that is no more has left there when it was killed; its path in $half
+leave_half() {
+    half=$1/.unblend-tmp-$(bash -c 'echo $$')-0@$(uname -n | sed 's/[^A-Za-z0-9.-]/_/g')
+    echo half >"$half"
+}
+
+# ---- Configs ----
+
+# A config of the smallest network that has all layers of a U-Net, on the sample; its other sections are
+# read from standard input.
+tiny_model_and() {
+    cat <<END
+[model]
+filters = 2
+modules = 2
+convolutions = 1
+activation = sigmoid
+[data]
+directory = tests/sample
+END
+    cat
+}
+
 # ---- Runs ----
 
 # What a run recorded, without how long it took.

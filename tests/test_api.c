@@ -1,9 +1,10 @@
 /* The public C API, as a program that links with the library sees it. */
-#include "captured.h"
-#include "scratch.h"
+#include "standard_error.h"
 #include "tiny_model.h"
 
 #include "base/log.h"
+#include "base/memory.h"
+#include "device/profile.h"
 #include "unblend.h"
 
 enum { SIDE = 28, SIZE = SIDE * SIDE };
@@ -40,6 +41,20 @@ static void separates(void **state)
     ub_close(s);
 }
 
+/* A program that uses the library has its own way to say things. */
+static void is_silent(void **state)
+{
+    (void)state;
+    unsigned char pixels[SIZE] = {0}, a[SIZE], b[SIZE];
+    log_set_level(LOG_VERBOSE);
+    standard_error_begin();
+    ub_separator *s = ub_open(scratch_path("tiny.safetensors"), NULL, NULL);
+    int result = s ? ub_separate(s, pixels, SIDE, SIDE, 1, a, b) : -1;
+    ub_close(s);
+    assert_string_equal(standard_error_end(), "");
+    assert_int_equal(result, 0);
+}
+
 static void each_source_goes_where_it_belongs(void **state)
 {
     (void)state;
@@ -54,20 +69,32 @@ static void each_source_goes_where_it_belongs(void **state)
     ub_close(s);
 }
 
-/* A library has no business on its user's terminal. */
-static void prints_nothing(void **state)
+/* Not even of a profile that cannot be used, which the program warns of. */
+static void a_bad_profile_is_no_reason_to_speak(void **state)
 {
     (void)state;
-    unsigned char pixels[SIZE] = {0}, a[SIZE], b[SIZE];
-    log_set_level(LOG_NORMAL);
-    int messages = capture_messages();
+    device_info *list;
+    size_t count;
+    const char *set = getenv("UNBLEND_PROFILE_DIR");
+    char *before = set ? copy_text(set) : NULL;
+    setenv("UNBLEND_PROFILE_DIR", scratch, 1);
+    assert_int_equal(devices_list(&list, &count), 0);
+    for (size_t i = 0; i < count; i++) {
+        char *profile = profile_path(&list[i]);
+        assert_non_null(scratch_file(strrchr(profile, '/') + 1, "rubbish", 7));
+        free(profile);
+    }
+    free(list);
+    standard_error_begin();
     ub_separator *s = ub_open(scratch_path("constant.safetensors"), NULL, NULL);
-    int result = ub_separate(s, pixels, SIDE, SIDE, 1, a, b);
+    assert_string_equal(standard_error_end(), "");
+    assert_non_null(s);
     ub_close(s);
-    char *text = captured(messages);
-    assert_int_equal(result, 0);
-    assert_string_equal(text, "");
-    free(text);
+    if (before)
+        setenv("UNBLEND_PROFILE_DIR", before, 1);
+    else
+        unsetenv("UNBLEND_PROFILE_DIR");
+    free(before);
 }
 
 static void says_what_was_wrong(void **state)
@@ -163,8 +190,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(separates),
+        cmocka_unit_test(is_silent),
         cmocka_unit_test(each_source_goes_where_it_belongs),
-        cmocka_unit_test(prints_nothing),
+        cmocka_unit_test(a_bad_profile_is_no_reason_to_speak),
         cmocka_unit_test(says_what_was_wrong),
         cmocka_unit_test(bad_devices_are_no_danger),
         cmocka_unit_test(bad_models_are_no_danger),

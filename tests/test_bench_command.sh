@@ -75,10 +75,12 @@ check "its shares are the whole" shares_are_whole 1
 
 works "train a model to bench" train configs/demo.ini --run "$kept/run" "${small[@]}" \
     --set train.steps_per_epoch=2 --set train.epochs=1 --set train.validation_steps=0
-works "bench --json of a model" bench "$kept/run/model.safetensors" --batch 3 --json
-check "is JSON, and nothing else" json_holds "$scratch/out" '"batch": 3' '"driver"' \
+works "bench --json of a model" bench "$kept/run/model.safetensors" --batch 128 --json
+check "is JSON, and nothing else" json_holds "$scratch/out" '"batch": 128' '"driver"' \
     '"images_per_second"' '"peak_mib"' '"encoder1/conv1"' '"compiled"'
 check "from its first byte" [ "$(head -c 1 "$scratch/out")" = "{" ]
+# 3 x 3 weights of 4 filters for 32 x 32 pixels of each image; a CPU infers that batch in slices
+check "the work of a whole batch counts" grep -qF "\"flops\": $((2 * 9 * 4 * 32 * 32 * 128)).0" "$scratch/out"
 if command -v python3 >/dev/null; then
     check "as Python reads it" python3 - "$scratch/out" <<'END_OF_PYTHON'
 import json, sys

@@ -2,7 +2,9 @@
 #define _DEFAULT_SOURCE /* syscall */
 #include "base/files.h"
 #include "scratch.h"
+#include <ctype.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -10,35 +12,43 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* ---- In front of the C library: which calls files.c makes, in order ---- */
+/* ---- What is called ---- */
 
-static char calls[256];
+/* In libc's place: notes the calls that count for files to outlive a power cut, a letter each. */
+static char calls[16];
 
-static void note(const char *call)
+static void note(char call)
 {
-    strncat(calls, call, sizeof calls - strlen(calls) - 1);
+    size_t length = strlen(calls);
+    if (length + 1 < sizeof calls)
+        calls[length] = call;
 }
 
 int fsync(int fd)
 {
     struct stat info;
-    note(!fstat(fd, &info) && S_ISDIR(info.st_mode) ? "sync directory, " : "sync file, ");
+    note(!fstat(fd, &info) && S_ISDIR(info.st_mode) ? 'd' : 'f');
     return (int)syscall(SYS_fsync, fd);
-}
-
-ssize_t write(int fd, const void *bytes, size_t length)
-{
-    note("write, ");
-    return (ssize_t)syscall(SYS_write, fd, bytes, length);
 }
 
 int rename(const char *from, const char *to)
 {
-    note("rename, ");
+    note('r');
     return renameat(AT_FDCWD, from, AT_FDCWD, to);
 }
 
-/* ---- Tests ---- */
+/* The bytes reach the disk before the name does, and the name before anything relies on it. */
+static void a_power_cut_finds_the_old_file_or_the_new_one(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("through");
+    for (int i = 0; i < 2; i++) {
+        memset(calls, 0, sizeof calls);
+        assert_int_equal(file_write_atomic(path, "12345", 5), 0);
+        assert_string_equal(calls, "frd");
+    }
+    assert_int_equal(unlink(path), 0);
+}
 
 static const char *gzip_file(const char *name, const void *bytes, size_t length)
 {
@@ -156,17 +166,6 @@ static void replaces_a_file_whole(void **state)
     assert_int_equal(scratch_count(), before + 1);
 }
 
-/* After a power cut there is the old file or the new one, whole: what is renamed is on the disk, and so
- * is the rename when the call returns. */
-static void nothing_is_left_to_a_power_cut(void **state)
-{
-    (void)state;
-    const char *path = scratch_path("synced");
-    *calls = '\0';
-    assert_int_equal(file_write_atomic(path, "bytes", 5), 0);
-    assert_string_equal(calls, "write, sync file, rename, sync directory, ");
-}
-
 /* A limit on file sizes stands for the full disk. */
 static void keeps_the_old_file_when_the_disk_is_full(void **state)
 {
@@ -209,9 +208,13 @@ static void makes_directories(void **state)
     assert_int_equal(directory_make(deep), 0);
     assert_int_equal(directory_make(deep), 0);
     assert_true(directory_exists(deep));
-    assert_true(directory_is_empty(deep));
-    assert_false(directory_is_empty(scratch));
-    assert_false(directory_is_empty(scratch_path("missing")));
+    bool filled;
+    assert_int_equal(directory_look_inside(deep, STATUS_USAGE, &filled), 0);
+    assert_false(filled);
+    assert_int_equal(directory_look_inside(scratch, STATUS_USAGE, &filled), 0);
+    assert_true(filled);
+    assert_int_equal(directory_look_inside(scratch_path("missing"), STATUS_USAGE, &filled), 0);
+    assert_false(filled);
     assert_false(file_exists(deep));
     assert_true(file_exists(file));
     assert_int_equal(directory_make(file), -1);
@@ -232,6 +235,20 @@ static void joins_paths(void **state)
     }
 }
 
+/* As file_write_atomic() names its temporary files. */
+static const char *temporary_name(long owner, const char *rest)
+{
+    static char names[8][160];
+    static unsigned next;
+    char host[65] = "", *name = names[next++ % 8];
+    gethostname(host, sizeof host - 1);
+    for (char *c = host; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '.')
+            *c = '_';
+    snprintf(name, sizeof names[0], ".unblend-tmp-%ld-0@%s%s", owner, host, rest);
+    return name;
+}
+
 static void sweeps_up_after_the_dead_only(void **state)
 {
     (void)state;
@@ -239,10 +256,14 @@ static void sweeps_up_after_the_dead_only(void **state)
     if (!child)
         _exit(0);
     assert_int_equal(waitpid(child, NULL, 0), child); /* its number is free again */
-    char dead[64], alive[64];
-    snprintf(dead, sizeof dead, "model.tmp-%ld", (long)child);
-    snprintf(alive, sizeof alive, "model.tmp-%ld", (long)getpid());
-    const char *kept[] = {alive, "model", "model.tmp-", "model.tmp-7x", "model.tmp--1"};
+    const char *dead = temporary_name((long)child, "");
+    const char *kept[] = {temporary_name((long)getppid(), ""),
+                          temporary_name((long)child, ".other"),
+                          temporary_name(-1, ""),
+                          ".unblend-tmp-",
+                          ".unblend-tmp-7x",
+                          "model",
+                          "model.tmp-7"};
     scratch_file(dead, "x", 1);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         scratch_file(kept[i], "x", 1);
@@ -251,6 +272,66 @@ static void sweeps_up_after_the_dead_only(void **state)
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         assert_true(file_exists(scratch_path(kept[i])));
     directory_sweep("/nonexistent"); /* nothing to do */
+    scratch_file(dead, "x", 1);
+    assert_int_equal(directory_make(scratch), 0); /* sweeps as well */
+    assert_false(file_exists(scratch_path(dead)));
+}
+
+static void writes_names_of_any_legal_length(void **state)
+{
+    (void)state;
+    char name[NAME_MAX + 2];
+    memset(name, 'n', sizeof name);
+    name[NAME_MAX] = '\0';
+    assert_int_equal(file_write_atomic(scratch_path(name), "x", 1), 0);
+    assert_int_equal(file_write_atomic(scratch_path(name), "xy", 2), 0);
+    unlink(scratch_path(name));
+    name[NAME_MAX] = 'n';
+    name[NAME_MAX + 1] = '\0';
+    size_t count = scratch_count();
+    assert_int_equal(file_write_named(scratch_path(name), "x", 1, STATUS_DATA), -1);
+    assert_error(STATUS_DATA, "cannot be written", "name too long");
+    assert_int_equal(file_write_atomic(scratch_path(name), "x", 1), -1);
+    assert_error(STATUS_RUNTIME, "cannot be written", "name too long");
+    assert_int_equal(scratch_count(), count); /* nothing half done */
+}
+
+/* One name that is taken by a directory is that file's matter; a directory that takes none is not. */
+static void tells_a_bad_name_from_a_bad_directory(void **state)
+{
+    (void)state;
+    const char *taken = scratch_path("taken"), *file = scratch_file("plain", "x", 1);
+    assert_int_equal(directory_make(taken), 0);
+    assert_int_equal(file_write_named(taken, "x", 1, STATUS_DATA), -1);
+    assert_error(STATUS_DATA, taken, "not a regular file");
+    assert_int_equal(file_write_named(scratch_path("plain/inner"), "x", 1, STATUS_DATA), -1);
+    assert_error(STATUS_RUNTIME, "plain/inner", "Not a directory");
+    assert_int_equal(file_write_named(scratch_path("none/inner"), "x", 1, STATUS_DATA), -1);
+    assert_error(STATUS_RUNTIME, "none/inner", "No such file");
+    assert_true(file_exists(file));
+}
+
+static void looks_and_says_what_it_cannot_see(void **state)
+{
+    (void)state;
+    bool there = true;
+    const char *broken = scratch_path("broken"), *loop = scratch_path("loop");
+    assert_int_equal(symlink("nowhere", broken), 0);
+    assert_int_equal(symlink("loop", loop), 0);
+    assert_int_equal(file_look(scratch_path("missing"), STATUS_DATA, &there), 0);
+    assert_false(there);
+    assert_int_equal(file_look(scratch_file("seen", "", 0), STATUS_DATA, &there), 0);
+    assert_true(there);
+    assert_int_equal(file_look(broken, STATUS_DATA, &there), -1);
+    assert_error(STATUS_DATA, broken, "a link that leads nowhere");
+    assert_int_equal(file_look(loop, STATUS_DATA, &there), -1);
+    assert_error(STATUS_DATA, loop, "symbolic links");
+    assert_int_equal(directory_look(loop, STATUS_USAGE, &there), -1);
+    assert_error(STATUS_USAGE, loop, "symbolic links");
+    assert_int_equal(directory_look(scratch_path("seen"), STATUS_USAGE, &there), -1);
+    assert_error(STATUS_USAGE, "seen", "not a directory");
+    assert_int_equal(file_look(scratch, STATUS_DATA, &there), -1);
+    assert_error(STATUS_DATA, scratch, "not a regular file");
 }
 
 int main(void)
@@ -261,10 +342,13 @@ int main(void)
         cmocka_unit_test(unpacks_gzip_and_passes_plain_files),
         cmocka_unit_test(refuses_damaged_gzip),
         cmocka_unit_test(replaces_a_file_whole),
-        cmocka_unit_test(nothing_is_left_to_a_power_cut),
+        cmocka_unit_test(a_power_cut_finds_the_old_file_or_the_new_one),
         cmocka_unit_test(keeps_the_old_file_when_the_disk_is_full),
         cmocka_unit_test(refuses_places_that_cannot_be_written),
         cmocka_unit_test(sweeps_up_after_the_dead_only),
+        cmocka_unit_test(writes_names_of_any_legal_length),
+        cmocka_unit_test(tells_a_bad_name_from_a_bad_directory),
+        cmocka_unit_test(looks_and_says_what_it_cannot_see),
         cmocka_unit_test(makes_directories),
         cmocka_unit_test(joins_paths),
     };

@@ -265,7 +265,7 @@ static void reads_pgm(void **state)
 static void refuses_broken_pgm(void **state)
 {
     (void)state;
-    assert_refused(text_file("a.pgm", "P2"), "a number is missing at byte 2");
+    assert_refused(text_file("a.pgm", "P2\n"), "a number is missing at byte 3");
     assert_refused(text_file("a.pgm", "P2 2 2"), "a number is missing at byte 6");
     assert_refused(text_file("a.pgm", "P2 2 2 255 1 2 3"), "a number is missing at byte 16");
     assert_refused(text_file("a.pgm", "P2 2 x 255 1 2 3 4"), "no number at byte 5");
@@ -295,42 +295,65 @@ static void refuses_what_is_no_picture(void **state)
 
 /* Folders */
 
+static void assert_names(const name_list *list, const char *const *wanted, size_t count)
+{
+    assert_int_equal(list->count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(list->names[i], wanted[i]);
+}
+
 static void lists_a_folder(void **state)
 {
     (void)state;
-    static const char *const wanted[] = {"B.PGM", "a.png", "b.jpeg", "c.Jpg", "\xc3\xa4.png"};
-    static const char *const others[] = {"d.txt", "png", ".png", ".hidden.png", "e.png.gz"};
-    char name[100], **names;
-    size_t count;
+    static const char *const wanted[] = {"B.PGM",  "a.png", "b.jpeg",    "broken.png",  "c.Jpg",
+                                         "d.jfif", "e.jpe", "no ending", "\xc3\xa4.png"};
+    static const char *const others[] = {"d.txt", "e.png.gz", "inner.png", "png"};
+    static const char *const passed_over[] = {".png", ".hidden.png"};
+    char name[100];
+    folder f;
     assert_int_equal(directory_make(scratch_path("folder/inner.png")), 0);
-    for (int i = 0; i < 5; i++) {
-        snprintf(name, sizeof name, "folder/%s", wanted[4 - i]);
-        text_file(name, "");
-        snprintf(name, sizeof name, "folder/%s", others[i]);
-        text_file(name, "");
+    assert_int_equal(directory_make(scratch_path("folder/inner")), 0);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        snprintf(name, sizeof name, "folder/%s", wanted[i]);
+        if (!strcmp(wanted[i], "broken.png"))
+            assert_int_equal(symlink("nowhere", scratch_path(name)), 0);
+        else
+            text_file(name, !strcmp(wanted[i], "no ending") ? "P5 1 1 255 x" : "");
     }
-    assert_int_equal(folder_list(scratch_path("folder"), &names, &count), 0);
-    assert_int_equal(count, 5);
-    for (size_t i = 0; i < count; i++)
-        assert_string_equal(names[i], wanted[i]);
-    folder_list_free(names, count);
-    folder_list_free(NULL, 0);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(name, sizeof name, "folder/%s", others[i]);
+        if (strcmp(others[i], "inner.png"))
+            text_file(name, "P is no picture");
+    }
+    for (size_t i = 0; i < sizeof passed_over / sizeof *passed_over; i++) {
+        snprintf(name, sizeof name, "folder/%s", passed_over[i]);
+        text_file(name, "P5 1 1 255 x");
+    }
+    assert_int_equal(folder_list(scratch_path("folder"), &f), 0);
+    assert_names(&f.pictures, wanted, sizeof wanted / sizeof *wanted);
+    assert_names(&f.others, others, sizeof others / sizeof *others);
+    folder_release(&f);
+    folder_release(&f);
 }
 
 static void refuses_folders_without_pictures(void **state)
 {
     (void)state;
-    char **names;
-    size_t count;
+    folder f;
     const char *bare = scratch_path("bare"), *missing = scratch_path("no-folder");
+    const char *loop = scratch_path("folder-loop");
     assert_int_equal(directory_make(bare), 0);
-    assert_int_equal(folder_list(bare, &names, &count), -1);
-    assert_error(STATUS_DATA, bare, "holds no picture");
-    assert_int_equal(folder_list(missing, &names, &count), -1);
+    text_file("bare/notes.txt", "hello");
+    assert_int_equal(folder_list(bare, &f), -1);
+    assert_error(STATUS_DATA, bare, "holds no picture (PNG, JPEG, PGM or PPM), and 1 other");
+    assert_int_equal(folder_list(missing, &f), -1);
     assert_error(STATUS_DATA, missing, "No such file");
     const char *file = text_file("file", "");
-    assert_int_equal(folder_list(file, &names, &count), -1);
+    assert_int_equal(folder_list(file, &f), -1);
     assert_error(STATUS_DATA, file, "Not a directory");
+    assert_int_equal(symlink("folder-loop", loop), 0);
+    assert_int_equal(folder_list(loop, &f), -1);
+    assert_error(STATUS_DATA, loop, "symbolic links");
 }
 
 /* Panels */
@@ -406,7 +429,7 @@ static void writes_column_titles(void **state)
         for (int x = 0; x < drawn.width; x++) {
             bool between = x < 12 || (x >= 12 + 84 && x < 12 + 84 + 3) || x >= 12 + 84 + 3 + 84;
             bool ink = drawn.gray[y * drawn.width + x] < 255;
-            assert_false(ink && (between || y < 12));
+            assert_false(ink && (between || y < 12 || y >= 12 + room - 3));
             inked += ink;
         }
     }

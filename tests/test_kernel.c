@@ -3,11 +3,10 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "captured.h"
 #include "device/cache.h"
 #include "device/kernel.h"
 #include "device/source.h"
-#include "scratch.h"
+#include "standard_error.h"
 
 static const char scale_cl[] = "#include \"shared.h\"\n"
                                "#include \"shared.h\"\n"
@@ -149,16 +148,6 @@ static void shows_the_compilers_log(void **state)
     assert_non_null(kernel_get(f->d, "wrong", "-DA=1", "k")); /* a failure is not remembered */
 }
 
-/* Runs a build; returns what was printed (release with free()). */
-static char *printed_by_build(fixture *f, bool expected)
-{
-    int messages = capture_messages();
-    kernel *k = kernel_get(f->d, "odd", "", "k");
-    char *text = captured(messages);
-    assert_int_equal(k != NULL, expected);
-    return text;
-}
-
 /* Some drivers print "1 warning generated." by themselves. */
 static void warnings_of_the_compiler_reach_nobody(void **state)
 {
@@ -166,9 +155,10 @@ static void warnings_of_the_compiler_reach_nobody(void **state)
     write_kernels("odd.cl", "#warning rubbish\n"
                             "float16 twice(float16 x) { int unused; return 2 * x; }\n"
                             "__kernel void k(__global float16 *x) { *x = twice(*x); }\n");
-    char *printed = printed_by_build(f, true);
-    assert_string_equal(printed, "");
-    free(printed);
+    standard_error_begin();
+    kernel *k = kernel_get(f->d, "odd", "", "k");
+    assert_string_equal(standard_error_end(), "");
+    assert_non_null(k);
 }
 
 /* All of the log, not the first error alone. */
@@ -181,7 +171,7 @@ static void a_failed_build_shows_all_errors(void **state)
                  "__kernel void k%d(__global int *x) { *x = a_name_that_is_not_declared_%d; }\n", i,
                  i);
     write_kernels("odd.cl", text);
-    free(printed_by_build(f, false));
+    assert_null(kernel_get(f->d, "odd", "", "k"));
     expect_message(STATUS_DEVICE, "a_name_that_is_not_declared_0");
     expect_message(STATUS_DEVICE, "a_name_that_is_not_declared_11");
 }
@@ -275,6 +265,39 @@ static bool compiles(fixture *f)
     return f->d->compiling_announced;
 }
 
+/* Whether a kernel has to be compiled on a device that says this of itself. */
+static bool compiles_for(fixture *f, const device_info *info, const char *options)
+{
+    reopen(f);
+    long before = f->d->builds.compiled;
+    f->d->info = *info;
+    if (!kernel_get(f->d, "scale", options, "scale"))
+        fail_msg("%s", error_message());
+    assert_int_equal(f->d->builds.compiled + f->d->builds.cached, before + 1);
+    return f->d->builds.compiled > before;
+}
+
+/* A binary is for one device under one driver, built with these options. */
+static void binaries_of_others_are_not_taken(void **state)
+{
+    fixture *f = *state;
+    const device_info own = f->d->info;
+    device_info other[] = {own, own, own, own, own};
+    snprintf(other[0].driver, sizeof own.driver, "another");
+    snprintf(other[1].version, sizeof own.version, "another");
+    snprintf(other[2].name, sizeof own.name, "another");
+    snprintf(other[3].vendor, sizeof own.vendor, "another");
+    snprintf(other[4].platform, sizeof own.platform, "another");
+    assert_true(compiles_for(f, &own, "-DOFFSET=1"));
+    assert_false(compiles_for(f, &own, "-DOFFSET=1"));
+    assert_true(compiles_for(f, &own, "-DOFFSET=2"));
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        assert_true(compiles_for(f, &other[i], "-DOFFSET=1"));
+        assert_false(compiles_for(f, &other[i], "-DOFFSET=1"));
+    }
+    assert_false(compiles_for(f, &own, "-DOFFSET=1"));
+}
+
 static void second_run_loads_the_binary(void **state)
 {
     fixture *f = *state;
@@ -286,30 +309,6 @@ static void second_run_loads_the_binary(void **state)
     unsetenv("UNBLEND_NO_CACHE");
     write_kernels("shared.h", "float times(float a, float b) { return b * a; }\n");
     assert_true(compiles(f)); /* an included file changed */
-}
-
-/* Whether a device that says something else in one place has to compile. */
-static bool another_compiles(fixture *f, size_t place, const char *text)
-{
-    reopen(f);
-    snprintf((char *)&f->d->info + place, sizeof f->d->info.name, "%s", text);
-    expect_scale_works(f);
-    return f->d->compiling_announced;
-}
-
-static void a_binary_is_for_one_device_and_driver(void **state)
-{
-    fixture *f = *state;
-    static const size_t places[] = {offsetof(device_info, platform), offsetof(device_info, name),
-                                    offsetof(device_info, vendor), offsetof(device_info, driver),
-                                    offsetof(device_info, version)};
-    assert_true(compiles(f));
-    assert_false(compiles(f));
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        assert_true(another_compiles(f, places[i], "Another"));
-        assert_false(another_compiles(f, places[i], "Another"));
-    }
-    assert_false(compiles(f));
 }
 
 static void damaged_binaries_are_replaced(void **state)
@@ -352,6 +351,25 @@ static void a_binary_the_driver_refuses_is_replaced(void **state)
     free(path);
 }
 
+/* As the XDG specification has it: a relative path is none. */
+static void the_cache_has_its_place(void **state)
+{
+    fixture *f = *state;
+    char *home = copy_text(getenv("HOME") ? getenv("HOME") : "");
+    unsetenv("UNBLEND_CACHE_DIR");
+    setenv("HOME", scratch_path("home"), 1);
+    setenv("XDG_CACHE_HOME", "relative", 1);
+    assert_true(compiles(f));
+    assert_true(directory_exists(scratch_path("home/.cache/unblend")));
+    assert_false(directory_exists("relative"));
+    setenv("XDG_CACHE_HOME", scratch_path("shared"), 1);
+    assert_true(compiles(f));
+    assert_true(directory_exists(scratch_path("shared/unblend")));
+    unsetenv("XDG_CACHE_HOME");
+    setenv("HOME", home, 1);
+    free(home);
+}
+
 static void works_without_a_place_for_the_cache(void **state)
 {
     fixture *f = *state;
@@ -365,19 +383,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(expands_each_include_once),
-        TEST(names_missing_files_and_who_wants_them),
-        TEST(shows_the_compilers_log),
-        TEST(warnings_of_the_compiler_reach_nobody),
-        TEST(a_failed_build_shows_all_errors),
-        TEST(builds_once_for_each_options),
-        TEST(arguments_of_every_kind_arrive),
-        TEST(wrong_launches_are_refused),
-        TEST(second_run_loads_the_binary),
-        TEST(a_binary_is_for_one_device_and_driver),
-        TEST(damaged_binaries_are_replaced),
-        TEST(a_binary_the_driver_refuses_is_replaced),
-        TEST(works_without_a_place_for_the_cache),
+        TEST(expands_each_include_once),       TEST(names_missing_files_and_who_wants_them),
+        TEST(shows_the_compilers_log),         TEST(warnings_of_the_compiler_reach_nobody),
+        TEST(a_failed_build_shows_all_errors), TEST(builds_once_for_each_options),
+        TEST(arguments_of_every_kind_arrive),  TEST(wrong_launches_are_refused),
+        TEST(second_run_loads_the_binary),     TEST(binaries_of_others_are_not_taken),
+        TEST(damaged_binaries_are_replaced),   TEST(a_binary_the_driver_refuses_is_replaced),
+        TEST(the_cache_has_its_place),         TEST(works_without_a_place_for_the_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -319,6 +319,30 @@ static void dropout_draws_masks(void **state)
     bench_close(&b);
 }
 
+static tensor *build_two_dropouts(graph *g, tensor *x)
+{
+    return dropout(g, "second", dropout(g, "first", x, rate), rate);
+}
+
+/* Else the second would drop nothing that the first has left. */
+static void each_layer_has_a_mask_of_its_own(void **state)
+{
+    device *d = *state;
+    shape s = {2, 16, 16, 9};
+    size_t count = shape_count(s), kept = 0;
+    if (simulated_shapes())
+        skip();
+    bench b = bench_open(d, build_two_dropouts, s,
+                         (struct plan_options){.separate = true, .all_gradients = true});
+    run_bench(d, &b);
+    float *y = read_values(d, b.y->data, count);
+    for (size_t i = 1; i < count; i++)
+        kept += y[i] != 0;
+    assert_true(fabs((double)kept / (double)count - (1 - rate) * (1 - rate)) < 0.02);
+    free(y);
+    bench_close(&b);
+}
+
 static tensor *build_impossible_dropout(graph *g, tensor *x)
 {
     return dropout(g, "drop", x, 1);
@@ -372,6 +396,11 @@ static tensor *build_channel_pool(graph *g, tensor *x)
     return channel_pool(g, "pool", x);
 }
 
+static tensor *build_max_pool(graph *g, tensor *x)
+{
+    return max_pool(g, "pool", x);
+}
+
 static void pools_show_nan(void **state)
 {
     const size_t pixel = 9 + 4, channel = 18; /* the centre of the second image */
@@ -379,6 +408,27 @@ static void pools_show_nan(void **state)
                       (size_t[]){2 * 20 + channel, 3 * 20 + channel}, 2);
     assert_nan_passes(*state, build_channel_pool, pixel * 20 + channel,
                       (size_t[]){2 * pixel, 2 * pixel + 1}, 2);
+    assert_nan_passes(*state, build_max_pool, pixel * 20 + channel, (size_t[]){20 + channel}, 1);
+}
+
+/* ---- Ties ---- */
+
+/* Of equal values the first gets the gradient, whole. */
+static void the_first_of_equal_values_is_pooled(void **state)
+{
+    device *d = *state;
+    shape s = {1, 4, 4, 20};
+    bench b = bench_open(d, build_max_pool, s,
+                         (struct plan_options){.separate = true, .all_gradients = true});
+    must(buffer_fill(d, b.x->data, 0.5f, 0, shape_count(s) * sizeof(float)));
+    must(buffer_fill(d, b.truth->data, 0, 0, shape_count(b.y->shape) * sizeof(float)));
+    must(plan_forward(b.plan));
+    must(plan_backward(b.plan));
+    float *dx = read_values(d, b.x->gradient, shape_count(s));
+    for (int i = 0; i < 16 * 20; i++)
+        assert_int_equal(dx[i] > 0, i / 20 % 2 == 0 && i / 80 % 2 == 0);
+    free(dx);
+    bench_close(&b);
 }
 
 int main(void)
@@ -394,8 +444,10 @@ int main(void)
         cmocka_unit_test(blocks_run_in_shared_buffers),
         cmocka_unit_test(unwanted_gradients_change_nothing),
         cmocka_unit_test(dropout_draws_masks),
+        cmocka_unit_test(each_layer_has_a_mask_of_its_own),
         cmocka_unit_test(impossible_layers_are_refused),
         cmocka_unit_test(pools_show_nan),
+        cmocka_unit_test(the_first_of_equal_values_is_pooled),
     };
     return RUN_FAMILIES("transformer layers", tests);
 }

@@ -1,5 +1,6 @@
 /* Pairs made on the device from the sample sets, and the error of images (cl/image_error.cl). */
 #include "base/error.h"
+#include "base/files.h"
 #include "base/streams.h"
 #include "data/mixer.h"
 #include "scratch.h"
@@ -348,6 +349,29 @@ static void one_image_cannot_be_split(void **state)
     settings_free(s);
 }
 
+/* An odd side could not be padded alike on both sides. */
+static void sets_of_other_sides_are_refused(void **state)
+{
+    static const int sides[][2] = {{27, 27}, {28, 26}, {34, 34}};
+    unsigned char pixels[34 * 34] = {0};
+    const char *overrides[1];
+    char directory[600];
+    assert_int_equal(scratch_make(state), 0);
+    assert_int_equal(directory_make(scratch_path("odd/mnist")), 0);
+    snprintf(directory, sizeof directory, "data.directory=%s", scratch_path("odd"));
+    overrides[0] = directory;
+    settings *s;
+    must(settings_load(&s, NULL, overrides, 1));
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        struct image_set odd = {1, sides[i][0], sides[i][1], pixels}, read;
+        must(idx_write_images(scratch_path("odd/mnist/train-images-idx3-ubyte"), &odd));
+        assert_int_equal(source_read(s, 0, false, &read), -1);
+        assert_error(STATUS_DATA, "odd/mnist/train-images", "they must be square, even");
+    }
+    settings_free(s);
+    scratch_remove(state);
+}
+
 static void sets_in_memory_give_the_same_pairs(void **state)
 {
     fixture *f = *state;
@@ -385,7 +409,9 @@ static void a_missing_set_is_named(void **state)
     struct image_set set;
     must(settings_load(&s, NULL, overrides, 2));
     assert_int_equal(source_read(s, 1, true, &set), -1);
-    assert_error(STATUS_DATA, "tests/sample/none/t10k-images-idx3-ubyte", "make data");
+    assert_error(STATUS_DATA,
+                 "tests/sample/none: no such folder, which should hold t10k-images-idx3-ubyte",
+                 "make data");
     settings_free(s);
 }
 
@@ -426,6 +452,7 @@ int main(void)
         cmocka_unit_test(what_is_held_out_follows_the_seed),
         cmocka_unit_test(a_small_share_holds_out_one),
         cmocka_unit_test(one_image_cannot_be_split),
+        cmocka_unit_test(sets_of_other_sides_are_refused),
         cmocka_unit_test(sets_in_memory_give_the_same_pairs),
         cmocka_unit_test(a_split_of_the_other_kind_is_refused),
         cmocka_unit_test(a_missing_set_is_named),

@@ -76,7 +76,7 @@ check "gives another panel" [ "$(sha256sum <"$run/panel.png")" != "$(sha256sum <
 
 rm "$run/history.svg" "$run/panel.png"
 run "plot without data" 3 plot "$run" --data "$scratch"
-check "says what is missing" says "$scratch/mnist/t10k-images-idx3-ubyte: no such file"
+check "says what is missing" says "$scratch/mnist: no such folder, which should hold t10k-images-idx3-ubyte"
 check "and that there is no panel" says "history.svg is written, panel.png is not"
 check "history.svg is there" [ -s "$run/history.svg" ]
 check "panel.png is not" [ ! -e "$run/panel.png" ]

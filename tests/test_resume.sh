@@ -207,7 +207,7 @@ if unshare --map-root-user --mount mount -t tmpfs tmpfs "$scratch/disk" 2>/dev/n
     check "names the file" told 'checkpoint\.safetensors: cannot be written: No space left'
     check "keeps the checkpoint" \
         cmp "$scratch/almost/checkpoint.safetensors" "$scratch/full/checkpoint.safetensors"
-    check "leaves no half of a file" [ -z "$(find "$scratch/full" -name '*.tmp-*')" ]
+    check "leaves no half of a file" [ -z "$(find "$scratch/full" -name '.unblend-tmp-*')" ]
     works "and goes on elsewhere" train --resume "$scratch/full"
     check "after a full disk: the same run" same_run "$whole" "$scratch/full"
 else

@@ -6,14 +6,7 @@ set -uo pipefail
 . "$(dirname "$0")/cases.sh" || exit 1
 
 tiny=$scratch/tiny.ini
-cat >"$tiny" <<END
-[model]
-filters = 2
-modules = 2
-convolutions = 1
-activation = sigmoid
-[data]
-directory = tests/sample
+tiny_model_and >"$tiny" <<END
 [train]
 batch = 4
 steps_per_epoch = 10
@@ -34,6 +27,8 @@ endless=(--set train.steps_per_epoch=1000000 --set train.epochs=3 --set train.ti
 
 # begin_again ARGUMENTS...: in the background, up to its first steps, while run() may be used
 begin_again() {
+    : >"$scratch/first" # of the process before
+    : >"$scratch/begun"
     "$unblend" "$@" >/dev/null 2>"$scratch/first" </dev/null &
     pid=$!
     wait_for grep -q "^seed" "$scratch/first"
@@ -63,6 +58,7 @@ end
 check "the first one saves" [ "$status" -eq 143 ]
 check "and leaves no lock" [ ! -e "$locked/run.lock" ]
 begin_again train --resume "$locked"
+wait_for [ "$locked/config.ini" -nt "$scratch/begun" ] # the last that is written before the steps
 before=$(fingerprint)
 refused_by_lock "a second --resume" train --resume "$locked"
 check "and changes nothing" [ "$before" = "$(fingerprint)" ]

@@ -6,14 +6,7 @@ set -uo pipefail
 . "$(dirname "$0")/cases.sh" || exit 1
 
 space=$scratch/tiny.ini
-cat >"$space" <<END
-[model]
-filters = 2
-modules = 2
-convolutions = 1
-activation = sigmoid
-[data]
-directory = tests/sample
+tiny_model_and >"$space" <<END
 [train]
 batch = 4
 steps_per_epoch = 40
@@ -50,6 +43,16 @@ check "sorted by val_loss" sorted "$whole"
 check "the columns" grep -q \
     '^trial,status,rung,epochs,loss,val_loss,best_epoch,steps,seconds,train.learning_rate,train.batch$' \
     "$whole/trials.csv"
+# The trial's own history says the same of its best epoch, in other columns.
+history_agrees() {
+    local trial best loss val_loss
+    IFS=, read -r trial _ _ _ loss val_loss best _ < <(sed -n 2p "$whole/trials.csv")
+    awk -F, -v best="$best" -v loss="$loss" -v val_loss="$val_loss" '
+        function near(a, b) { return a - b < 1e-6 * b && b - a < 1e-6 * b }
+        $1 == best { good = near($3, loss) && near($6, val_loss) }
+        END { exit !good }' "$whole/trials/$(printf %03d "$trial")/history.csv"
+}
+check "each in its column" history_agrees
 check "trials.json" json_holds "$whole/trials.json" '"trials"' '"val_loss"' '"train.learning_rate"'
 check "each has its run" [ -s "$whole/trials/008/model.safetensors" ]
 check "best.ini is under [final]" grep -qx 'epochs = 2' "$whole/best.ini"
@@ -59,7 +62,9 @@ check "best.ini has the best trial's rate" grep -qx \
 works "best.ini is ready for train" train "$whole/best.ini" --run "$scratch/best"
 check "and trains what --train-best does" cmp "$scratch/best/model.safetensors" \
     "$whole/best/model.safetensors"
+leave_half "$whole"
 works "nothing is left to do" search --resume "$whole" --train-best
+check "and what a killed one left is gone" [ ! -e "$half" ]
 works "fewer trials" search "$space" --run "$kept/few" --trials 2
 check "are the first ones" [ "$(tail -n +2 "$kept/few/trials.csv" | cut -d, -f1 | sort | tr -d '\n')" = 12 ]
 works "then all of them" search --resume "$kept/few" --trials 8

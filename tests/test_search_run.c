@@ -4,10 +4,8 @@
 #include "base/log.h"
 #include "models/open_device.h"
 #include "search/search.h"
-#include "search/trial_run.h"
 #include "search/trials.h"
 #include "search_spaces.h"
-#include <math.h>
 
 static device *opened;
 
@@ -185,19 +183,32 @@ static void a_diverging_trial_is_recorded(void **state)
     space_free(s);
 }
 
-/* A device without memory to spare stands for a trial too large for it. */
-static void a_trial_that_does_not_fit_is_recorded(void **state)
+/* On a device that has little memory. */
+static void a_trial_too_large_is_recorded(void **state)
 {
     (void)state;
-    space *s = tiny_space("random");
-    trial entry = {.number = 1};
-    cl_ulong memory = opened->info.global_memory;
-    opened->info.global_memory = opened->allocated + 1000;
-    int result = trial_run(opened, s->base, scratch_path("large"), &entry);
-    opened->info.global_memory = memory;
+    space *s =
+        space_of("[model]\nfilters = 2\nmodules = 2\nconvolutions = 1\nactivation = sigmoid\n"
+                 "[data]\ndirectory = tests/sample\n"
+                 "[train]\nsteps_per_epoch = 6\nvalidation_steps = 2\nepochs = 1\n"
+                 "[space]\ntrain.batch = 2 | 1024\n");
+    points p = draw(s, 2);
+    trials t = {.space = s, .points = &p};
+    const cl_ulong whole = opened->info.global_memory;
+    char run[600];
+    snprintf(run, sizeof run, "%s/large", scratch);
+    assert_int_equal(directory_make(run), 0);
+    opened->info.global_memory = opened->allocated + (16 << 20);
+    int result = search_run(opened, s, run);
+    opened->info.global_memory = whole;
     assert_int_equal(result, 0);
-    assert_int_equal(entry.status, TRIAL_MEMORY);
-    assert_true(isnan(entry.val_loss));
+    assert_int_equal(trials_read(&t, run), 0);
+    assert_int_equal(t.count, 2);
+    assert_int_equal(t.items[0].status, TRIAL_DONE);
+    assert_string_equal(p.items[t.items[0].number - 1].values[0], "2");
+    assert_int_equal(t.items[1].status, TRIAL_MEMORY);
+    trials_release(&t);
+    points_release(&p);
     space_free(s);
 }
 
@@ -220,7 +231,7 @@ int main(void)
         cmocka_unit_test(a_cut_record_goes_on),
         cmocka_unit_test(halving_goes_on_from_checkpoints),
         cmocka_unit_test(a_diverging_trial_is_recorded),
-        cmocka_unit_test(a_trial_that_does_not_fit_is_recorded),
+        cmocka_unit_test(a_trial_too_large_is_recorded),
         cmocka_unit_test(other_failures_stop_the_search),
     };
     log_set_level(LOG_QUIET);

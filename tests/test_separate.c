@@ -56,14 +56,15 @@ static void batches_change_nothing(void **state)
     separator *s = open_tiny(2);
     for (unsigned i = 0; i < COUNT; i++) {
         fill(pixels[i], PIXELS, i);
-        items[i] = (separation){IMAGE_SIZE, IMAGE_SIZE, pixels[i], {many[i][0], many[i][1]}};
+        items[i] = (separation){IMAGE_SIZE, IMAGE_SIZE, pixels[i], {many[i][0], many[i][1]}, true};
     }
     assert_int_equal(separator_run(s, items, COUNT), 0);
     for (int i = 0; i < COUNT; i++) {
-        separation alone = {IMAGE_SIZE, IMAGE_SIZE, pixels[i], {one[0], one[1]}};
+        separation alone = {IMAGE_SIZE, IMAGE_SIZE, pixels[i], {one[0], one[1]}, true};
         assert_int_equal(separator_run(s, &alone, 1), 0);
         assert_memory_equal(one, many[i], sizeof one);
         assert_true(memcmp(one[0], one[1], PIXELS)); /* two different heads */
+        assert_false(items[i].overflowed || alone.overflowed);
     }
     assert_int_equal(separator_run(s, NULL, 0), 0);
     separator_close(s);
@@ -79,8 +80,9 @@ static void small_pictures_are_padded(void **state)
     fill(small, sizeof small, 3);
     for (int y = 0; y < SMALL; y++)
         memcpy(padded + (y + 2) * IMAGE_SIZE + 2, small + y * SMALL, SMALL);
-    separation items[] = {{SMALL, SMALL, small, {from_small[0], from_small[1]}},
-                          {IMAGE_SIZE, IMAGE_SIZE, padded, {from_padded[0], from_padded[1]}}};
+    separation items[] = {
+        {SMALL, SMALL, small, {from_small[0], from_small[1]}, false},
+        {IMAGE_SIZE, IMAGE_SIZE, padded, {from_padded[0], from_padded[1]}, false}};
     assert_int_equal(separator_run(s, items, 2), 0);
     for (int k = 0; k < SOURCES; k++)
         for (int y = 0; y < SMALL; y++)
@@ -94,8 +96,8 @@ static void other_sizes_are_refused(void **state)
     (void)state;
     unsigned char pixels[64 * 64] = {0};
     separator *s = open_tiny(1);
-    separation wide = {32, 28, pixels, {pixels, pixels}},
-               large = {64, 64, pixels, {pixels, pixels}};
+    separation wide = {32, 28, pixels, {pixels, pixels}, false},
+               large = {64, 64, pixels, {pixels, pixels}, false};
     assert_int_equal(separator_run(s, &wide, 1), -1);
     assert_error(STATUS_DATA, "32 x 28 pixels", "28 x 28 and 32 x 32");
     assert_int_equal(separator_run(s, &large, 1), -1);
@@ -129,11 +131,77 @@ static void the_first_source_is_head_a(void **state)
     (void)state;
     unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
     separator *s = open_model("constant.safetensors", 1);
-    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}};
+    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}, false};
     fill(pixels, PIXELS, 1);
     assert_int_equal(separator_run(s, &item, 1), 0);
     assert_all(sources[0], PIXELS, 51);
     assert_all(sources[1], PIXELS, 204);
+    separator_close(s);
+}
+
+/* One filter with one weight, after which the batch norm divides by what it is made of: head A gives the
+ * picture itself, head B twice of it. */
+static int save_identity_model(const char *path)
+{
+    static const char *const overrides[] = {"model.filters=1", "model.modules=1",
+                                            "model.convolutions=1", "model.activation=relu"};
+    static const float centre[9] = {0, 0, 0, 0, 1};
+    settings *s = NULL;
+    device *d = NULL;
+    params *p = NULL;
+    network *n = NULL;
+    int result = -1;
+    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, s) && !params_new(&p, d) &&
+        !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
+        !params_initialize(p, 1) && !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
+        !fill_param(p, "head_a/kernel", 1) && !fill_param(p, "head_b/kernel", 2))
+        for (size_t i = 0; i < p->count; i++)
+            if (!strcmp(p->items[i]->name, "encoder1/conv1/kernel") &&
+                !buffer_write(d, p->values, p->items[i]->offset * sizeof(float), centre,
+                              sizeof centre))
+                result = model_save(path, p, s);
+    network_free(n);
+    params_free(p);
+    device_close(d);
+    settings_free(s);
+    return result;
+}
+
+/* Byte 255 is 1, byte 0 is 0, and each comes back as it went in; what is above 1 is white. */
+static void a_byte_is_its_255th(void **state)
+{
+    (void)state;
+    unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
+    assert_int_equal(save_identity_model(scratch_path("identity.safetensors")), 0);
+    separator *s = open_model("identity.safetensors", 1);
+    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}, false};
+    for (int i = 0; i < PIXELS; i++)
+        pixels[i] = (unsigned char)(i % 256);
+    assert_int_equal(separator_run(s, &item, 1), 0);
+    assert_memory_equal(sources[0], pixels, PIXELS);
+    for (int i = 0; i < PIXELS; i++)
+        assert_int_equal(sources[1][i], pixels[i] < 128 ? 2 * pixels[i] : 255);
+    separator_close(s);
+}
+
+/* What overflows for one picture is a matter of that picture. */
+static void an_overflow_is_one_picture_s(void **state)
+{
+    (void)state;
+    unsigned char black[PIXELS] = {0}, white[PIXELS], sources[3][SOURCES][PIXELS];
+    const char *path = scratch_path("overflowing.safetensors");
+    assert_int_equal(overflowing_model_save(path), 0);
+    separator *s = open_model("overflowing.safetensors", 3);
+    memset(white, 255, sizeof white);
+    separation items[] = {{IMAGE_SIZE, IMAGE_SIZE, black, {sources[0][0], sources[0][1]}, false},
+                          {IMAGE_SIZE, IMAGE_SIZE, white, {sources[1][0], sources[1][1]}, false},
+                          {IMAGE_SIZE, IMAGE_SIZE, black, {sources[2][0], sources[2][1]}, false}};
+    assert_int_equal(separator_run(s, items, 3), 0);
+    assert_int_equal(separator_check(s, &items[0], "black.png"), 0);
+    assert_int_equal(separator_check(s, &items[2], "black.png"), 0);
+    assert_all(sources[2][1], PIXELS, 0);
+    assert_int_equal(separator_check(s, &items[1], "in/white.png"), -1);
+    assert_error(STATUS_DATA, "in/white.png", "overflowing.safetensors");
     separator_close(s);
 }
 
@@ -160,8 +228,8 @@ static const char *make_folder(const char *name, const char *const *pictures, in
 /* Runs a job without a model, and leaves its manifest as `separate` does. */
 static void finish(job *j)
 {
-    static const unsigned char black[PIXELS];
-    const unsigned char *const sources[SOURCES] = {black, black};
+    static unsigned char black[PIXELS];
+    unsigned char *const sources[SOURCES] = {black, black};
     struct image picture;
     assert_int_equal(directory_make(j->output), 0);
     for (size_t i = 0; i < j->count; i++) {
@@ -261,21 +329,47 @@ static void assert_picture(const char *name, int value)
 }
 
 /* `separate` by its own command line. */
+static int run_separate(const char *model, const char *in, const char *out)
+{
+    char *argv[] = {"separate", copy_text(scratch_path(model)), copy_text(scratch_path(in)),
+                    copy_text(scratch_path(out)), NULL};
+    const command *c = command_find("separate");
+    options given;
+    assert_int_equal(options_parse(&given, c, 4, argv), 0);
+    int result = c->run(&given);
+    options_free(&given);
+    for (int i = 1; i < 4; i++)
+        free(argv[i]);
+    return result;
+}
+
 static void results_are_named_after_their_heads(void **state)
 {
     (void)state;
     make_folder("heads", PICTURES("cat.png"), SMALL);
-    char *argv[] = {"separate", copy_text(scratch_path("constant.safetensors")),
-                    copy_text(scratch_path("heads")), copy_text(scratch_path("heads-out")), NULL};
-    const command *c = command_find("separate");
-    options given;
-    assert_int_equal(options_parse(&given, c, 4, argv), 0);
-    assert_int_equal(c->run(&given), 0);
+    assert_int_equal(run_separate("constant.safetensors", "heads", "heads-out"), 0);
     assert_picture("heads-out/cat.mnist.png", 51);
     assert_picture("heads-out/cat.fashion.png", 204);
-    options_free(&given);
-    for (int i = 1; i < 4; i++)
-        free(argv[i]);
+}
+
+static void an_overflow_leaves_the_others_results(void **state)
+{
+    (void)state;
+    unsigned char black[PIXELS] = {0}, white[PIXELS], *file;
+    size_t length;
+    memset(white, 255, sizeof white);
+    make_folder("lights", NULL, 0);
+    assert_int_equal(image_write_png(scratch_path("lights/black.png"), SMALL, SMALL, 1, black), 0);
+    assert_int_equal(image_write_png(scratch_path("lights/white.png"), SMALL, SMALL, 1, white), 0);
+    assert_int_equal(run_separate("overflowing.safetensors", "lights", "lit"), -1);
+    assert_error(STATUS_PARTIAL, "1 of 2 images failed", "lit");
+    assert_picture("lit/black.mnist.png", 0);
+    assert_false(file_exists(scratch_path("lit/white.mnist.png")));
+    assert_int_equal(
+        file_read(scratch_path("lit/manifest.json"), 1 << 20, STATUS_DATA, &file, &length), 0);
+    assert_non_null(strstr((char *)file, "lights/white.png: for this picture"));
+    assert_non_null(strstr((char *)file, "overflowing.safetensors is not a number"));
+    free(file);
 }
 
 static void bad_pictures_say_why(void **state)
@@ -289,7 +383,7 @@ static void bad_pictures_say_why(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(job_read(j, &j->files[i], &picture), -1);
         assert_int_equal(error_status(), STATUS_DATA);
-        assert_int_equal(job_fail(&j->files[i]), 0);
+        assert_int_equal(job_fail(j, &j->files[i]), 0);
     }
     assert_non_null(strstr(j->files[0].error, "bad/large.png: 30 x 30 pixels"));
     assert_non_null(strstr(j->files[1].error, "bad/text.png"));
@@ -312,12 +406,15 @@ int main(void)
         cmocka_unit_test(other_sizes_are_refused),
         cmocka_unit_test(damaged_weights_are_found_at_once),
         cmocka_unit_test(the_first_source_is_head_a),
+        cmocka_unit_test(a_byte_is_its_255th),
+        cmocka_unit_test(an_overflow_is_one_picture_s),
         cmocka_unit_test(jobs_name_their_results),
         cmocka_unit_test(equal_results_are_refused),
         cmocka_unit_test(the_input_folder_is_no_output_folder),
         cmocka_unit_test(results_of_others_are_not_overwritten),
         cmocka_unit_test(another_program_s_manifest_stays),
         cmocka_unit_test(results_are_named_after_their_heads),
+        cmocka_unit_test(an_overflow_leaves_the_others_results),
         cmocka_unit_test(bad_pictures_say_why),
     };
     return cmocka_run_group_tests_name("separate", tests, set_up, scratch_remove);

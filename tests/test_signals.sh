@@ -7,14 +7,7 @@ set -uo pipefail
 . "$(dirname "$0")/cases.sh" || exit 1
 
 tiny=$scratch/tiny.ini
-cat >"$tiny" <<END
-[model]
-filters = 2
-modules = 2
-convolutions = 1
-activation = sigmoid
-[data]
-directory = tests/sample
+tiny_model_and >"$tiny" <<END
 [train]
 batch = 4
 steps_per_epoch = 1000000

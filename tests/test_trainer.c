@@ -394,6 +394,19 @@ static void losses_are_those_of_the_steps(void **state)
 
 /* ---- Moving averages ---- */
 
+static void each_epoch_has_its_rate(void **state)
+{
+    (void)state;
+    training t = trained_in("rates", false,
+                            (overrides){"train.schedule=step", "train.rate_every=1",
+                                        "train.rate_factor=0.5", "train.learning_rate=0.01"});
+    const history *h = trainer_history(t.trainer);
+    assert_int_equal(h->count, 3);
+    for (size_t i = 0; i < h->count; i++)
+        assert_float_equal(h->epochs[i].learning_rate, 0.01 * pow(0.5, (double)i), 1e-12);
+    close_training(&t);
+}
+
 static void averages_warm_up(void **state)
 {
     (void)state;
@@ -518,6 +531,7 @@ int main(void)
         cmocka_unit_test(seeds_draw_other_weights),
         cmocka_unit_test(steps_go_through_the_pairs_in_order),
         cmocka_unit_test(losses_are_those_of_the_steps),
+        cmocka_unit_test(each_epoch_has_its_rate),
         cmocka_unit_test(averages_warm_up),
         cmocka_unit_test(the_stepper_tells_batch_norms),
         cmocka_unit_test(validation_is_of_use_after_twenty_steps),

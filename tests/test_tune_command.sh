@@ -70,11 +70,13 @@ UNBLEND_DEVICE_CLASS=cpu32 refuses "a class that does not exist" 2 "UNBLEND_DEVI
     devices
 
 sed -i 's/^tile = .*/tile = 6/; s/^vectors = .*/vectors = 1/' "$profile"
+leave_half "$UNBLEND_PROFILE_DIR"
 works "tune of the other family" tune "$tiny" --quick --batch 1 --set device.kernels=tiled
 for name in rows columns depth; do
     check "tune tries $name" is_listed "$name"
 done
 check "a network without products needs no CLBlast" not printed '^xgemm'
+check "tune sweeps" [ ! -e "$half" ]
 check "the first family's sizes stay" grep -qx 'tile = 6' "$profile"
 
 # ---- Kernels that are wrong, or do not build, with one of the sizes ----

@@ -34,17 +34,31 @@ static inline int make_constant(params *p, const float values[SOURCES])
     return 0;
 }
 
-/* values: NULL for random heads. */
-static inline int save_tiny_model(const char *path, const float *values)
+/* Zero for a black picture, beyond what a float can hold for others: with relu. */
+static inline int make_overflowing(params *p)
 {
+    for (size_t i = 0; i < p->count; i++)
+        if (strstr(p->items[i]->name, "/kernel") && fill_param(p, p->items[i]->name, 1e20f))
+            return -1;
+    return 0;
+}
+
+enum tiny_kind { TINY_RANDOM, TINY_CONSTANT, TINY_OVERFLOWING };
+
+static inline int save_tiny_model(const char *path, enum tiny_kind kind, const float *values)
+{
+    const char *overrides[] = {tiny_overrides[0], tiny_overrides[1], tiny_overrides[2],
+                               kind == TINY_OVERFLOWING ? "model.activation=relu"
+                                                        : tiny_overrides[3]};
     settings *s = NULL;
     device *d = NULL;
     params *p = NULL;
     network *n = NULL;
     int result = -1;
-    if (!settings_load(&s, NULL, tiny_overrides, 4) && !open_device(&d, s) && !params_new(&p, d) &&
+    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, s) && !params_new(&p, d) &&
         !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
-        !params_initialize(p, 7) && !(values && make_constant(p, values)))
+        !params_initialize(p, 7) && !(kind == TINY_CONSTANT && make_constant(p, values)) &&
+        !(kind == TINY_OVERFLOWING && make_overflowing(p)))
         result = model_save(path, p, s);
     network_free(n);
     params_free(p);
@@ -56,14 +70,19 @@ static inline int save_tiny_model(const char *path, const float *values)
 /* On the device that the environment names. */
 static inline int tiny_model_save(const char *path)
 {
-    return save_tiny_model(path, NULL);
+    return save_tiny_model(path, TINY_RANDOM, NULL);
 }
 
 /* Head A gives a, head B gives b in every pixel (0 < a, b < 1): 0.2 is byte 51, 0.8 is 204. */
 static inline int constant_model_save(const char *path, float a, float b)
 {
     const float values[SOURCES] = {a, b};
-    return save_tiny_model(path, values);
+    return save_tiny_model(path, TINY_CONSTANT, values);
+}
+
+static inline int overflowing_model_save(const char *path)
+{
+    return save_tiny_model(path, TINY_OVERFLOWING, NULL);
 }
 
 #endif

@@ -67,15 +67,14 @@ static int read_column(drawing *d, int column, const char *input)
 
 static int read_all(drawing *d)
 {
-    char **names;
-    size_t count;
-    if (folder_list(d->mixed, &names, &count))
+    folder mixed;
+    if (folder_list(d->mixed, &mixed))
         return -1;
-    d->columns = count < COLUMNS ? (int)count : COLUMNS;
+    d->columns = mixed.pictures.count < COLUMNS ? (int)mixed.pictures.count : COLUMNS;
     int result = 0;
     for (int i = 0; i < d->columns && !result; i++)
-        result = read_column(d, i, names[i]);
-    folder_list_free(names, count);
+        result = read_column(d, i, mixed.pictures.names[i]);
+    folder_release(&mixed);
     return result;
 }
 

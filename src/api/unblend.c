@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "separate/separator.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BATCH = 32 };
@@ -33,7 +34,7 @@ static int open_model(const char *path, const char *platform, const char *device
 ub_separator *ub_open(const char *model_path, const char *platform, const char *device)
 {
     model_file file = {0};
-    log_set_level(LOG_QUIET);
+    log_set_level(LOG_SILENT);
     error_clear();
     if (!model_path) {
         fail(STATUS_USAGE, "ub_open: model_path is NULL");
@@ -76,9 +77,16 @@ int ub_separate(ub_separator *s, const unsigned char *pixels, int width, int hei
         return -1;
     size_t size = (size_t)width * (size_t)height;
     for (size_t i = 0; i < (size_t)count; i++)
-        items[i] =
-            (separation){width, height, pixels + i * size, {out_a + i * size, out_b + i * size}};
+        items[i] = (separation){.width = width,
+                                .height = height,
+                                .mixture = pixels + i * size,
+                                .sources = {out_a + i * size, out_b + i * size}};
     int result = separator_run(s->separator, items, (size_t)count);
+    for (size_t i = 0; i < (size_t)count && !result; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "picture %zu of %d", i + 1, count);
+        result = separator_check(s->separator, &items[i], name);
+    }
     free(items);
     return result;
 }

@@ -3,10 +3,13 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +23,26 @@ static int too_large(const char *path, size_t limit, enum status code)
     return fail(code, "%s: larger than the %zu bytes allowed for such a file", path, limit);
 }
 
+/* A link whose target is missing is there all the same. */
+static bool is_broken_link(const char *path)
+{
+    struct stat info;
+    return !lstat(path, &info) && S_ISLNK(info.st_mode);
+}
+
+/* For a path of which stat() failed with the errno `why`. */
+static int cannot_be_found(const char *path, enum status code, int why)
+{
+    return fail(code, "%s: %s%s", path,
+                why == ENOENT && is_broken_link(path) ? "a link that leads nowhere: " : "",
+                strerror(why));
+}
+
 /* A pipe or a directory is refused before it is opened, where it might block or fail oddly. */
 static int check_regular(const char *path, enum status code, struct stat *info)
 {
     if (stat(path, info))
-        return fail(code, "%s: %s", path, strerror(errno));
+        return cannot_be_found(path, code, errno);
     if (!S_ISREG(info->st_mode))
         return fail(code, "%s: not a regular file", path);
     return 0;
@@ -143,6 +161,68 @@ static void sync_directory_of(const char *path)
     free(copy);
 }
 
+/* ---- Temporary files ---- */
+
+/*
+ * They are called .unblend-tmp-PID-NUMBER@HOST. The name says whose file it is, so that others can
+ * tell whether it is still wanted; it does not grow with the name of the file that it becomes, so
+ * that a name which is just short enough can be written; and it is unlike any name of a user's.
+ */
+static const char temporary_start[] = ".unblend-tmp-";
+enum { HOST_SIZE = 65 };
+static atomic_long next_number; /* of this process; its threads may write into one directory */
+
+static void host_name(char host[HOST_SIZE])
+{
+    if (gethostname(host, HOST_SIZE))
+        strcpy(host, "unknown");
+    host[HOST_SIZE - 1] = '\0';
+    for (char *c = host; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '.')
+            *c = '_';
+}
+
+static char *temporary_beside(const char *path)
+{
+    char host[HOST_SIZE];
+    const char *slash = strrchr(path, '/');
+    host_name(host);
+    return format_text("%.*s%s%ld-%ld@%s", slash ? (int)(slash - path) + 1 : 0, path,
+                       temporary_start, (long)getpid(), atomic_fetch_add(&next_number, 1), host);
+}
+
+/* Whether a name is that of a temporary file which no process will use any more. Whether processes
+ * of other hosts are alive cannot be told from here. */
+static bool is_left_over(const char *name)
+{
+    char host[HOST_SIZE], *end;
+    if (strncmp(name, temporary_start, sizeof temporary_start - 1))
+        return false;
+    long owner = strtol(name + sizeof temporary_start - 1, &end, 10);
+    if (owner <= 0 || owner > INT_MAX || *end != '-')
+        return false;
+    long number = strtol(end + 1, &end, 10);
+    host_name(host);
+    if (number < 0 || *end != '@' || strcmp(end + 1, host))
+        return false;
+    if (owner == (long)getpid()) /* in a container, every run may have the same number */
+        return number >= atomic_load(&next_number);
+    return kill((pid_t)owner, 0) && errno == ESRCH;
+}
+
+void directory_sweep(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (!directory)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (is_left_over(entry->d_name))
+            unlinkat(dirfd(directory), entry->d_name, 0);
+    closedir(directory);
+}
+
+/* ---- Writing ---- */
+
 /* 0 or the errno of what went wrong. */
 static int write_new_file(const char *path, const void *bytes, size_t length)
 {
@@ -156,47 +236,86 @@ static int write_new_file(const char *path, const void *bytes, size_t length)
     return why;
 }
 
-int file_write_atomic(const char *path, const void *bytes, size_t length)
+/* The directory has just taken a whole temporary file. So what a rename then fails for is the name
+ * it should get, unless the disk fails or is full at this very moment. */
+static bool is_of_the_disk(int why)
+{
+    return why == EIO || why == ENOSPC || why == EDQUOT || why == EROFS;
+}
+
+int file_write_named(const char *path, const void *bytes, size_t length, enum status refused)
 {
     struct stat info;
     if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* renaming over /dev/null would be a feat */
-        return fail(STATUS_RUNTIME, "%s: cannot be written: not a regular file", path);
-    char *temporary = format_text("%s.tmp-%ld", path, (long)getpid());
+        return fail(refused, "%s: cannot be written: not a regular file", path);
+    char *temporary = temporary_beside(path);
     if (!temporary)
         return -1;
+    enum status code = STATUS_RUNTIME;
     int why = write_new_file(temporary, bytes, length);
-    if (!why && rename(temporary, path))
+    if (!why && rename(temporary, path)) {
         why = errno;
+        code = is_of_the_disk(why) ? STATUS_RUNTIME : refused;
+    }
     if (why)
         unlink(temporary);
     else
         sync_directory_of(path);
     free(temporary);
-    return why ? fail(STATUS_RUNTIME, "%s: cannot be written: %s", path, strerror(why)) : 0;
+    return why ? fail(code, "%s: cannot be written: %s", path, strerror(why)) : 0;
 }
 
-/* The process that a temporary file's name names, or 0 for a name that is not such. */
-static long owner_of_temporary(const char *name)
+int file_write_atomic(const char *path, const void *bytes, size_t length)
 {
-    const char *mark = strstr(name, ".tmp-");
-    char *end;
-    if (!mark || mark[5] < '1' || mark[5] > '9')
+    return file_write_named(path, bytes, length, STATUS_RUNTIME);
+}
+
+/* ---- What is there ---- */
+
+/* As stat(), but a path that holds nothing is no failure: *there is false then. */
+static int look(const char *path, enum status code, struct stat *info, bool *there)
+{
+    *there = !stat(path, info);
+    int why = *there ? 0 : errno;
+    return !why || why == ENOTDIR || (why == ENOENT && !is_broken_link(path))
+               ? 0
+               : cannot_be_found(path, code, why);
+}
+
+int file_look(const char *path, enum status code, bool *there)
+{
+    struct stat info;
+    if (look(path, code, &info, there))
+        return -1;
+    return *there && !S_ISREG(info.st_mode) ? fail(code, "%s: not a regular file", path) : 0;
+}
+
+int directory_look(const char *path, enum status code, bool *there)
+{
+    struct stat info;
+    if (look(path, code, &info, there))
+        return -1;
+    return *there && !S_ISDIR(info.st_mode) ? fail(code, "%s: not a directory", path) : 0;
+}
+
+int directory_look_inside(const char *path, enum status code, bool *filled)
+{
+    bool there;
+    *filled = false;
+    if (directory_look(path, code, &there))
+        return -1;
+    if (!there)
         return 0;
-    long owner = strtol(mark + 5, &end, 10);
-    return *end ? 0 : owner;
-}
-
-void directory_sweep(const char *path)
-{
     DIR *directory = opendir(path);
     if (!directory)
-        return;
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        long owner = owner_of_temporary(entry->d_name);
-        if (owner > 0 && kill((pid_t)owner, 0) && errno == ESRCH)
-            unlinkat(dirfd(directory), entry->d_name, 0);
-    }
+        return fail(code, "%s: cannot be read: %s", path, strerror(errno));
+    errno = 0;
+    for (struct dirent *entry; !*filled && (entry = readdir(directory));)
+        *filled = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+                  !is_left_over(entry->d_name);
+    int why = errno;
     closedir(directory);
+    return why && !*filled ? fail(code, "%s: cannot be read: %s", path, strerror(why)) : 0;
 }
 
 bool file_exists(const char *path)
@@ -211,16 +330,20 @@ bool directory_exists(const char *path)
     return !stat(path, &info) && S_ISDIR(info.st_mode);
 }
 
-bool directory_is_empty(const char *path)
+/* 0 or the errno of what went wrong. A new directory, too, must survive a power cut. */
+static int make_one(const char *path)
 {
-    DIR *directory = opendir(path);
-    if (!directory)
-        return false;
-    bool empty = true;
-    for (struct dirent *entry; empty && (entry = readdir(directory));)
-        empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
-    closedir(directory);
-    return empty;
+    struct stat info;
+    if (!*path || (!stat(path, &info) && S_ISDIR(info.st_mode)))
+        return 0;
+    if (!mkdir(path, 0777)) {
+        sync_directory_of(path);
+        return 0;
+    }
+    int why = errno;
+    if (why != EEXIST) /* or another process has made it by now */
+        return why;
+    return stat(path, &info) ? errno : S_ISDIR(info.st_mode) ? 0 : ENOTDIR;
 }
 
 int directory_make(const char *path)
@@ -234,16 +357,16 @@ int directory_make(const char *path)
             continue;
         char kept = *p;
         *p = '\0';
-        why = *partial && mkdir(partial, 0777) && errno != EEXIST ? errno : 0;
+        why = make_one(partial);
         *p = kept;
         if (!kept || why)
             break;
     }
     free(partial);
-    if (!why && !directory_exists(path))
-        why = ENOTDIR;
-    return why ? fail(STATUS_RUNTIME, "%s: cannot make this directory: %s", path, strerror(why))
-               : 0;
+    if (why)
+        return fail(STATUS_RUNTIME, "%s: cannot make this directory: %s", path, strerror(why));
+    directory_sweep(path);
+    return 0;
 }
 
 char *path_join(const char *directory, const char *name)

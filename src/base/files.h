@@ -18,19 +18,37 @@ int file_read(const char *path, size_t limit, enum status code, unsigned char **
 int file_read_gzip(const char *path, size_t limit, enum status code, unsigned char **bytes,
                    size_t *length);
 
-/* Temp file beside path, write, fsync, rename, fsync of the directory: at any moment path is the
+/* Temporary file beside path, write, fsync, rename, fsync of the directory: at any moment path is the
  * old file or the new one, whole. What is not a regular file (/dev/null) is refused. */
 int file_write_atomic(const char *path, const void *bytes, size_t length);
 
-/* Removes what file_write_atomic() of processes that are no more left in a directory: NAME.tmp-PID. */
-void directory_sweep(const char *path);
+/* The same where one file among many is written. `refused` is the status if the directory takes
+ * files but not this one: its name is too long, or a directory has it. If the disk is full or fails,
+ * or the directory takes no file at all, it is STATUS_RUNTIME. */
+int file_write_named(const char *path, const void *bytes, size_t length, enum status refused);
 
+/*
+ * Whether a regular file, or a directory, is at path; *there is false if nothing is. Fails with the
+ * cause where that cannot be told (a link that leads nowhere or to itself, a folder that must not be
+ * searched, a failing disk) and where something else is there.
+ */
+int file_look(const char *path, enum status code, bool *there);
+int directory_look(const char *path, enum status code, bool *there);
+
+/* Whether the directory at path holds anything but what directory_sweep() would remove; false where
+ * nothing is at path. Fails as directory_look() does, and for a directory that cannot be read. */
+int directory_look_inside(const char *path, enum status code, bool *filled);
+
+/* For hints, and for files that nobody misses: false also where it cannot be told. */
 bool file_exists(const char *path);
 bool directory_exists(const char *path);
-bool directory_is_empty(const char *path); /* false if it cannot be read */
 
-/* Makes path and its parents; 0 if it stands afterwards. */
+/* Makes path and its parents, and sweeps path. 0 if it is there afterwards. */
 int directory_make(const char *path);
+
+/* Removes what file_write_atomic() left in a directory when its process was killed. Files of living
+ * processes stay, and so do those of other hosts. */
+void directory_sweep(const char *path);
 
 /* "directory/name"; release with free(). */
 char *path_join(const char *directory, const char *name);

@@ -24,7 +24,7 @@ enum log_level log_get_level(void)
 bool log_is_live(void)
 {
     const char *terminal = getenv("TERM");
-    return current != LOG_QUIET && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb");
+    return current > LOG_QUIET && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb");
 }
 
 void log_live_end(void)
@@ -90,6 +90,8 @@ void log_detail(const char *format, ...)
 
 void log_warning(const char *format, ...)
 {
+    if (current < LOG_QUIET)
+        return;
     va_list args;
     va_start(args, format);
     print_line("unblend: warning: ", format, args);

@@ -4,14 +4,14 @@
 
 #include <stdbool.h>
 
-enum log_level { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
+enum log_level { LOG_SILENT, LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
 
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));    /* not if quiet */
 void log_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* if verbose */
-void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2))); /* always */
+void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2))); /* not if silent */
 
 /* The live progress line: rewritten in place on a terminal, dropped elsewhere and if quiet.
  * log_info and the others clear it before they print. */

@@ -64,7 +64,7 @@ static int make_all(const struct image_set sets[SOURCES], const settings *s, con
 {
     const char *output = given->arguments[0];
     char *truth = path_join(output, "truth");
-    int result = truth ? directory_make(truth) : -1;
+    int result = truth && !directory_make(output) && !directory_make(truth) ? 0 : -1;
     for (long i = 0; i < given->count && !result; i++) {
         result = make_pair(sets, s, (unsigned long)i, output, truth);
         log_live("%ld of %ld pictures", i + 1, given->count);
@@ -81,7 +81,10 @@ int command_mix(const options *given)
     const char *output = given->arguments[0];
     struct image_set sets[SOURCES] = {{0}};
     settings *s = NULL;
-    if (directory_exists(output) && !directory_is_empty(output) && !given->force)
+    bool filled;
+    if (directory_look_inside(output, STATUS_RUNTIME, &filled))
+        return -1;
+    if (filled && !given->force)
         return fail(STATUS_USAGE,
                     "%s: is not empty; choose another folder, or --force to write "
                     "over what has the same names there",

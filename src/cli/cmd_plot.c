@@ -41,7 +41,10 @@ static int plot_panel(const options *given, const char *run)
 int command_plot(const options *given)
 {
     const char *run = given->arguments[0];
-    if (check(given, run) || picture_history(run))
+    if (check(given, run))
+        return -1;
+    directory_sweep(run);
+    if (picture_history(run))
         return -1;
     printf("%s/%s\n", run, HISTORY_PICTURE_NAME);
     if (plot_panel(given, run))

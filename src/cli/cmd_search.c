@@ -55,13 +55,18 @@ static int choose_job(const options *given, job *j)
 static int check_run_directory(const job *j, bool force)
 {
     char *space = path_join(j->run, "search.ini");
-    bool searched = space && file_exists(space);
+    bool searched, there, filled;
+    int result = space && !directory_look(j->run, STATUS_USAGE, &there) &&
+                         !directory_look_inside(j->run, STATUS_USAGE, &filled) &&
+                         !file_look(space, STATUS_USAGE, &searched)
+                     ? 0
+                     : -1;
     free(space);
-    if (!space)
+    if (result)
         return -1;
-    if (j->resume && !directory_exists(j->run))
+    if (j->resume && !there)
         return fail(STATUS_USAGE, "%s: there is no such run to resume", j->run);
-    if (j->resume || !directory_exists(j->run) || directory_is_empty(j->run))
+    if (j->resume || !filled)
         return 0;
     if (searched || !force)
         return fail(STATUS_USAGE,

@@ -61,6 +61,13 @@ static void add_to_batch(batch *b, job_file *file, const struct image *picture)
         b->items[i].sources[k] = b->pixels + (i * SOURCES + k) * PIXELS;
 }
 
+/* What is wrong with one picture is no reason to leave the others; what is wrong with the disk, the
+ * device or the memory is. */
+static int fail_one(const job *j, job_file *file)
+{
+    return error_status() == STATUS_DATA ? job_fail(j, file) : -1;
+}
+
 /* Reads pictures from number *next on, until the batch is full or, if strict, one is bad. */
 static int fill_batch(batch *b, job *j, size_t *next, bool strict)
 {
@@ -71,7 +78,7 @@ static int fill_batch(batch *b, job *j, size_t *next, bool strict)
             add_to_batch(b, file, &picture);
             continue;
         }
-        if (error_status() != STATUS_DATA || job_fail(file))
+        if (fail_one(j, file))
             return -1;
         if (strict)
             break;
@@ -79,14 +86,25 @@ static int fill_batch(batch *b, job *j, size_t *next, bool strict)
     return 0;
 }
 
-static int separate_batch(separator *s, job *j, batch *b)
+static int write_one(const separator *s, const job *j, const separation *item, job_file *file)
+{
+    char *path = path_join(j->input, file->name);
+    int result = path && !separator_check(s, item, path) ? job_write(j, file, item->sources) : -1;
+    free(path);
+    return result;
+}
+
+static int separate_batch(separator *s, job *j, batch *b, bool strict)
 {
     if (separator_run(s, b->items, b->count))
         return -1;
     for (size_t i = 0; i < b->count; i++) {
-        const unsigned char *sources[SOURCES] = {b->items[i].sources[0], b->items[i].sources[1]};
-        if (job_write(j, b->files[i], sources))
+        if (!write_one(s, j, &b->items[i], b->files[i]))
+            continue;
+        if (fail_one(j, b->files[i]))
             return -1;
+        if (strict)
+            break;
     }
     empty_batch(b);
     return 0;
@@ -101,7 +119,9 @@ static int separate_all(separator *s, job *j, const options *given)
     int result = 0;
     bool stopped = false;
     for (size_t next = 0; next < j->count && !result && !stopped;) {
-        result = fill_batch(&b, j, &next, given->strict) || separate_batch(s, j, &b) ? -1 : 0;
+        result = fill_batch(&b, j, &next, given->strict) || separate_batch(s, j, &b, given->strict)
+                     ? -1
+                     : 0;
         stopped = given->strict && job_count(j, JOB_FAILED);
         log_live("%zu of %zu images, %.1f images/s", next, j->count,
                  (double)next / (clock_seconds() - start));
@@ -156,10 +176,26 @@ static int verdict(const job *j, const options *given)
                   : 0;
 }
 
+/* The files that were passed over, by name while they are few. */
+static void tell_of_others(const job *j)
+{
+    enum { NAMED = 3 };
+    char names[256] = "";
+    size_t count = j->others.count, used = 0;
+    for (size_t i = 0; i < count && i < NAMED; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%.60s", i ? ", " : "",
+                                 j->others.names[i]);
+    if (count)
+        log_info("%zu file%s in %s %s no picture%s and left out: %s%s", count, count > 1 ? "s" : "",
+                 j->input, count > 1 ? "are" : "is", count > 1 ? "s" : "", names,
+                 count > NAMED ? ", ..." : "");
+}
+
 /* The manifest is written first as well: then a run that is cut off leaves results that the next
  * run knows, and a folder that cannot be written to is found before anything is computed. */
 static int run_job(separator *s, job *j, const options *given)
 {
+    tell_of_others(j);
     if (directory_make(j->output) || write_manifest(j, s, given, false) ||
         separate_all(s, j, given))
         return -1;

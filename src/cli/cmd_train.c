@@ -51,9 +51,13 @@ static int choose_job(const options *given, job *j)
 
 static int check_run_directory(const job *j, bool force)
 {
-    if (j->resume && !directory_exists(j->run))
+    bool there, filled;
+    if (directory_look(j->run, STATUS_USAGE, &there) ||
+        directory_look_inside(j->run, STATUS_USAGE, &filled))
+        return -1;
+    if (j->resume && !there)
         return fail(STATUS_USAGE, "%s: there is no such run to resume", j->run);
-    if (!j->resume && !force && directory_exists(j->run) && !directory_is_empty(j->run))
+    if (!j->resume && !force && filled)
         return fail(
             STATUS_USAGE,
             "%s is not empty; --resume %s goes on with it, --force writes over it, or choose "

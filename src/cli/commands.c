@@ -61,7 +61,7 @@ const command commands[] = {
      .summary = "Separate blended images into their two sources",
      .arguments = "MODEL INPUT OUTPUT",
      .description =
-         "Separates every image (PNG, JPEG, PGM; 28x28 or 32x32 pixels) of the directory\n"
+         "Separates every image (PNG, JPEG, PGM, PPM; 28x28 or 32x32) of the directory\n"
          "INPUT with the trained MODEL. The sources of cat.png are written to the directory\n"
          "OUTPUT as cat.SOURCE.png, and how each image fared as manifest.json.\n"
          "A bad image is skipped and counted: the exit code is then 8.\n",

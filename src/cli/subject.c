@@ -13,6 +13,7 @@ static bool is_model(const char *path)
         return false;
     case FILE_DIRECTORY:
     case FILE_SAFETENSORS:
+    case FILE_PICTURE:
     case FILE_OTHER:
     case FILE_BINARY:
         return true;

@@ -18,7 +18,7 @@
 /* What the text says of one row of the key table. */
 typedef struct entry {
     int line;    /* 0 where the text does not set it */
-    char quote;  /* what stands around the value, or 0 */
+    char quote;  /* the quotes around the value, or 0 */
     char *value; /* as it is meant */
 } entry;
 

@@ -538,8 +538,9 @@ void key_write_section(size_t i, FILE *out)
 
 void keys_print(FILE *out)
 {
-    fputs("; A value may stand as it is, in '...', or in \"...\", where \\\\ is a backslash and\n"
-          "; \\xHH any byte. A comment begins with ; or # at the start or after a blank.\n\n",
+    fputs("; A value may be written as it is, in '...', or in \"...\", where \\\\ is a\n"
+          "; backslash and \\xHH any byte. A comment begins with ; or # at the start or\n"
+          "; after a blank.\n\n",
           out);
     for (size_t i = 0; i < key_count; i++) {
         const key *k = &keys[i];

@@ -83,7 +83,7 @@ int value_unquote(char **text, const char *name, const char *where)
 
 /* ---- Writing ---- */
 
-/* How many bytes stand as they are in "...": a character of UTF-8, or 0. */
+/* How many bytes are written as they are in "...": a character of UTF-8, or 0. */
 static size_t plain_length(const char *text)
 {
     unsigned char byte = (unsigned char)*text;

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jpeglib.h>
 
@@ -20,7 +21,7 @@ struct reader {
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
-    const char *path;
+    const struct encoded *file;
     struct image picture;
 };
 
@@ -33,7 +34,7 @@ static void stop(j_common_ptr jpeg)
 {
     char why[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, why);
-    fail(STATUS_DATA, "%s: damaged JPEG: %s", reader_of(jpeg)->path, why);
+    fail(STATUS_DATA, "%s: damaged JPEG: %s", reader_of(jpeg)->file->path, why);
     longjmp(reader_of(jpeg)->failed, 1);
 }
 
@@ -58,7 +59,8 @@ static void check_progress(j_common_ptr jpeg)
 {
     if (((j_decompress_ptr)jpeg)->input_scan_number <= SCAN_LIMIT)
         return;
-    fail(STATUS_DATA, "%s: damaged JPEG: more than %d scans", reader_of(jpeg)->path, SCAN_LIMIT);
+    fail(STATUS_DATA, "%s: damaged JPEG: more than %d scans", reader_of(jpeg)->file->path,
+         SCAN_LIMIT);
     longjmp(reader_of(jpeg)->failed, 1);
 }
 
@@ -77,32 +79,44 @@ static int read_pixels(struct reader *r)
     return 0;
 }
 
-static int read_all(struct reader *r, const unsigned char *file, size_t length)
+/* Of the first EXIF marker. */
+static int orientation(const struct reader *r)
+{
+    enum { NAME = 6 }; /* "Exif", and two zeros */
+    for (jpeg_saved_marker_ptr m = r->jpeg.marker_list; m; m = m->next)
+        if (m->data_length > NAME && !memcmp(m->data, "Exif\0\0", NAME))
+            return exif_orientation(m->data + NAME, m->data_length - NAME);
+    return 1;
+}
+
+static int read_all(struct reader *r)
 {
     if (setjmp(r->failed))
         return -1; /* the error is recorded */
     jpeg_create_decompress(&r->jpeg);
     r->jpeg.progress = &r->progress;
-    jpeg_mem_src(&r->jpeg, file, length);
+    jpeg_mem_src(&r->jpeg, r->file->bytes, r->file->length);
+    jpeg_save_markers(&r->jpeg, JPEG_APP0 + 1, 0xffff); /* EXIF */
     jpeg_read_header(&r->jpeg, TRUE);
-    if (check_picture_size(r->path, r->jpeg.image_width, r->jpeg.image_height))
+    if (check_picture_size(r->file, r->jpeg.image_width, r->jpeg.image_height))
         return -1;
     if (r->jpeg.jpeg_color_space == JCS_CMYK || r->jpeg.jpeg_color_space == JCS_YCCK)
         return fail(STATUS_DATA, "%s: a CMYK JPEG, for printing: convert it to RGB or gray first",
-                    r->path);
+                    r->file->path);
     r->jpeg.out_color_space = JCS_GRAYSCALE;
-    return read_pixels(r);
+    int stored_as = orientation(r); /* the markers are gone when the pixels have been read */
+    return read_pixels(r) || set_upright(&r->picture, stored_as) ? -1 : 0;
 }
 
-int decode_jpeg(const char *path, const unsigned char *file, size_t length, struct image *picture)
+int decode_jpeg(const struct encoded *file, struct image *picture)
 {
-    struct reader r = {.path = path};
+    struct reader r = {.file = file};
     r.jpeg.err = jpeg_std_error(&r.errors);
     r.jpeg.client_data = &r;
     r.errors.error_exit = stop;
     r.errors.emit_message = judge_message;
     r.progress.progress_monitor = check_progress;
-    int result = read_all(&r, file, length);
+    int result = read_all(&r);
     jpeg_destroy_decompress(&r.jpeg);
     if (result)
         free(r.picture.gray);

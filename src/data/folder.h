@@ -4,12 +4,25 @@
 
 #include <stddef.h>
 
+/* Names, not paths, sorted by their bytes. */
+typedef struct name_list {
+    char **names;
+    size_t count, capacity;
+} name_list;
+
 /*
- * The names (not paths) of the regular files in path that end in .png, .jpg, .jpeg or .pgm, in any
- * case, sorted by their bytes. Hidden files are left out, and so are folders inside. STATUS_DATA if
- * the folder cannot be read or holds none. Release with folder_list_free().
+ * Pictures are the files that are named as such (.png, .jpg, .pgm and the like, in any case), whether
+ * they can be read or not, and those under any other name that start as one. `others` has the files
+ * that are no pictures, and what is named as one and is a folder. Hidden files and other folders are
+ * passed over.
  */
-int folder_list(const char *path, char ***names, size_t *count);
-void folder_list_free(char **names, size_t count);
+typedef struct folder {
+    name_list pictures, others;
+} folder;
+
+/* STATUS_DATA if the folder cannot be read or holds no picture. */
+int folder_list(const char *path, folder *out);
+void folder_release(folder *f);
+void name_list_release(name_list *list);
 
 #endif

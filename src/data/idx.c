@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "formats/identify.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +35,13 @@ static int check_header(const char *path, const unsigned char *file, size_t leng
                     HEADER_BYTES, length);
     uint32_t magic = read_big_endian(file), count = read_big_endian(file + 4);
     uint32_t height = read_big_endian(file + 8), width = read_big_endian(file + 12);
-    if (magic != IMAGES_MAGIC)
+    if (magic != IMAGES_MAGIC) {
+        const char *kind = magic == 0x801 ? "labels; the images are in the idx3 file"
+                                          : bytes_identify(file, length, path).name;
         return fail(STATUS_DATA,
-                    "%s: not an IDX image file: byte 0 starts 0x%08x instead of 0x%08x%s", path,
-                    magic, IMAGES_MAGIC,
-                    magic == 0x801 ? " (these are labels; the images are in the idx3 file)" : "");
+                    "%s: not an IDX image file: byte 0 starts 0x%08x instead of 0x%08x; it is %s",
+                    path, magic, IMAGES_MAGIC, kind);
+    }
     if (!count || !height || !width || height > SIDE_LIMIT || width > SIDE_LIMIT)
         return fail(STATUS_DATA,
                     "%s: byte 4 promises %u images of %u x %u pixels; at least one of 1 to %u a "

@@ -6,9 +6,11 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { PADDED = 32 }; /* side of the images that networks see */
 
@@ -25,43 +27,86 @@ struct mixer {
     kernel *mix;
 };
 
-/* directory/name/file or the same with .gz; NULL if neither is there. */
-static char *find_file(const char *directory, const char *name, const char *file)
+/* The forms in which the files are found in the wild; each may be packed. */
+static const char *const forms[] = {"%s/%s-images-idx3-ubyte", "%s/%s-images-idx3-ubyte.gz",
+                                    "%s/%s-images.idx3-ubyte", "%s/%s-images.idx3-ubyte.gz"};
+enum { FORMS = sizeof forms / sizeof *forms };
+
+/* *found is the first form of a split's images that is in the folder, or NULL. Fails if none is, but
+ * of one that cannot be told. */
+static int find_file(const char *folder, const char *split, char **found)
 {
-    char *path = format_text("%s/%s/%s", directory, name, file);
-    for (int packed = 0; path && packed < 2; packed++) {
-        if (file_exists(path))
-            return path;
+    bool there, failed = false;
+    *found = NULL;
+    for (int i = 0; i < FORMS; i++) {
+        char *path = format_text(forms[i], folder, split);
+        if (!path)
+            return -1;
+        if (file_look(path, STATUS_DATA, &there)) {
+            failed = true;
+        } else if (there) {
+            error_clear();
+            *found = path;
+            return 0;
+        }
         free(path);
-        path = packed ? NULL : format_text("%s/%s/%s.gz", directory, name, file);
     }
-    return NULL;
+    return failed ? -1 : 0;
 }
 
 /* A relative data directory is looked for here, then beside the folder that holds cl/. */
-static char *find_images(const char *directory, const char *name, const char *file)
+static int find_images(const char *directory, const char *name, const char *split, char **found)
 {
-    char *found = find_file(directory, name, file);
-    const char *cl = kernel_directory();
-    if (!found && directory[0] != '/' && cl) {
-        char *near = format_text("%s/../%s", cl, directory);
-        found = near ? find_file(near, name, file) : NULL;
-        free(near);
-    }
-    return found;
+    bool there;
+    char *folder = path_join(directory, name);
+    int result = !folder || directory_look(directory, STATUS_DATA, &there) ||
+                         directory_look(folder, STATUS_DATA, &there) ||
+                         find_file(folder, split, found)
+                     ? -1
+                     : 0;
+    free(folder);
+    if (result || *found || directory[0] == '/' || !kernel_directory())
+        return result;
+    folder = format_text("%s/../%s/%s", kernel_directory(), directory, name);
+    result = folder ? find_file(folder, split, found) : -1;
+    free(folder);
+    return result;
+}
+
+static int is_missing(const char *directory, const char *name, const char *split)
+{
+    struct stat info;
+    char *folder = path_join(directory, name);
+    if (!folder)
+        return -1;
+    if (!stat(folder, &info))
+        fail(
+            STATUS_DATA,
+            "%s/%s-images-idx3-ubyte: no such file, nor %s-images.idx3-ubyte, nor one of them with "
+            ".gz; `make data` brings it, and --data or data.directory says where it is",
+            folder, split, split);
+    else if (errno == ENOENT)
+        fail(STATUS_DATA,
+             "%s: no such folder, which should hold %s-images-idx3-ubyte; `make data` brings it, "
+             "and --data or data.directory says where it is",
+             folder, split);
+    else
+        fail(STATUS_DATA, "%s: %s; --data or data.directory says where the data sets are", folder,
+             strerror(errno));
+    free(folder);
+    return -1;
 }
 
 int source_read(const settings *s, int index, bool test, struct image_set *out)
 {
     const char *directory = settings_text(s, "data.directory");
     const char *name = settings_text(s, index ? "data.source_b" : "data.source_a");
-    const char *file = test ? "t10k-images-idx3-ubyte" : "train-images-idx3-ubyte";
-    char *path = find_images(directory, name, file);
+    const char *split = test ? "t10k" : "train";
+    char *path = NULL;
+    if (find_images(directory, name, split, &path))
+        return fail_while("data set %s", name);
     if (!path)
-        return fail(STATUS_DATA,
-                    "%s/%s/%s: no such file, nor with .gz; `make data` brings it, and --data or "
-                    "data.directory says where it is",
-                    directory, name, file);
+        return is_missing(directory, name, split);
     int result = idx_read_images(path, out);
     if (!result && (out->height != out->width || out->width > PADDED || out->width % 2)) {
         result =

@@ -39,8 +39,8 @@ void mixer_pair(const int counts[2], unsigned long seed, unsigned stream, unsign
                 int images[2]);
 
 /* One source's images as the settings name them: [data] directory / source_a (or _b) /
- * train-images-idx3-ubyte or t10k-images-idx3-ubyte, plain or .gz. A relative directory is looked
- * for here, then beside and above the executable. */
+ * train-images-idx3-ubyte or t10k-images-idx3-ubyte, also written images.idx3-ubyte, plain or .gz. A
+ * relative directory is looked for here, then beside and above the executable. */
 int source_read(const settings *s, int source, bool test, struct image_set *out);
 
 #endif

@@ -83,9 +83,13 @@ bool cache_load(const char *key, unsigned char **bytes, size_t *length)
     size_t file_length = 0;
     bool loaded = false;
     char *path = cache_path(key);
-    if (!path || !file_exists(path))
+    bool there;
+    if (!path)
         goto done;
-    if (file_read(path, BINARY_LIMIT, STATUS_RUNTIME, &file, &file_length)) {
+    int result = file_look(path, STATUS_RUNTIME, &there);
+    if (!result && !there)
+        goto done;
+    if (result || file_read(path, BINARY_LIMIT, STATUS_RUNTIME, &file, &file_length)) {
         log_detail("kernel cache: %s", error_message());
         error_clear();
         goto done;

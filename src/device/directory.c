@@ -57,7 +57,12 @@ const char *kernel_directory(void)
 {
     const char *asked = getenv("UNBLEND_CL_DIR");
     if (asked && *asked) {
-        if (directory_exists(asked))
+        bool there;
+        if (directory_look(asked, STATUS_DEVICE, &there)) {
+            fail_while("UNBLEND_CL_DIR, which should hold the .cl files");
+            return NULL;
+        }
+        if (there)
             return asked;
         fail(STATUS_DEVICE, "UNBLEND_CL_DIR=%s: no such directory; it should hold the .cl files",
              asked);

@@ -285,13 +285,12 @@ char *profile_find(const device_info *info, tuning *out)
         error_clear();
         return NULL;
     }
-    if (access(path, F_OK)) {
-        free(path);
-        return NULL;
-    }
-    if (!profile_read(path, info, out))
+    bool there;
+    int result = file_look(path, STATUS_RUNTIME, &there);
+    if (!result && there && !profile_read(path, info, out))
         return path;
-    profile_warn();
+    if (result || there)
+        profile_warn();
     free(path);
     return NULL;
 }

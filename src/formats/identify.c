@@ -1,4 +1,4 @@
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* memmem */
 #include "formats/identify.h"
 
 #include "base/files.h"
@@ -23,16 +23,46 @@ static bool is_one_of(unsigned char byte, const char *set)
 
 /* ---- By bytes at a known place ---- */
 
-static const struct {
+#define SPOILT                                                                                     \
+    "a PNG spoilt by a transfer as text (line ends or upper bits were changed): copy it again, "   \
+    "as "                                                                                          \
+    "binary"
+#define AS_UTF_8 "binary data that a program took for text and wrote as UTF-8: copy it again"
+
+typedef struct magic {
     size_t offset;
     const char *bytes;
     size_t length;
     const char *name;
-} magics[] = {
+} magic;
+
 #define MAGIC(offset, bytes, name)                                                                 \
     {                                                                                              \
         offset, bytes, sizeof bytes - 1, name                                                      \
     }
+static const magic pictures[] = {
+    MAGIC(0, "\x89PNG\r\n\x1a\n", "a picture (PNG)"),
+    MAGIC(0, "\xff\xd8\xff", "a picture (JPEG)"),
+    MAGIC(0, "GIF8", "a picture (GIF)"),
+    MAGIC(0, "II*\0", "a picture (TIFF)"),
+    MAGIC(0, "MM\0*", "a picture (TIFF)"),
+    MAGIC(8, "WEBP", "a picture (WebP)"),
+    MAGIC(4, "ftypavif", "a picture (AVIF)"),
+    MAGIC(4, "ftypavis", "a picture (AVIF)"),
+    MAGIC(4, "ftyphe", "a picture (HEIC, as telephones make them)"),
+    MAGIC(4, "ftypmif1", "a picture (HEIC, as telephones make them)"),
+    MAGIC(4, "ftypmsf1", "a picture (HEIC, as telephones make them)"),
+    MAGIC(4, "JXL ", "a picture (JPEG XL)"),
+    MAGIC(0, "\xff\x0a", "a picture (JPEG XL)"),
+    MAGIC(4, "jP  ", "a picture (JPEG 2000)"),
+    MAGIC(0, "\xff\x4f\xff\x51", "a picture (JPEG 2000)"),
+    MAGIC(0, "8BPS", "a picture (Photoshop)"),
+    MAGIC(0, "\0\0\1\0", "a picture (an icon)"),
+    MAGIC(0, "qoif", "a picture (QOI)"),
+    MAGIC(0, "%!PS", "a PostScript file"),
+    MAGIC(0, "%PDF", "a PDF"),
+};
+static const magic others[] = {
     MAGIC(0, "\x89HDF\r\n\x1a\n", "an HDF5 file, such as Keras' .h5"),
     MAGIC(0, "GGUF", "a GGUF file"),
     MAGIC(4, "TFL3", "a TensorFlow Lite file"),
@@ -42,34 +72,71 @@ static const struct {
     MAGIC(0, "\x80\x03", "a Python pickle"),
     MAGIC(0, "\x80\x04", "a Python pickle"),
     MAGIC(0, "\x80\x05", "a Python pickle"),
-    MAGIC(0, "\x89PNG", "a picture (PNG)"),
-    MAGIC(0, "\xff\xd8\xff", "a picture (JPEG)"),
-    MAGIC(0, "GIF8", "a picture (GIF)"),
-    MAGIC(8, "WEBP", "a picture (WebP)"),
-    MAGIC(0, "II*\0", "a picture (TIFF)"),
-    MAGIC(0, "MM\0*", "a picture (TIFF)"),
+    MAGIC(4, "ftyp", "a film"),
     MAGIC(0, "\x1f\x8b", "packed with gzip; unpack it first"),
     MAGIC(0, "BZh", "packed with bzip2; unpack it first"),
     MAGIC(0, "\xfd\x37zXZ", "packed with xz; unpack it first"),
     MAGIC(0, "\x28\xb5\x2f\xfd", "packed with zstd; unpack it first"),
     MAGIC(0, "7z\xbc\xaf", "a 7z archive"),
     MAGIC(257, "ustar", "a tar archive"),
-    MAGIC(0, "%PDF", "a PDF"),
     MAGIC(0, "\x7f\x45LF", "a program (ELF)"),
     MAGIC(0, "version https://git-lfs.github.com/spec/",
           "a git-lfs pointer in place of the file (`git lfs pull` brings it)"),
-#undef MAGIC
+    MAGIC(0, "\xef\xbf\xbd", AS_UTF_8),
+    MAGIC(0, "\xc2\x89PNG", AS_UTF_8),
+    MAGIC(0, "\xc3\xbf\xc3\x98", AS_UTF_8),
+    MAGIC(0, "\x89PNG", SPOILT),
+    MAGIC(0, "\tPNG", SPOILT),
+    MAGIC(0, "?PNG", SPOILT),
+    MAGIC(0, "PNG\r", SPOILT),
+    MAGIC(0, "PNG\n", SPOILT),
 };
+#undef MAGIC
+#define COUNT(list) (sizeof(list) / sizeof *(list))
 
-static const char *by_magic(start s)
+static const char *by_magic(start s, const magic *list, size_t count)
 {
-    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
-        if (s.length >= magics[i].offset + magics[i].length &&
-            !memcmp(s.bytes + magics[i].offset, magics[i].bytes, magics[i].length))
-            return magics[i].name;
-    if (s.length > 2 && s.bytes[0] == 'P' && is_one_of(s.bytes[1], "123456") && s.bytes[2] <= ' ')
-        return "a picture (PBM, PGM or PPM)";
+    for (size_t i = 0; i < count; i++)
+        if (s.length >= list[i].offset + list[i].length &&
+            !memcmp(s.bytes + list[i].offset, list[i].bytes, list[i].length))
+            return list[i].name;
     return NULL;
+}
+
+/* Too short a start to be in the lists. */
+static const char *by_letters(start s)
+{
+    if (s.length > 9 && !memcmp(s.bytes, "BM", 2) && !memcmp(s.bytes + 6, "\0\0\0\0", 4))
+        return "a picture (BMP)";
+    if (s.length < 3 || s.bytes[0] != 'P' || !isspace(s.bytes[2]))
+        return NULL;
+    switch (s.bytes[1]) {
+    case '1':
+    case '4':
+        return "a picture (PBM, black and white)";
+    case '2':
+    case '3':
+    case '5':
+    case '6':
+        return "a picture (PGM or PPM)";
+    case '7':
+        return "a picture (PAM)";
+    case 'F':
+    case 'f':
+        return "a picture (PFM, floating point)";
+    }
+    return NULL;
+}
+
+/* Bytes of a copy that was cut short, or never begun. */
+static const char *by_damage(start s)
+{
+    if (s.length < 8 && !memcmp(s.bytes, "\x89PNG\r\n\x1a\n", s.length))
+        return "a PNG cut short within its first 8 bytes";
+    for (size_t i = 0; i < s.length; i++)
+        if (s.bytes[i])
+            return NULL;
+    return "only zero bytes where its header should be; perhaps a copy was cut short";
 }
 
 /* ---- Containers ---- */
@@ -128,6 +195,16 @@ static bool begins(start s, const char *text)
     return s.length >= length && !strncasecmp((const char *)s.bytes, text, length);
 }
 
+static const char *by_picture(start s)
+{
+    start text = skip_blanks(s);
+    if (begins(text, "<svg") || begins(text, "<!doctype svg") ||
+        (begins(text, "<?xml") && memmem(text.bytes, text.length, "<svg", 4)))
+        return "a picture (SVG)";
+    const char *name = by_magic(s, pictures, COUNT(pictures));
+    return name ? name : by_letters(s);
+}
+
 /* "[name]" */
 static bool is_section(start s)
 {
@@ -154,7 +231,7 @@ static const char *by_text(start s)
     start text = skip_blanks(s);
     if (begins(text, "<!doctype html") || begins(text, "<html"))
         return "an HTML page, perhaps in place of a download";
-    if (begins(text, "<?xml") || begins(text, "<svg"))
+    if (begins(text, "<?xml"))
         return "an XML text";
     return begins(text, "{") ? "a JSON text" : NULL;
 }
@@ -184,7 +261,11 @@ file_kind bytes_identify(const unsigned char *bytes, size_t length, const char *
         return (file_kind){FILE_SAFETENSORS, "a safetensors file"};
     if (is_ini(s))
         return (file_kind){FILE_INI, "a config"};
-    const char *name = by_magic(s);
+    const char *name = by_damage(s);
+    if (!name && (name = by_picture(s)))
+        return (file_kind){FILE_PICTURE, name};
+    if (!name)
+        name = by_magic(s, others, COUNT(others));
     if (!name)
         name = by_zip(s, path);
     if (!name)

@@ -9,6 +9,7 @@ enum file_type {
     FILE_DIRECTORY,
     FILE_SAFETENSORS,
     FILE_INI,
+    FILE_PICTURE,
     FILE_OTHER,  /* another format that is known */
     FILE_TEXT,   /* any other text */
     FILE_BINARY, /* any other bytes */

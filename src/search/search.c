@@ -242,8 +242,9 @@ static int check_is_same(const settings *config, const char *directory)
 {
     char *path = path_join(directory, "config.ini");
     settings *earlier = NULL;
-    int result = path ? 0 : -1;
-    if (path && file_exists(path)) {
+    bool there;
+    int result = path ? file_look(path, STATUS_RUNTIME, &there) : -1;
+    if (!result && there) {
         result = settings_load(&earlier, path, NULL, 0);
         if (!result && !same_training(config, earlier))
             result = fail(STATUS_USAGE,

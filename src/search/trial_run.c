@@ -46,9 +46,10 @@ static int train(device *d, const settings *config, const char *directory, trial
 {
     trainer *t = NULL;
     run_lock *lock = NULL;
+    bool begun;
     int result = -1;
-    if (!run_lock_take(&lock, directory) &&
-        !trainer_new(&t, d, config, directory, checkpoint_exists(directory))) {
+    if (!run_lock_take(&lock, directory) && !checkpoint_look(directory, &begun) &&
+        !trainer_new(&t, d, config, directory, begun)) {
         result = trainer_run(t);
         if (entry)
             summarize(t, config, entry);

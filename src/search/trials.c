@@ -199,8 +199,9 @@ static int read_file(trials *t, const char *path)
 int trials_read(trials *t, const char *run)
 {
     char *path = path_join(run, json_name);
-    int result = path ? 0 : -1;
-    if (path && file_exists(path))
+    bool there;
+    int result = path ? file_look(path, STATUS_DATA, &there) : -1;
+    if (!result && there)
         result = read_file(t, path);
     free(path);
     return result;

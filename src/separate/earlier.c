@@ -4,95 +4,153 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { MANIFEST_LIMIT = 1 << 28 };
 
-/* {"cat.mnist.png": "cat.png", ...}: which result came from which picture. */
+/* Results are kept as {"cat.mnist.png": {"folder": "/whole/path", "input": "cat.png"}, ...}. What
+ * memory is too short for is missing there, and found to be another's file later. */
+static void keep(json_t *results, const json_t *folder, const json_t *input, const json_t *output)
+{
+    if (json_is_string(folder) && json_is_string(input) && json_is_string(output))
+        (void)json_object_set_new(results, json_string_value(output),
+                                  json_pack("{s:O, s:O}", "folder", folder, "input", input));
+}
+
 static json_t *list_results(const json_t *manifest)
 {
-    json_t *results = json_object();
-    size_t i;
-    const char *source;
-    json_t *file, *output;
-    json_array_foreach(json_object_get(manifest, "files"), i, file)
-    {
-        json_object_foreach(json_object_get(file, "outputs"), source, output)
-        {
-            const char *name = json_string_value(output);
-            if (name) /* a picture that is missing here is found to be another one later */
-                (void)json_object_set(results, name, json_object_get(file, "input"));
-        }
+    json_t *results = json_object(), *input = json_object_get(manifest, "input");
+    json_t *earlier = json_object_get(manifest, "earlier");
+    json_t *files = json_object_get(manifest, "files");
+    for (size_t i = 0; i < json_array_size(earlier); i++) {
+        json_t *entry = json_array_get(earlier, i);
+        keep(results, json_object_get(entry, "folder"), json_object_get(entry, "input"),
+             json_object_get(entry, "output"));
+    }
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        json_t *entry = json_array_get(files, i), *outputs = json_object_get(entry, "outputs");
+        for (void *at = json_object_iter(outputs); at; at = json_object_iter_next(outputs, at))
+            keep(results, input, json_object_get(entry, "input"), json_object_iter_value(at));
     }
     return results;
 }
 
-/* *results is NULL where no manifest stands, and empty if its run had another input folder. */
-static int read_manifest(const job *j, const char *path, json_t **results)
+/* *results is empty if there is no manifest. */
+static int read_manifest(const char *path, json_t **results)
 {
     unsigned char *bytes = NULL;
     size_t length;
-    *results = NULL;
-    struct stat info;
-    if (lstat(path, &info))
-        return 0;
-    json_t *manifest = file_read(path, MANIFEST_LIMIT, STATUS_USAGE, &bytes, &length)
-                           ? NULL
-                           : json_loadb((const char *)bytes, length, 0, NULL);
+    bool there;
+    if (file_look(path, STATUS_USAGE, &there))
+        return -1;
+    if (there && file_read(path, MANIFEST_LIMIT, STATUS_USAGE, &bytes, &length))
+        return -1;
+    json_t *manifest = there ? json_loadb((const char *)bytes, length, 0, NULL) : NULL;
     free(bytes);
-    const char *input = json_string_value(json_object_get(manifest, "input"));
-    json_t *ours = text_as_json(j->whole_input);
     int result = 0;
-    if (!json_is_string(json_object_get(manifest, "unblend")) || !input)
+    if (there && (!json_is_string(json_object_get(manifest, "unblend")) ||
+                  !json_is_string(json_object_get(manifest, "input"))))
         result = fail(STATUS_USAGE,
                       "%s: exists and is not a manifest of unblend; move it away or choose another "
                       "output folder",
                       path);
-    else if (ours && !strcmp(input, json_string_value(ours)))
+    else
         *results = list_results(manifest);
-    json_decref(ours);
     json_decref(manifest);
     return result;
 }
 
-static bool came_from(const json_t *results, const char *output, const char *picture)
+/* Leaves only those results that are in the folder. Their names are compared as the manifest has
+ * them, since a name that is not UTF-8 cannot be had back from it. */
+static void keep_what_is_there(json_t **results, const char *folder)
 {
-    json_t *key = text_as_json(output), *wanted = text_as_json(picture);
-    json_t *listed = json_object_get(results, json_string_value(key));
-    bool same = wanted && json_equal(listed, wanted);
-    json_decref(key);
+    json_t *there = json_object();
+    DIR *directory = json_object_size(*results) ? opendir(folder) : NULL;
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        json_t *name = text_as_json(entry->d_name);
+        json_t *known = name ? json_object_get(*results, json_string_value(name)) : NULL;
+        if (known)
+            (void)json_object_set(there, json_string_value(name), known);
+        json_decref(name);
+    }
+    if (directory)
+        closedir(directory);
+    json_decref(*results);
+    *results = there;
+}
+
+static bool is_text(const json_t *value, const char *text)
+{
+    json_t *wanted = text_as_json(text);
+    bool same = wanted && json_equal(value, wanted);
     json_decref(wanted);
     return same;
 }
 
-static int refuse_foreign(const job *j, const job_file *file, const char *output,
-                          const json_t *results)
+/* Takes the output out of the results if it came from that picture. */
+static bool claim(json_t *results, const job *j, const char *picture, const char *output)
+{
+    json_t *key = text_as_json(output);
+    const json_t *listed = key ? json_object_get(results, json_string_value(key)) : NULL;
+    bool ours = is_text(json_object_get(listed, "folder"), j->whole_input) &&
+                is_text(json_object_get(listed, "input"), picture);
+    if (ours)
+        json_object_del(results, json_string_value(key));
+    json_decref(key);
+    return ours;
+}
+
+/* A folder that has the name of a result is in the way of that one picture only, which will say so;
+ * the same goes for a name that cannot be looked up. */
+static int claim_or_refuse(job *j, job_file *file, int source)
 {
     struct stat info;
-    char *path = path_join(j->output, output);
+    char *path = path_join(j->output, file->outputs[source]);
     if (!path)
         return -1;
     int result = 0;
-    if (!lstat(path, &info) && !came_from(results, output, file->name))
-        result = fail(STATUS_USAGE,
-                      "%s: exists, and " MANIFEST_NAME " there does not say that it came from "
-                      "%s/%s; move it away or choose another output folder",
-                      path, j->input, file->name);
+    if (!lstat(path, &info) && !S_ISDIR(info.st_mode)) {
+        file->ours[source] = claim(j->earlier, j, file->name, file->outputs[source]);
+        if (!file->ours[source])
+            result = fail(STATUS_USAGE,
+                          "%s: exists, and " MANIFEST_NAME " there does not say that it came from "
+                          "%s/%s; move it away or choose another output folder",
+                          path, j->input, file->name);
+    }
     free(path);
     return result;
 }
 
-int refuse_foreign_outputs(const job *j)
+int earlier_read(job *j)
 {
-    json_t *results = NULL;
     char *path = path_join(j->output, MANIFEST_NAME);
-    int result = path ? read_manifest(j, path, &results) : -1;
+    int result = path ? read_manifest(path, &j->earlier) : -1;
+    free(path);
+    if (result)
+        return -1;
+    keep_what_is_there(&j->earlier, j->output);
     for (size_t i = 0; i < j->count && !result; i++)
         for (int k = 0; k < SOURCES && !result; k++)
-            result = refuse_foreign(j, &j->files[i], j->files[i].outputs[k], results);
-    json_decref(results);
-    free(path);
+            result = claim_or_refuse(j, &j->files[i], k);
     return result;
+}
+
+json_t *earlier_as_json(const job *j)
+{
+    json_t *list = json_array();
+    for (void *at = json_object_iter(j->earlier); at; at = json_object_iter_next(j->earlier, at)) {
+        json_t *from = json_object_iter_value(at);
+        json_t *entry =
+            json_pack("{s:O, s:O, s:s}", "folder", json_object_get(from, "folder"), "input",
+                      json_object_get(from, "input"), "output", json_object_iter_key(at));
+        if (json_array_append_new(list, entry)) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
 }

@@ -1,4 +1,10 @@
-/* What stands in the output folder from earlier runs, and whether a job may write over it. */
+/*
+ * The results of earlier runs in the output folder: which of the files there are ours.
+ *
+ * The folder's manifest says which file came from which picture of which folder. Every run hands on
+ * what it learned from the manifest before it, so that unblend knows its own results again also when
+ * a picture was damaged or away for a time, or other folders or models were in between.
+ */
 #ifndef SEPARATE_EARLIER_H
 #define SEPARATE_EARLIER_H
 
@@ -6,8 +12,15 @@
 
 #define MANIFEST_NAME "manifest.json"
 
-/* STATUS_USAGE if a result of the job would replace a file that the output folder's manifest does
- * not list as a result of the same picture, or its manifest one that is not ours. */
-int refuse_foreign_outputs(const job *j);
+/*
+ * Reads the output folder's manifest. STATUS_USAGE if a result of the job would replace a file that
+ * it does not list as a result of the same picture, or its manifest one that is not ours. What is
+ * there of the job's own results is marked as `ours`, the rest is kept for the next manifest.
+ */
+int earlier_read(job *j);
+
+/* The results of earlier runs that are none of this one's and still there:
+ * [{"folder": "/whole/path", "input": "dog.png", "output": "dog.mnist.png"}]. */
+json_t *earlier_as_json(const job *j);
 
 #endif

@@ -11,23 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- Which pictures ---- */
 
 static int list_pictures(job *j, const char *folder)
 {
-    char **names;
-    size_t count;
-    if (!(j->input = copy_text(folder)) || folder_list(folder, &names, &count))
+    struct folder found;
+    if (!(j->input = copy_text(folder)) || folder_list(folder, &found))
         return -1;
-    if (!(j->files = allocate(count, sizeof *j->files))) {
-        folder_list_free(names, count);
+    if (!(j->files = allocate(found.pictures.count, sizeof *j->files))) {
+        folder_release(&found);
         return -1;
     }
-    for (size_t i = 0; i < count; i++)
-        j->files[i].name = names[i];
-    j->count = count;
-    free(names); /* not what it held */
+    for (size_t i = 0; i < found.pictures.count; i++)
+        j->files[i].name = found.pictures.names[i];
+    j->count = found.pictures.count;
+    j->others = found.others;
+    free(found.pictures.names); /* not what it held */
     j->whole_input = realpath(folder, NULL);
     return j->whole_input ? 0 : fail(STATUS_DATA, "%s: %s", folder, strerror(errno));
 }
@@ -97,7 +98,7 @@ int job_new(job **out, const char *input, const char *output,
         if (!(j->source_names[k] = copy_text(source_names[k])))
             goto failed;
     if (list_pictures(j, input) || name_outputs(j) || refuse_equal_outputs(j) ||
-        refuse_same_folder(j) || refuse_foreign_outputs(j))
+        refuse_same_folder(j) || earlier_read(j))
         goto failed;
     *out = j;
     return 0;
@@ -119,6 +120,8 @@ void job_free(job *j)
     for (int k = 0; k < SOURCES; k++)
         free(j->source_names[k]);
     free(j->files);
+    name_list_release(&j->others);
+    json_decref(j->earlier);
     free(j->input);
     free(j->whole_input);
     free(j->output);
@@ -130,38 +133,59 @@ void job_free(job *j)
 int job_read(const job *j, job_file *file, struct image *picture)
 {
     char *path = path_join(j->input, file->name);
-    int result = path ? image_read(path, picture) : -1;
-    if (!result) {
-        file->width = picture->width;
-        file->height = picture->height;
-        result = separator_check_size(picture->width, picture->height);
-        if (result) {
-            fail_while("%s", path);
-            image_release(picture);
-        }
-    }
+    *picture = (struct image){0};
+    int result = path ? image_read_if(path, separator_check_size, picture) : -1;
+    file->width = picture->width;
+    file->height = picture->height;
     free(path);
     return result;
 }
 
-int job_write(const job *j, job_file *file, const unsigned char *const sources[SOURCES])
+static int write_one(const job *j, job_file *file, int source, const unsigned char *pixels)
 {
-    for (int k = 0; k < SOURCES; k++) {
-        char *path = path_join(j->output, file->outputs[k]);
-        int result = path ? image_write_png(path, file->width, file->height, 1, sources[k]) : -1;
-        free(path);
-        if (result)
-            return -1;
+    unsigned char *png = NULL;
+    size_t length;
+    char *path = path_join(j->output, file->outputs[source]);
+    int result =
+        path ? image_pack_png(path, file->width, file->height, 1, pixels, &png, &length) : -1;
+    if (!result) {
+        result = file_write_named(path, png, length, STATUS_DATA);
+        free(png);
     }
+    file->ours[source] |= !result;
+    free(path);
+    return result;
+}
+
+int job_write(const job *j, job_file *file, unsigned char *const sources[SOURCES])
+{
+    for (int k = 0; k < SOURCES; k++)
+        if (write_one(j, file, k, sources[k]))
+            return -1;
     file->status = JOB_DONE;
     return 0;
 }
 
-int job_fail(job_file *file)
+static int remove_result(const job *j, job_file *file, int source)
+{
+    char *path = path_join(j->output, file->outputs[source]);
+    int result = path ? 0 : -1;
+    if (path && unlink(path) && errno != ENOENT)
+        result = fail(STATUS_RUNTIME, "%s: cannot be removed: %s", path, strerror(errno));
+    file->ours[source] = false;
+    free(path);
+    return result;
+}
+
+int job_fail(const job *j, job_file *file)
 {
     file->status = JOB_FAILED;
     file->error = copy_text(error_message());
-    return file->error ? 0 : -1;
+    int result = file->error ? 0 : -1;
+    for (int k = 0; k < SOURCES; k++)
+        if (file->ours[k] && remove_result(j, file, k))
+            result = -1;
+    return result;
 }
 
 size_t job_count(const job *j, enum job_status status)
@@ -200,13 +224,19 @@ static json_t *file_as_json(const job *j, const job_file *file)
 
 json_t *job_as_json(const job *j, bool complete)
 {
-    json_t *files = json_array();
+    json_t *files = json_array(), *others = json_array();
+    int broken = 0;
     for (size_t i = 0; i < j->count; i++)
-        if (json_array_append_new(files, file_as_json(j, &j->files[i])))
-            goto failed;
-    return json_pack("{s:o, s:o, s:b, s:o}", "input", text_as_json(j->whole_input), "output",
-                     text_as_json(j->output), "complete", (int)complete, "files", files);
-failed:
-    json_decref(files);
-    return NULL;
+        broken |= json_array_append_new(files, file_as_json(j, &j->files[i]));
+    for (size_t i = 0; i < j->others.count; i++)
+        broken |= json_array_append_new(others, text_as_json(j->others.names[i]));
+    json_t *whole =
+        json_pack("{s:o, s:o, s:b, s:o, s:o, s:o}", "input", text_as_json(j->whole_input), "output",
+                  text_as_json(j->output), "complete", (int)complete, "files", files,
+                  "not_pictures", others, "earlier", earlier_as_json(j));
+    if (broken) {
+        json_decref(whole);
+        return NULL;
+    }
+    return whole;
 }

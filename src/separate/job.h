@@ -12,12 +12,16 @@
  *     {"input": "/whole/path", "output": "separated", "complete": true, "files": [
  *         {"input": "cat.png", "status": "done", "width": 28, "height": 28,
  *          "outputs": {"mnist": "cat.mnist.png", "fashion": "cat.fashion.png"}},
- *         {"input": "dog.png", "status": "failed", "error": "..."}]}
- * While "complete" is false, files that are not separated yet have the status "pending".
+ *         {"input": "dog.png", "status": "failed", "error": "..."}],
+ *      "not_pictures": ["notes.txt"],
+ *      "earlier": [{"folder": "/whole/path", "input": "owl.png", "output": "owl.mnist.png"}]}
+ * While "complete" is false, files that are not separated yet have the status "pending". "earlier" are
+ * results of earlier runs that are still there; a picture that fails takes its own with it.
  */
 #ifndef SEPARATE_JOB_H
 #define SEPARATE_JOB_H
 
+#include "data/folder.h"
 #include "data/image.h"
 #include "formats/json.h"
 #include "models/network.h"
@@ -27,6 +31,7 @@ enum job_status { JOB_PENDING, JOB_DONE, JOB_FAILED };
 typedef struct job_file {
     char *name;             /* of the picture, in the input folder */
     char *outputs[SOURCES]; /* names in the output folder: NAME.SOURCE.png */
+    bool ours[SOURCES];     /* such a result of this picture is there */
     enum job_status status;
     int width, height; /* once it was read */
     char *error;       /* JOB_FAILED */
@@ -39,6 +44,8 @@ typedef struct job {
     char *source_names[SOURCES];
     job_file *files;
     size_t count;
+    name_list others; /* files in the input folder that are no pictures */
+    json_t *earlier;  /* results of earlier runs (earlier.h) */
 } job;
 
 /*
@@ -53,11 +60,13 @@ void job_free(job *j);
 /* The picture; of a size that can be separated, else STATUS_DATA. */
 int job_read(const job *j, job_file *file, struct image *picture);
 
-/* Writes the results, (height, width) each, and marks the file as done. */
-int job_write(const job *j, job_file *file, const unsigned char *const sources[SOURCES]);
+/* Writes the results, (height, width) each, and marks the file as done. STATUS_DATA if the folder
+ * takes files but not one of that name. */
+int job_write(const job *j, job_file *file, unsigned char *const sources[SOURCES]);
 
-/* Marks the file as failed for the reason that is recorded. */
-int job_fail(job_file *file);
+/* Marks the file as failed for the reason that is recorded, and removes results that it had: they are
+ * of another picture, or of half a run. */
+int job_fail(const job *j, job_file *file);
 size_t job_count(const job *j, enum job_status status);
 
 /* See above; NULL if memory ran out. */

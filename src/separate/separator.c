@@ -12,6 +12,7 @@ struct separator {
     device *device;
     params *params;
     settings *settings;
+    char *path;       /* of the model, for messages */
     network *network; /* planned for the largest batch so far; NULL: to be planned */
     int batch_limit;
     float *values; /* (batch, 32, 32): what goes up and comes down */
@@ -32,8 +33,18 @@ static int plan_for(separator *s, int batch)
 static int run_black(separator *s)
 {
     unsigned char black[PIXELS] = {0}, sources[SOURCES][PIXELS];
-    separation item = {IMAGE_SIZE, IMAGE_SIZE, black, {sources[0], sources[1]}};
-    return separator_run(s, &item, 1);
+    separation item = {.width = IMAGE_SIZE,
+                       .height = IMAGE_SIZE,
+                       .mixture = black,
+                       .sources = {sources[0], sources[1]}};
+    if (separator_run(s, &item, 1))
+        return -1;
+    return item.overflowed
+               ? fail(STATUS_DATA,
+                      "%s: the model's output is not a number for a black picture; its weights are "
+                      "damaged, or the device is (`unblend selftest`)",
+                      s->path)
+               : 0;
 }
 
 int separator_open(separator **out, const char *path, model_file *file, int batch)
@@ -44,14 +55,10 @@ int separator_open(separator **out, const char *path, model_file *file, int batc
     s->settings = file->settings;
     file->settings = NULL;
     s->batch_limit = batch;
-    if (open_device(&s->device, s->settings) || params_new(&s->params, s->device) ||
-        plan_for(s, 1) || params_allocate(s->params, false) ||
-        params_load(s->params, file->tensors, path) || network_prepare(s->network))
+    if (!(s->path = copy_text(path)) || open_device(&s->device, s->settings) ||
+        params_new(&s->params, s->device) || plan_for(s, 1) || params_allocate(s->params, false) ||
+        params_load(s->params, file->tensors, path) || network_prepare(s->network) || run_black(s))
         goto failed;
-    if (run_black(s)) {
-        fail_while("%s", path);
-        goto failed;
-    }
     *out = s;
     return 0;
 failed:
@@ -68,6 +75,7 @@ void separator_close(separator *s)
     device_close(s->device);
     settings_free(s->settings);
     free(s->values);
+    free(s->path);
     free(s);
 }
 
@@ -103,34 +111,33 @@ static void to_values(const separation *item, float *values)
                 (float)item->mixture[y * item->width + x] / 255;
 }
 
-/* The reverse: clipped to 0..1, rounded half up, cropped to the picture's own size. */
-static int to_pixels(const float *values, const separation *item, unsigned char *pixels)
+/* The reverse: clipped to 0..1, rounded half up, cropped to the picture's own size. False if a value
+ * is not a number. */
+static bool to_pixels(const float *values, const separation *item, unsigned char *pixels)
 {
     int border = (IMAGE_SIZE - item->width) / 2;
     for (int y = 0; y < item->height; y++) {
         for (int x = 0; x < item->width; x++) {
             float value = values[(y + border) * IMAGE_SIZE + x + border];
             if (!isfinite(value))
-                return fail(STATUS_DATA,
-                            "the model's output is not a number at row %d, column %d; "
-                            "its weights are damaged, or the device is "
-                            "(`unblend selftest`)",
-                            y, x);
+                return false;
             value = value < 0 ? 0 : value > 1 ? 1 : value;
             pixels[y * item->width + x] = (unsigned char)(value * 255 + 0.5f);
         }
     }
-    return 0;
+    return true;
 }
 
 /* ---- Running ---- */
 
 /* count is at most the network's batch; what stands behind it is computed and dropped. */
-static int run_batch(separator *s, const separation *items, size_t count)
+static int run_batch(separator *s, separation *items, size_t count)
 {
     size_t bytes = count * PIXELS * sizeof *s->values;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         to_values(&items[i], s->values + i * PIXELS);
+        items[i].overflowed = false;
+    }
     if (buffer_write(s->device, s->network->mixture->data, 0, s->values, bytes) ||
         network_forward(s->network))
         return -1;
@@ -138,8 +145,8 @@ static int run_batch(separator *s, const separation *items, size_t count)
         if (buffer_read(s->device, s->network->outputs[k]->data, 0, s->values, bytes))
             return -1;
         for (size_t i = 0; i < count; i++)
-            if (to_pixels(s->values + i * PIXELS, &items[i], items[i].sources[k]))
-                return -1;
+            if (!to_pixels(s->values + i * PIXELS, &items[i], items[i].sources[k]))
+                items[i].overflowed = true;
     }
     return 0;
 }
@@ -156,7 +163,17 @@ static int grow_plan(separator *s, int batch)
     return -1;
 }
 
-int separator_run(separator *s, const separation *items, size_t count)
+int separator_check(const separator *s, const separation *item, const char *picture)
+{
+    return item->overflowed
+               ? fail(STATUS_DATA,
+                      "%s: for this picture the output of the model %s is not a number; its "
+                      "weights are too large or damaged, or the device is (`unblend selftest`)",
+                      picture, s->path)
+               : 0;
+}
+
+int separator_run(separator *s, separation *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (separator_check_size(items[i].width, items[i].height))

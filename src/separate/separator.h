@@ -23,6 +23,7 @@ typedef struct separation {
     int width, height;
     const unsigned char *mixture;
     unsigned char *sources[SOURCES];
+    bool overflowed; /* set by separator_run(): there are no such sources, see separator_check() */
 } separation;
 
 /*
@@ -40,7 +41,11 @@ const char *separator_device_name(const separator *s);
 /* STATUS_DATA unless pictures of that size can be separated. */
 int separator_check_size(int width, int height);
 
-/* Any number of pictures; their sizes may differ. */
-int separator_run(separator *s, const separation *items, size_t count);
+/* Any number of pictures; their sizes may differ. What the model makes of one of them concerns none
+ * of the others: it is said in that one's `overflowed`, and is no failure. */
+int separator_run(separator *s, separation *items, size_t count);
+
+/* STATUS_DATA, naming model and picture, if a result of that picture is not a number. */
+int separator_check(const separator *s, const separation *item, const char *picture);
 
 #endif

@@ -117,7 +117,10 @@ static int keep_previous(const char *path, const char *previous)
 {
     unsigned char *bytes;
     size_t length;
-    if (!file_exists(path))
+    bool there;
+    if (file_look(path, STATUS_RUNTIME, &there))
+        return -1;
+    if (!there)
         return 0;
     unlink(previous);
     if (!link(path, previous))
@@ -137,12 +140,12 @@ size_t checkpoint_bytes(const stepper *t)
     return (p->value_floats + (size_t)list_parts(t, parts) * p->trainable_floats) * sizeof(float);
 }
 
-bool checkpoint_exists(const char *run)
+int checkpoint_look(const char *run, bool *there)
 {
     char *path = path_join(run, CHECKPOINT_NAME);
-    bool exists = path && file_exists(path);
+    int result = path ? file_look(path, STATUS_RUNTIME, there) : -1;
     free(path);
-    return exists;
+    return result;
 }
 
 void checkpoint_remove(const char *run)

@@ -32,7 +32,8 @@ int checkpoint_write(const char *run, const stepper *t, const train_state *state
 /* About the size of its file. */
 size_t checkpoint_bytes(const stepper *t);
 
-bool checkpoint_exists(const char *run);
+/* Whether there is one; fails as file_look() does. */
+int checkpoint_look(const char *run, bool *there);
 
 /* Removes both: the training will not go on. */
 void checkpoint_remove(const char *run);

@@ -7,7 +7,8 @@
  *  - SSIM (Wang et al. 2004): windows of 11x11 under a Gaussian of deviation 1.5, K1 0.01, K2 0.03,
  *    wherever they lie inside the image (22x22 places), averaged over places and images.
  *
- * The range of values is 1, and outputs are taken as they are, not clipped to it.
+ * The range of values is 1, and outputs are taken as they are, not clipped to it. While signals are
+ * caught (signals.h), one that comes ends a measurement after its batch.
  */
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
@@ -29,8 +30,6 @@ typedef struct evaluator evaluator;
 /* n: a NETWORK_INFER network, prepared; both stay the caller's. */
 int evaluator_new(evaluator **out, network *n, mixer *m);
 void evaluator_free(evaluator *e);
-
-/* While signals are caught (signals.h), one that comes ends a measurement after its batch. */
 
 /* Mean squared error per source over the pairs position .. position + samples - 1 of the sequence
  * (split, seed, stream). */
