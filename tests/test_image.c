@@ -441,7 +441,7 @@ static void writes_column_titles(void **state)
     (void)state;
     static const unsigned char black[28 * 28] = {0};
     const unsigned char *const cells[] = {black, black};
-    const char *const titles[] = {"a name that is far too long for this column", "two\nlines"};
+    const char *const titles[] = {"a name that is far too long for this column", "two\npegs"};
     const char *path = scratch_path("columns.png");
     struct image drawn;
     const int room = 2 * 10 * 2 + 3; /* two lines at twice their size, and the gap */

@@ -21,6 +21,7 @@ static long looks, jumps_at; /* how often it was looked at; at that look an hour
 
 static int signal_number;
 static const char *signal_at; /* comes with the message that starts so, once */
+static int resumed;           /* how many trainings said that they go on */
 
 double clock_seconds(void)
 {
@@ -38,6 +39,8 @@ const char *clock_text(double seconds, char *text, size_t size)
 
 static void message(const char *format)
 {
+    static const char resuming[] = "resumed in epoch";
+    resumed += !strncmp(format, resuming, strlen(resuming));
     if (!signal_at || strncmp(format, signal_at, strlen(signal_at)) != 0)
         return;
     signal_at = NULL;
@@ -253,6 +256,23 @@ static void a_trial_is_judged_by_its_rung(void **state)
     settings_free(three);
 }
 
+/* Of four, two go on to the second rung and one of them to the third, each from its checkpoint. */
+static void rungs_go_on_from_checkpoints(void **state)
+{
+    (void)state;
+    space *s = space_of("[model]\nfilters = 2\nmodules = 2\nconvolutions = 1\n"
+                        "activation = sigmoid\n[data]\ndirectory = tests/sample\n"
+                        "[train]\nbatch = 4\nsteps_per_epoch = 3\nvalidation_steps = 1\n"
+                        "epochs = 4\n[search]\nstrategy = halving\ntrials = 4\neta = 2\n"
+                        "[space]\ntrain.learning_rate = 1e-3 .. 1e-2\n");
+    must(directory_make(scratch_path("rungs")));
+    resumed = 0;
+    must(search_run(opened, s, scratch_path("rungs")));
+    assert_int_equal(resumed, 2 + 1);
+    assert_false(file_exists(scratch_path("rungs/trials/001/" CHECKPOINT_NAME)));
+    space_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_tiny_share_is_validation),
         cmocka_unit_test(no_epoch_is_without_steps),
         cmocka_unit_test(a_trial_is_judged_by_its_rung),
+        cmocka_unit_test(rungs_go_on_from_checkpoints),
     };
     return cmocka_run_group_tests_name("stopped", tests, open_for_trainings, close_after_trainings);
 }
