@@ -7,6 +7,7 @@ set -uo pipefail
 # What compiles quickest: no binaries, for which PoCL compiles every kernel a second time, and nothing
 # optimised, CLBlast's kernels above all.
 export UNBLEND_NO_CACHE=1 POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable
+export POCL_MAX_PTHREAD_COUNT=1 # other tests run beside this one
 
 # column_sum TABLE: rows of the first or second table of layers, and the sum of their last column
 column_sum() {
@@ -74,6 +75,7 @@ check "its shares are the whole" shares_are_whole 1
 # ---- JSON, and a model ----
 
 works "train a model to bench" train configs/demo.ini --run "$kept/run" "${small[@]}" \
+    --set model.modules=1 --set model.convolutions=1 \
     --set train.steps_per_epoch=2 --set train.epochs=1 --set train.validation_steps=0
 works "bench --json of a model" bench "$kept/run/model.safetensors" --batch 128 --json
 check "is JSON, and nothing else" json_holds "$scratch/out" '"batch": 128' '"driver"' \

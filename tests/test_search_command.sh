@@ -4,6 +4,7 @@
 set -uo pipefail
 # shellcheck source=tests/cases.sh
 . "$(dirname "$0")/cases.sh" || exit 1
+export POCL_MAX_PTHREAD_COUNT=1 # other tests run beside this one
 
 space=$scratch/tiny.ini
 tiny_model_and >"$space" <<END
