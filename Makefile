@@ -29,6 +29,8 @@ LIBRARY  := $(BUILD)/libunblend.a
 PROGRAM  := $(BUILD)/unblend
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
+# Those that take longest start first, so that no core is idle while the last one runs.
+LONG_TESTS := $(patsubst %,tests/test_%.sh,tune_command oclgrind kill bench_command)
 TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
@@ -83,7 +85,7 @@ demo: all $(BUILD)/tools/panel
 	tools/demo $(BUILD)/demo $(PROGRAM) $(BUILD)/tools/panel
 
 test: all $(TESTS)
-	tools/run-tests $(BUILD) $(TESTS) $(TEST_SCRIPTS)
+	tools/run-tests $(BUILD) $(LONG_TESTS) $(TESTS) $(filter-out $(LONG_TESTS),$(TEST_SCRIPTS))
 
 test-soak: all
 	BUILD=$(BUILD) tools/kill-test 200

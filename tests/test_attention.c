@@ -35,8 +35,9 @@ static void must(int result)
         fail_msg("%s", error_message());
 }
 
-/* The same values as query, key and value, as three inputs or as one; sum is of all inputs' gradients. */
-static void attend(device *d, bool as_one, float sum[ATTENDED])
+/* The same values, up to scale, as query, key and value, as three inputs or as one; sum is of all inputs'
+ * gradients. */
+static void attend(device *d, bool as_one, float scale, float sum[ATTENDED])
 {
     static const char *const names[] = {"q", "k", "v"};
     float values[ATTENDED], got[ATTENDED];
@@ -47,7 +48,7 @@ static void attend(device *d, bool as_one, float sum[ATTENDED])
     tensor *x[3];
     rng random = rng_start(11, STREAM_CHECK);
     for (int i = 0; i < ATTENDED; i++) {
-        values[i] = rng_uniform(&random);
+        values[i] = scale * rng_uniform(&random);
         sum[i] = 0;
     }
     must(params_new(&p, d));
@@ -77,13 +78,22 @@ static void attend(device *d, bool as_one, float sum[ATTENDED])
 static void attention_to_itself_adds_three_gradients(void **state)
 {
     float apart[ATTENDED], one[ATTENDED], largest = 0;
-    attend(*state, false, apart);
-    attend(*state, true, one);
+    attend(*state, false, 1, apart);
+    attend(*state, true, 1, one);
     for (int i = 0; i < ATTENDED; i++) {
         assert_float_equal(one[i], apart[i], 1e-6);
         largest = fmaxf(largest, fabsf(one[i]));
     }
     assert_true(largest > 1e-3f);
+}
+
+/* Scores of a million, whose exponential no float holds. */
+static void large_scores_have_weights(void **state)
+{
+    float sum[ATTENDED];
+    attend(*state, false, 1000, sum);
+    for (int i = 0; i < ATTENDED; i++)
+        assert_true(isfinite(sum[i]));
 }
 
 static void attention_matches(void **state)
@@ -210,6 +220,7 @@ int main(void)
         cmocka_unit_test(dense_matches),
         cmocka_unit_test(attention_matches),
         cmocka_unit_test(attention_to_itself_adds_three_gradients),
+        cmocka_unit_test(large_scores_have_weights),
     };
     const struct CMUnitTest sized[] = {
         cmocka_unit_test(gemm_matches),

@@ -72,7 +72,8 @@ static void batch_norm_matches(void **state)
 
 static void max_pool_matches(void **state)
 {
-    static const shape shapes[] = {{1, 2, 2, 1}, {1, 3, 5, 3}, {3, 4, 6, 17}, {2, 8, 8, 32}};
+    static const shape shapes[] = {{1, 2, 2, 1},  {1, 3, 5, 3}, {3, 4, 6, 17},
+                                   {2, 8, 8, 32}, {1, 3, 4, 3}, {1, 4, 3, 3}};
     for (size_t i = 0; i < limited(COUNT(shapes)); i++)
         check(state, &(layer_case){&max_pool_layer, NULL, {shapes[i]}, 1, false});
 }

@@ -96,6 +96,8 @@ check "neither is chosen" printed '^tile .* -> (4|8)$'
 sed -i 's/TILE == 6/TILE == 8/' "$bad/cl/convolution_vector.cl"
 refuses "tune where the defaults are wrong" 6 "checks failed" "conv2d" tune "$tiny" --quick \
     --set device.kernels=vector --set model.filters=2
+refuses "selftest of wrong kernels" 6 "checks failed" "conv2d" selftest "$tiny" \
+    --set device.kernels=vector --set model.filters=2
 unset UNBLEND_CL_DIR UNBLEND_DEVICE_CLASS
 export UNBLEND_PROFILE_DIR=$scratch/profiles
 
