@@ -1,7 +1,7 @@
 /*
  * Reductions over a row: the channels of one pixel. On CPU devices one item walks the row lane by
  * lane; elsewhere a group of ROW_GROUP items does, side by side, and their results meet in local
- * memory. All items of a group get the result. Ranges: src/layers/reductions.h.
+ * memory. All items of a group get the result. Ranges: src/compute/reductions.h.
  *
  *     local float meeting[ROW_GROUP];
  *     FOR_PIXELS(p, pixels, span)

@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
-#include "device/kernel.h"
+#include "opencl/kernel.h"
 #include "scratch.h"
 
 static char *kernels_origin; /* the directory that was copied */

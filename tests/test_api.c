@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "device/profile.h"
+#include "compute/profile.h"
 #include "unblend.h"
 
 enum { SIDE = 28, SIZE = SIDE * SIDE };

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
-#include "device/gemm.h"
+#include "compute/gemm.h"
 #include "layer_cases.h"
 #include "nn/plan.h"
 #include <math.h>

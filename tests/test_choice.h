@@ -2,7 +2,7 @@
 #ifndef TESTS_TEST_CHOICE_H
 #define TESTS_TEST_CHOICE_H
 
-#include "device/device.h"
+#include "opencl/device.h"
 #include <stdlib.h>
 #include <string.h>
 

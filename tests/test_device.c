@@ -1,8 +1,8 @@
 /* Listing, choosing and opening devices; buffers; what a machine without a driver is told. */
 #include "base/error.h"
 #include "base/memory.h"
-#include "device/choose.h"
-#include "device/device.h"
+#include "opencl/choose.h"
+#include "opencl/device.h"
 #include "scratch.h"
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,7 +177,7 @@ static long resident_mebibytes(void)
     return resident * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
 }
 
-/* Large buffers of CPU devices lie in memory of ours (device/pages.h), which must go with them. */
+/* Large buffers of CPU devices lie in memory of ours (opencl/pages.h), which must go with them. */
 static void large_buffers_keep_what_is_written_and_are_given_back(void **state)
 {
     (void)state;

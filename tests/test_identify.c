@@ -1,9 +1,9 @@
 /* Files by how they start, and what commands say of those that they cannot use. */
 #include "scratch.h"
 
+#include "base/identify.h"
 #include "config/settings.h"
-#include "formats/identify.h"
-#include "formats/safetensors.h"
+#include "exchange/safetensors.h"
 #include "models/model_file.h"
 #include "search/space.h"
 

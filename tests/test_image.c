@@ -1,9 +1,9 @@
 /* Pictures in every shape PNG, JPEG and PGM come in, broken ones, folders of them, panels. */
-#include "data/image.h"
+#include "image/image.h"
 
 #include "base/files.h"
 #include "data/folder.h"
-#include "formats/panel.h"
+#include "image/panel.h"
 #include "scratch.h"
 #include <png.h>
 

@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "base/streams.h"
 #include "check/image_scores.h"
+#include "evaluate/evaluate.h"
+#include "evaluate/ssim.h"
 #include "models/trained.h"
-#include "train/evaluate.h"
-#include "train/ssim.h"
 #include <math.h>
 
 enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE };

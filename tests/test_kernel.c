@@ -3,9 +3,9 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "device/cache.h"
-#include "device/kernel.h"
-#include "device/source.h"
+#include "opencl/cache.h"
+#include "opencl/kernel.h"
+#include "opencl/source.h"
 #include "standard_error.h"
 
 static const char scale_cl[] = "#include \"shared.h\"\n"

@@ -11,8 +11,8 @@
 #include "base/streams.h"
 #include "check/image_scores.h"
 #include "data/idx.h"
-#include "data/image.h"
 #include "data/mixer.h"
+#include "image/image.h"
 #include "train/history.h"
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
  * called something that they are not. */
 #include "base/files.h"
 #include "base/memory.h"
-#include "data/image.h"
+#include "image/image.h"
 #include "scratch.h"
 #include <stdint.h>
 #include <zlib.h>

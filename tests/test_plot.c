@@ -3,9 +3,9 @@
 #include "scratch.h"
 
 #include "base/files.h"
-#include "formats/svg_plot.h"
+#include "evaluate/pictures.h"
+#include "image/svg_plot.h"
 #include "train/history.h"
-#include "train/pictures.h"
 #include <ctype.h>
 #include <math.h>
 

@@ -5,7 +5,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/rng.h"
-#include "device/kernel.h"
+#include "opencl/kernel.h"
 #include "scratch.h"
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Safetensors: there and back, the exact bytes, and files made to hurt the reader. */
-#include "formats/safetensors.h"
+#include "exchange/safetensors.h"
 
 #include "base/files.h"
 #include "scratch.h"

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/cli.h"
-#include "data/image.h"
+#include "image/image.h"
 #include "separate/earlier.h"
 #include "separate/separator.h"
 

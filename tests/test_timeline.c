@@ -1,6 +1,6 @@
 /* Times of commands on the device: who they are counted for, and that nothing is lost. */
-#include "device/gemm.h"
-#include "device/timeline.h"
+#include "compute/gemm.h"
+#include "opencl/timeline.h"
 #include "scratch.h"
 #include "test_choice.h"
 

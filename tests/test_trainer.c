@@ -8,10 +8,10 @@
 #include "base/memory.h"
 #include "base/streams.h"
 #include "data/idx.h"
+#include "evaluate/evaluate.h"
 #include "models/model_file.h"
 #include "models/trained.h"
 #include "train/averages.h"
-#include "train/evaluate.h"
 #include <jansson.h>
 #include <math.h>
 

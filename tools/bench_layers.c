@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "bench_shapes.h"
-#include "device/gemm.h"
+#include "compute/gemm.h"
 #include "layers/convolution.h"
 #include "layers/layers.h"
 #include "models/network.h"

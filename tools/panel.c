@@ -6,12 +6,12 @@
  *
  * The sources' names are those of the model.
  */
-#include "formats/panel.h"
+#include "image/panel.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "data/folder.h"
-#include "data/image.h"
+#include "image/image.h"
 #include "models/network.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #ifndef BENCH_LAYER_TIMES_H
 #define BENCH_LAYER_TIMES_H
 
-#include "device/timeline.h"
 #include "nn/cost.h"
+#include "opencl/timeline.h"
 
 /* A layer, or all commands of one name that belong to no layer. */
 typedef struct layer_time {

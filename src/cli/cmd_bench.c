@@ -1,11 +1,11 @@
 /* unblend bench CONFIG: how fast a network trains and infers on a device, and where the time goes. */
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
-#include "device/profile.h"
-#include "formats/json.h"
+#include "compute/profile.h"
 #include "models/open_device.h"
 #include "nn/summary.h"
 #include <string.h>

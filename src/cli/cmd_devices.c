@@ -1,7 +1,7 @@
 /* unblend devices: what OpenCL offers here, with the indices that --platform and --device take. */
+#include "base/json.h"
 #include "cli/cli.h"
-#include "device/profile.h"
-#include "formats/json.h"
+#include "compute/profile.h"
 #include "nn/summary.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* unblend evaluate MODEL: scores on random pairs of the test sets, over several runs. */
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/streams.h"
 #include "cli/cli.h"
-#include "formats/json.h"
+#include "evaluate/evaluate.h"
 #include "models/open_device.h"
 #include "models/trained.h"
-#include "train/evaluate.h"
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* unblend info MODEL|CONFIG: layers, parameters and memory. All on paper: no device is needed. */
 #include "base/error.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
-#include "formats/json.h"
 #include "models/network.h"
 #include "nn/summary.h"
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #include "base/memory.h"
 #include "base/streams.h"
 #include "cli/cli.h"
-#include "data/image.h"
 #include "data/mixer.h"
+#include "image/image.h"
 #include "models/network.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* unblend plot RUN: a run's history.svg, then its panel.png, which needs the data and a device. */
 #include "base/error.h"
 #include "base/files.h"
+#include "base/identify.h"
 #include "cli/cli.h"
-#include "formats/identify.h"
+#include "evaluate/pictures.h"
 #include "models/open_device.h"
-#include "train/pictures.h"
 #include <stdlib.h>
 
 /* Before anything is written. */

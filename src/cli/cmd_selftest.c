@@ -1,11 +1,11 @@
 /* unblend selftest [MODEL|CONFIG]: every kernel that training and using the network would run, at
  * the network's own shapes, against the plain-C reference. */
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "check/network_check.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
-#include "formats/json.h"
 #include "models/open_device.h"
 
 /* Two images show a mistake between images as well as fifty would. */

@@ -2,11 +2,11 @@
  * profile. */
 #include "base/error.h"
 #include "base/log.h"
-#include "bench/tuner.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
-#include "device/profile.h"
+#include "compute/profile.h"
 #include "models/open_device.h"
+#include "tune/tuner.h"
 #include <stdlib.h>
 
 /* ---- What is printed ---- */

@@ -1,6 +1,6 @@
 #include "cli/subject.h"
 
-#include "formats/identify.h"
+#include "base/identify.h"
 #include <string.h>
 
 /* Texts are configs; of a directory the model counts. The name decides about what is missing. */

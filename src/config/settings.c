@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/identify.h"
 #include "base/memory.h"
 #include "config/ini.h"
 #include "config/keys.h"
-#include "formats/identify.h"
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>

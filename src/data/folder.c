@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
-#include "data/image.h"
+#include "image/image.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/identify.h"
 #include "base/memory.h"
-#include "formats/identify.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 
 #include "config/settings.h"
 #include "data/idx.h"
-#include "device/kernel.h"
+#include "opencl/kernel.h"
 
 /* Training sets are shuffled by the seed once; the last share of each is held out. */
 enum split { SPLIT_TRAIN, SPLIT_VALIDATION, SPLIT_TEST };

@@ -1,8 +1,8 @@
 /* Keras Activation: relu, leaky_relu (slope 0.2), sigmoid, tanh; the backward needs only y. */
 #include "layers/layers.h"
 
-#include "device/kernel.h"
-#include "layers/pixels.h"
+#include "compute/pixels.h"
+#include "opencl/kernel.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* Keras Add of two tensors of one shape. */
 #include "base/error.h"
-#include "device/kernel.h"
+#include "compute/pixels.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *forward, *backward;

@@ -5,9 +5,9 @@
  * head's channels side by side. The projections around it are dense layers.
  */
 #include "base/error.h"
-#include "device/gemm.h"
+#include "compute/gemm.h"
+#include "compute/reductions.h"
 #include "layers/layers.h"
-#include "layers/reductions.h"
 #include <math.h>
 
 struct state {

@@ -4,9 +4,9 @@
  * moving ones. The backward is that of training.
  */
 #include "layers/batch_norm.h"
-#include "device/kernel.h"
+#include "compute/pixels.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
+#include "opencl/kernel.h"
 #include <stdio.h>
 
 static const float epsilon = 1e-3f;

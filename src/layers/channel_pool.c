@@ -1,7 +1,7 @@
 /* Mean and maximum over the channels of each pixel: what CBAM's spatial attention starts from. */
-#include "device/kernel.h"
+#include "compute/reductions.h"
 #include "layers/layers.h"
-#include "layers/reductions.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *forward, *backward;

@@ -1,8 +1,8 @@
 /* Keras Concatenate on the channel axis, of two tensors. */
 #include "base/error.h"
-#include "device/kernel.h"
+#include "compute/pixels.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *copy;

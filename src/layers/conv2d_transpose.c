@@ -3,9 +3,9 @@
  * maps the large output to the small input. So forward is that convolution's adjoint, the input
  * gradient its forward, and the weight gradient its own with the sides exchanged.
  */
+#include "compute/pixels.h"
 #include "layers/convolution.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
 
 struct state {
     convolution convolution; /* x: this layer's output, y: its input */

@@ -6,9 +6,9 @@
  * model file; the product is the same.
  */
 #include "base/error.h"
-#include "device/gemm.h"
+#include "compute/gemm.h"
+#include "compute/pixels.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
 
 struct state {
     kernel *bias_rows, *span_sums, *sums;

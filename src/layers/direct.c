@@ -1,7 +1,7 @@
 #include "layers/direct.h"
 
 #include "base/number.h"
-#include "device/tuning.h"
+#include "opencl/tuning.h"
 #include <stdio.h>
 
 enum {

@@ -2,9 +2,9 @@
  * 1 / (1 - rate). The mask follows from the run's seed and step (cl/dropout.cl) and is not kept. */
 #include "base/error.h"
 #include "base/streams.h"
-#include "device/kernel.h"
+#include "compute/pixels.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *drop_and_scale;

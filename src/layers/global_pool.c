@@ -2,9 +2,9 @@
  * Keras GlobalAveragePooling2D and GlobalMaxPooling2D in one reading: what CBAM's channel attention
  * starts from. Both stand as two pixels of one image, so that one dense layer treats them alike.
  */
-#include "device/kernel.h"
+#include "compute/reductions.h"
 #include "layers/layers.h"
-#include "layers/reductions.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *spans, *images, *backward;

@@ -1,7 +1,7 @@
 /* Keras LayerNormalization (Ba, Kiros and Hinton 2016) over the channels of each pixel. */
-#include "device/kernel.h"
+#include "compute/reductions.h"
 #include "layers/layers.h"
-#include "layers/reductions.h"
+#include "opencl/kernel.h"
 
 static const float epsilon = 1e-6f;
 

@@ -1,9 +1,9 @@
 /* Keras MaxPooling2D, 2x2, stride 2, 'valid'. Where each maximum stood is kept for the backward, a
  * byte a value, so that the input need not be. */
-#include "device/kernel.h"
+#include "compute/pixels.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
 #include "layers/views.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *forward, *backward;

@@ -1,7 +1,7 @@
 /* Keras MeanSquaredError, the mean over all elements of (prediction - truth)^2. */
 #include "base/error.h"
-#include "device/kernel.h"
 #include "layers/layers.h"
+#include "opencl/kernel.h"
 
 enum { SPAN = 1024 }; /* elements summed by one item */
 

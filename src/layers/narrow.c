@@ -1,6 +1,6 @@
 #include "layers/narrow.h"
 
-#include "device/tuning.h"
+#include "opencl/tuning.h"
 #include <stdio.h>
 
 enum {

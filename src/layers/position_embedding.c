@@ -1,7 +1,7 @@
 /* Adds to every token (pixel) a vector that stands for its place: one table for all images. */
-#include "device/kernel.h"
+#include "compute/pixels.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
+#include "opencl/kernel.h"
 
 enum { VALUES_PER_ITEM = 64 }; /* of the table's gradient, on vector devices */
 

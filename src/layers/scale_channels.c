@@ -1,8 +1,8 @@
 /* Keras Multiply of an image with one factor per image and channel: CBAM's channel attention. */
 #include "base/error.h"
-#include "device/kernel.h"
+#include "compute/reductions.h"
 #include "layers/layers.h"
-#include "layers/reductions.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *forward, *backward, *sum_spans;

@@ -1,8 +1,8 @@
 /* Keras Multiply of an image with one factor per pixel: CBAM's spatial attention. */
 #include "base/error.h"
-#include "device/kernel.h"
+#include "compute/reductions.h"
 #include "layers/layers.h"
-#include "layers/reductions.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *forward, *backward;

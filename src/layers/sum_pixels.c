@@ -1,7 +1,7 @@
 /* Sums over the pixels of each image; made for the few that global_pool leaves. */
-#include "device/kernel.h"
+#include "compute/pixels.h"
 #include "layers/layers.h"
-#include "layers/pixels.h"
+#include "opencl/kernel.h"
 
 struct state {
     kernel *forward, *backward;

@@ -6,8 +6,8 @@
 #ifndef LAYERS_VIEWS_H
 #define LAYERS_VIEWS_H
 
-#include "device/kernel.h"
 #include "nn/layer.h"
+#include "opencl/kernel.h"
 
 typedef struct view {
     struct view_part {

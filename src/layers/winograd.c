@@ -1,7 +1,7 @@
 #include "layers/winograd.h"
 
 #include "base/number.h"
-#include "device/tuning.h"
+#include "opencl/tuning.h"
 #include <stdio.h>
 
 enum { POINTS = 36, SKEW = 16, SIDE = 4 }; /* as in cl/winograd.cl; a tile is SIDE x SIDE pixels */

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "formats/identify.h"
+#include "base/identify.h"
 #include <stdlib.h>
 #include <string.h>
 

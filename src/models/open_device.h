@@ -3,7 +3,7 @@
 #define MODELS_OPEN_DEVICE_H
 
 #include "config/settings.h"
-#include "device/device.h"
+#include "opencl/device.h"
 
 /* Opens it and tells the user which it is. */
 int open_device(device **out, const settings *s);

@@ -9,8 +9,8 @@
 #ifndef NN_PARAMS_H
 #define NN_PARAMS_H
 
-#include "device/device.h"
-#include "formats/safetensors.h"
+#include "exchange/safetensors.h"
+#include "opencl/device.h"
 
 enum initializer { INIT_ZEROS, INIT_ONES, INIT_NORMAL, INIT_GLOROT_UNIFORM, INIT_HE_NORMAL };
 

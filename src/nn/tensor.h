@@ -2,7 +2,7 @@
 #ifndef NN_TENSOR_H
 #define NN_TENSOR_H
 
-#include "device/device.h"
+#include "opencl/device.h"
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -15,7 +15,7 @@
 #ifndef SEARCH_SEARCH_H
 #define SEARCH_SEARCH_H
 
-#include "device/device.h"
+#include "opencl/device.h"
 #include "search/space.h"
 
 /* Trains every trial that run does not have yet. Those that diverge, do not fit into memory, or

@@ -2,7 +2,7 @@
 #ifndef SEARCH_TRIAL_RUN_H
 #define SEARCH_TRIAL_RUN_H
 
-#include "device/device.h"
+#include "opencl/device.h"
 #include "search/trials.h"
 
 /* Trains as config says, from the directory's checkpoint if it has one, and fills all of *entry but

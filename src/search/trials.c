@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/memory.h"
-#include "formats/json.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,9 +21,9 @@
 #ifndef SEPARATE_JOB_H
 #define SEPARATE_JOB_H
 
+#include "base/json.h"
 #include "data/folder.h"
-#include "data/image.h"
-#include "formats/json.h"
+#include "image/image.h"
 #include "models/network.h"
 
 enum job_status { JOB_PENDING, JOB_DONE, JOB_FAILED };

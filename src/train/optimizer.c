@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "layers/pixels.h"
-#include "layers/reductions.h"
+#include "compute/pixels.h"
+#include "compute/reductions.h"
 #include "train/averages.h"
 #include <float.h>
 #include <math.h>

@@ -7,8 +7,8 @@
 #define TRAIN_OPTIMIZER_H
 
 #include "config/settings.h"
-#include "device/kernel.h"
 #include "nn/params.h"
+#include "opencl/kernel.h"
 
 typedef struct optimizer {
     params *params;                                /* the caller's */

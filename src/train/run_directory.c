@@ -4,9 +4,9 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "evaluate/pictures.h"
 #include "train/checkpoint.h"
 #include "train/history.h"
-#include "train/pictures.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

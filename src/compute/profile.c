@@ -1,0 +1,333 @@
+#define _POSIX_C_SOURCE 200809L
+#include "compute/profile.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "opencl/cache.h"
+#include "opencl/source.h"
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SIZE_LIMIT = 1 << 16, TEXT_SIZE = 128, HASH_DIGITS = 16, SLUG_LIMIT = 60 };
+
+/* The files that a tuning makes a difference to. */
+static const char *const tuned_files[] = {
+    "convolution_vector", "convolution_narrow", "winograd", "gemm_vector",
+    "convolution_tiled",  "batch_norm",         "max_pool"};
+enum { TUNED_FILES = sizeof tuned_files / sizeof *tuned_files };
+
+const tuning_class *device_class(const device_info *info)
+{
+    return info->class ? info->class : tuning_class_of(device_is_cpu(info), info->vector_width);
+}
+
+/* ---- The place ---- */
+
+static char *directory_of_profiles(void)
+{
+    const char *own = getenv("UNBLEND_PROFILE_DIR"), *home = getenv("HOME");
+    const char *shared = getenv("XDG_CONFIG_HOME");
+    if (own && *own)
+        return copy_text(own);
+    if (shared && *shared == '/') /* the XDG specification ignores relative paths */
+        return path_join(shared, "unblend/profiles");
+    if (home && *home)
+        return path_join(home, ".config/unblend/profiles");
+    fail(STATUS_RUNTIME, "there is no place for profiles: set HOME or UNBLEND_PROFILE_DIR");
+    return NULL;
+}
+
+/* "portable-computing-language-cpu-haswell"; what the limit cuts off is in the hash. */
+static void slug_of(const device_info *info, char slug[SLUG_LIMIT + 1])
+{
+    char text[sizeof info->platform + sizeof info->name];
+    size_t length = 0;
+    snprintf(text, sizeof text, "%s-%s", info->platform, info->name);
+    for (const char *c = text; *c && length < SLUG_LIMIT; c++) {
+        if (isalnum((unsigned char)*c) && (unsigned char)*c < 128)
+            slug[length++] = (char)tolower((unsigned char)*c);
+        else if (length && slug[length - 1] != '-')
+            slug[length++] = '-';
+    }
+    slug[length] = '\0';
+}
+
+char *profile_path(const device_info *info)
+{
+    char slug[SLUG_LIMIT + 1], key[CACHE_KEY_SIZE];
+    const char *const names[] = {info->platform, info->name};
+    char *directory = directory_of_profiles();
+    if (!directory)
+        return NULL;
+    slug_of(info, slug);
+    cache_key(names, 2, key);
+    char *path = format_text("%s/%s-%.8s.ini", directory, slug, key);
+    free(directory);
+    return path;
+}
+
+int profile_prepare(const char *path)
+{
+    char *directory = copy_text(path), *slash = directory ? strrchr(directory, '/') : NULL;
+    int result = directory ? 0 : -1;
+    if (slash) {
+        *slash = '\0';
+        result = directory_make(directory);
+        if (!result && access(directory, W_OK))
+            result =
+                fail(STATUS_RUNTIME, "%s: cannot be written to: %s", directory, strerror(errno));
+    }
+    free(directory);
+    return result;
+}
+
+/* ---- What a profile is for ---- */
+
+/* The lines of [profile]. Each must be what it is here and now. */
+enum { FORMAT, PLATFORM, DEVICE, DRIVER, KERNELS, FACTS };
+static const char *const fact_names[FACTS] = {"format", "platform", "device", "driver", "kernels"};
+typedef struct facts {
+    char texts[FACTS][TEXT_SIZE];
+} facts;
+
+static int hash_kernels(char hash[HASH_DIGITS + 1])
+{
+    char *sources[TUNED_FILES] = {NULL}, key[CACHE_KEY_SIZE];
+    int result = 0;
+    for (size_t i = 0; !result && i < TUNED_FILES; i++)
+        result = (sources[i] = source_expand(tuned_files[i])) ? 0 : -1;
+    if (!result) {
+        cache_key((const char *const *)sources, TUNED_FILES, key);
+        snprintf(hash, HASH_DIGITS + 1, "%.*s", HASH_DIGITS, key);
+    }
+    for (size_t i = 0; i < TUNED_FILES; i++)
+        free(sources[i]);
+    return result;
+}
+
+/* As a line of an INI file can hold it. */
+static void copy_line(char to[TEXT_SIZE], const char *text)
+{
+    snprintf(to, TEXT_SIZE, "%s", text);
+    for (char *c = to; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = ' ';
+    for (size_t end = strlen(to); end && to[end - 1] == ' '; end--)
+        to[end - 1] = '\0'; /* reading cuts them too */
+}
+
+static int facts_of(const device_info *info, facts *out)
+{
+    snprintf(out->texts[FORMAT], TEXT_SIZE, "1");
+    copy_line(out->texts[PLATFORM], info->platform);
+    copy_line(out->texts[DEVICE], info->name);
+    copy_line(out->texts[DRIVER], info->driver);
+    return hash_kernels(out->texts[KERNELS]);
+}
+
+/* ---- Reading ---- */
+
+typedef struct reader {
+    const char *path;
+    int line;
+    int section;         /* enum tuning_section, PROFILE or NONE */
+    facts wanted;        /* what the device is */
+    unsigned facts;      /* bits of the facts read */
+    bool seen[TUNABLES]; /* rows of the table read */
+    tuning values;
+} reader;
+enum { NONE = -2, PROFILE = -1 };
+
+static int refuse(const reader *r, const char *why, const char *what)
+{
+    return fail(STATUS_RUNTIME, "%s:%d: %s %.80s", r->path, r->line, why, what);
+}
+
+static char *strip(char *text)
+{
+    text += strspn(text, " \t\r");
+    size_t length = strlen(text);
+    while (length && strchr(" \t\r", text[length - 1]))
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+static int read_section(reader *r, char *text)
+{
+    char *end = text + strlen(text) - 1;
+    if (*end != ']')
+        return refuse(r, "expected [section]:", text);
+    *end = '\0';
+    if (!strcmp(text + 1, "profile")) {
+        r->section = PROFILE;
+        return 0;
+    }
+    for (int s = 0; s < TUNING_SECTIONS; s++)
+        if (!strcmp(text + 1, tuning_sections[s])) {
+            r->section = s;
+            return 0;
+        }
+    return refuse(r, "unknown section", text + 1);
+}
+
+static int read_fact(reader *r, const char *name, const char *value)
+{
+    for (int i = 0; i < FACTS; i++) {
+        const char *wanted = r->wanted.texts[i];
+        if (strcmp(name, fact_names[i]))
+            continue;
+        r->facts |= 1u << i;
+        return strcmp(value, wanted) ? fail(STATUS_RUNTIME, "%s: made for %s %.80s, this is %.80s",
+                                            r->path, name, value, wanted)
+                                     : 0;
+    }
+    return refuse(r, "unknown key", name);
+}
+
+static int read_value(reader *r, const char *name, const char *text)
+{
+    for (int i = 0; i < TUNABLES; i++) {
+        const tunable *t = &tunables[i];
+        long value;
+        if ((int)t->section != r->section || strcmp(name, t->name))
+            continue;
+        if (r->seen[i])
+            return refuse(r, "set twice:", name);
+        r->seen[i] = true;
+        if (number_whole(text, INT_MIN, INT_MAX, &value) != NUMBER_OK)
+            return refuse(r, "not a whole number:", text);
+        tunable_set(t, &r->values, (int)value);
+        return 0;
+    }
+    return refuse(r, "unknown key", name);
+}
+
+static int read_line(reader *r, char *text)
+{
+    r->line++;
+    text = strip(text);
+    if (!*text || *text == ';' || *text == '#')
+        return 0;
+    if (*text == '[')
+        return read_section(r, text);
+    char *equals = strchr(text, '=');
+    if (!equals || r->section == NONE)
+        return refuse(r, "expected [section] or key = value:", text);
+    *equals = '\0';
+    const char *name = strip(text), *value = strip(equals + 1);
+    return r->section == PROFILE ? read_fact(r, name, value) : read_value(r, name, value);
+}
+
+/* A set has all of its values or none. */
+static int check_whole(const reader *r)
+{
+    for (int i = 0; i < FACTS; i++)
+        if (!(r->facts & 1u << i))
+            return fail(STATUS_RUNTIME, "%s: [profile] lacks %s", r->path, fact_names[i]);
+    for (int i = 0; i < TUNABLES; i++)
+        for (int k = 0; k < TUNABLES; k++)
+            if (section_is_set(tunables[i].section) && tunables[k].section == tunables[i].section &&
+                r->seen[k] && !r->seen[i])
+                return fail(STATUS_RUNTIME, "%s: [%s] lacks %s", r->path,
+                            tuning_sections[tunables[i].section], tunables[i].name);
+    return tuning_check(&r->values) ? fail_while("%s", r->path) : 0;
+}
+
+static int read_text(reader *r, char *text, size_t length)
+{
+    if (strlen(text) != length)
+        return fail(STATUS_RUNTIME, "%s: not a text", r->path);
+    for (char *line = text, *next; line; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        if (read_line(r, line))
+            return -1;
+    }
+    return check_whole(r);
+}
+
+int profile_read(const char *path, const device_info *info, tuning *out)
+{
+    reader r = {.path = path, .section = NONE, .values = device_class(info)->values};
+    unsigned char *bytes = NULL;
+    size_t length;
+    if (file_read(path, SIZE_LIMIT, STATUS_RUNTIME, &bytes, &length))
+        return -1;
+    int result = facts_of(info, &r.wanted) || read_text(&r, (char *)bytes, length) ? -1 : 0;
+    if (!result)
+        *out = r.values;
+    free(bytes);
+    return result;
+}
+
+void profile_warn(void)
+{
+    log_warning("%s; the defaults are used, and `unblend tune` makes a new profile",
+                error_message());
+    error_clear();
+}
+
+char *profile_find(const device_info *info, tuning *out)
+{
+    *out = device_class(info)->values;
+    char *path = profile_path(info);
+    if (!path) {
+        error_clear();
+        return NULL;
+    }
+    bool there;
+    int result = file_look(path, STATUS_RUNTIME, &there);
+    if (!result && there && !profile_read(path, info, out))
+        return path;
+    if (result || there)
+        profile_warn();
+    free(path);
+    return NULL;
+}
+
+/* ---- Writing ---- */
+
+static void write_values(const tuning *t, FILE *out)
+{
+    for (int s = 0; s < TUNING_SECTIONS; s++) {
+        if (section_is_set(s) && !tuning_has_set(t, s))
+            continue;
+        fprintf(out, "\n[%s]\n", tuning_sections[s]);
+        for (int i = 0; i < TUNABLES; i++)
+            if ((int)tunables[i].section == s)
+                fprintf(out, "%s = %d\n", tunables[i].name, tunable_value(&tunables[i], t));
+    }
+}
+
+int profile_write(const char *path, const device_info *info, const tuning *t)
+{
+    facts f = {0};
+    char *text = NULL;
+    size_t length = 0;
+    if (facts_of(info, &f) || profile_prepare(path))
+        return -1;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        return fail(STATUS_MEMORY, "out of memory: the text of a profile");
+    fputs(
+        "; Written by `unblend tune`: what ran fastest on this device. Without this file it runs\n"
+        "; with its class's defaults.\n[profile]\n",
+        out);
+    for (int i = 0; i < FACTS; i++)
+        fprintf(out, "%s = %s\n", fact_names[i], f.texts[i]);
+    write_values(t, out);
+    int result = fclose(out) ? fail(STATUS_MEMORY, "out of memory: the text of a profile")
+                             : file_write_atomic(path, text, length);
+    free(text);
+    return result;
+}

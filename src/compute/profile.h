@@ -1,0 +1,43 @@
+/*
+ * Profiles: what `unblend tune` found for a device, an INI file in $UNBLEND_PROFILE_DIR,
+ * $XDG_CONFIG_HOME/unblend/profiles or ~/.config/unblend/profiles.
+ *
+ *     [profile]
+ *     format = 1
+ *     platform = Portable Computing Language
+ *     device = cpu-haswell-Intel(R) Core(TM) i7-4770
+ *     driver = 5.0
+ *     kernels = 0123456789abcdef     a hash of the .cl files that have something to tune
+ *     [vector]
+ *     tile = 6                       and so on: the table of opencl/tuning.h
+ *
+ * A value that is not there is the class's. A profile of another device, driver or other kernels is
+ * stale: its sizes may be slow there, or not run at all.
+ */
+#ifndef COMPUTE_PROFILE_H
+#define COMPUTE_PROFILE_H
+
+#include "opencl/device.h"
+
+/* Whose defaults the device starts with. */
+const tuning_class *device_class(const device_info *info);
+
+/* Where the device's profile is or would be; release with free(). STATUS_RUNTIME if the environment
+ * names no place. */
+char *profile_path(const device_info *info);
+
+/* The tuning that the device starts with: its profile's, whose path is returned (release with
+ * free()), or its class's and NULL. A profile that cannot be used is warned of. */
+char *profile_find(const device_info *info, tuning *out);
+
+/* Warns of a profile that the recorded error speaks of, and forgets the error. */
+void profile_warn(void);
+
+/* -1 if the file is not a profile for this device as it is now; *out is untouched then. */
+int profile_read(const char *path, const device_info *info, tuning *out);
+
+/* Makes its directory; fails if nothing could be written there. */
+int profile_prepare(const char *path);
+int profile_write(const char *path, const device_info *info, const tuning *t);
+
+#endif

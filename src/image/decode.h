@@ -1,0 +1,42 @@
+/*
+ * The decoders behind image_read, one file each. On success *picture owns its pixels; on failure it
+ * is untouched.
+ */
+#ifndef IMAGE_DECODE_H
+#define IMAGE_DECODE_H
+
+#include "image/image.h"
+#include <stdbool.h>
+
+/* A whole file in memory; path is for messages. */
+struct encoded {
+    const char *path;
+    const unsigned char *bytes;
+    size_t length;
+    image_fits *fits; /* or NULL: any size that image.h allows */
+};
+
+int decode_png(const struct encoded *file, struct image *picture);
+int decode_jpeg(const struct encoded *file, struct image *picture);
+int decode_pnm(const struct encoded *file, struct image *picture);
+
+/* For the size that a header promises, before memory is taken for pixels: STATUS_DATA if a picture
+ * is empty, larger than image.h allows, or not of a size that the caller can use. */
+int check_picture_size(const struct encoded *file, unsigned long width, unsigned long height);
+
+unsigned char luma(unsigned red, unsigned green, unsigned blue); /* each 0..255 */
+
+/* Whether a file starts as PGM or PPM does. A letter and a digit are little: the header goes on with
+ * a blank or a comment. */
+bool starts_as_pnm(const unsigned char *bytes, size_t length);
+
+/*
+ * The orientation in EXIF data, which starts with a TIFF header: 1, upright, to 8. EXIF is often
+ * damaged by programs that edit pictures: whatever cannot be read means 1.
+ */
+int exif_orientation(const unsigned char *tiff, size_t length);
+
+/* Turns and mirrors a picture that was stored in that orientation, so that it is upright. */
+int set_upright(struct image *picture, int orientation);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * The format of a picture in memory, and what is blended: a mixture of sources of one format.
+ *
+ * A tensor of pictures is (n, height, width, channels). All sources of a mixture lie side by side in one
+ * tensor (n, height, width, sources * channels): channel c of source k is k * channels + c.
+ */
+#ifndef IMAGE_FORMAT_H
+#define IMAGE_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SOURCES_MIN = 2, SOURCES_MAX = 4, SOURCE_NAME_MAX = 32 };
+
+struct image_format {
+    int height, width;
+    int channels; /* 1: gray, 3: red, green, blue */
+};
+
+/* Which sources are blended, and how large the pictures are. */
+typedef struct mixture {
+    int sources; /* SOURCES_MIN to SOURCES_MAX */
+    char names[SOURCES_MAX][SOURCE_NAME_MAX + 1];
+    struct image_format format; /* of the blend and of each source, as the network sees them */
+} mixture;
+
+/* Values of one picture. */
+static inline size_t image_values(struct image_format f)
+{
+    return (size_t)f.height * (size_t)f.width * (size_t)f.channels;
+}
+
+static inline bool image_format_equal(struct image_format a, struct image_format b)
+{
+    return a.height == b.height && a.width == b.width && a.channels == b.channels;
+}
+
+#endif

@@ -1,0 +1,144 @@
+#include "image/image.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/identify.h"
+#include "base/memory.h"
+#include "image/decode.h"
+#include <png.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_LIMIT ((size_t)256 << 20)
+
+enum { START = 16 }; /* bytes that tell one format from another */
+
+static bool is_png(const unsigned char *bytes, size_t length)
+{
+    return length >= 8 && !memcmp(bytes, "\x89PNG\r\n\x1a\n", 8);
+}
+
+static bool is_jpeg(const unsigned char *bytes, size_t length)
+{
+    return length >= 3 && !memcmp(bytes, "\xff\xd8\xff", 3);
+}
+
+static const struct {
+    bool (*knows)(const unsigned char *bytes, size_t length);
+    int (*decode)(const struct encoded *file, struct image *picture);
+} formats[] = {{is_png, decode_png}, {is_jpeg, decode_jpeg}, {starts_as_pnm, decode_pnm}};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+int check_picture_size(const struct encoded *file, unsigned long width, unsigned long height)
+{
+    if (!width || !height)
+        return fail(STATUS_DATA, "%s: the picture is empty (%lu x %lu)", file->path, width, height);
+    if (width > IMAGE_SIDE_LIMIT || height > IMAGE_SIDE_LIMIT ||
+        (size_t)width * height > IMAGE_PIXEL_LIMIT)
+        return fail(STATUS_DATA,
+                    "%s: too large: %lu x %lu pixels; at most %d a side and %zu in all are read",
+                    file->path, width, height, IMAGE_SIDE_LIMIT, IMAGE_PIXEL_LIMIT);
+    return file->fits && file->fits((int)width, (int)height) ? fail_while("%s", file->path) : 0;
+}
+
+unsigned char luma(unsigned red, unsigned green, unsigned blue)
+{
+    return (unsigned char)((299 * red + 587 * green + 114 * blue + 500) / 1000);
+}
+
+static int refuse(const struct encoded *file)
+{
+    char start[3 * START + 1] = "";
+    file_kind kind = bytes_identify(file->bytes, file->length, file->path);
+    if (!file->length)
+        return fail(STATUS_DATA, "%s: the file is empty; perhaps a copy was cut short", file->path);
+    if (kind.type != FILE_BINARY)
+        return fail(STATUS_DATA, "%s: not a picture that can be read: it is %s%s", file->path,
+                    kind.name, kind.type == FILE_PICTURE ? "; convert it to PNG, JPEG or PGM" : "");
+    for (size_t i = 0; i < START / 2 && i < file->length; i++)
+        snprintf(start + 3 * i, 4, " %02x", file->bytes[i]);
+    return fail(STATUS_DATA,
+                "%s: not a picture: neither PNG, JPEG, PGM nor PPM starts with the bytes%s",
+                file->path, start);
+}
+
+static int decode(const struct encoded *file, struct image *picture)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (formats[i].knows(file->bytes, file->length))
+            return formats[i].decode(file, picture);
+    return refuse(file);
+}
+
+int image_read_if(const char *path, image_fits *fits, struct image *picture)
+{
+    unsigned char *bytes = NULL;
+    size_t length;
+    *picture = (struct image){0};
+    if (file_read(path, FILE_LIMIT, STATUS_DATA, &bytes, &length))
+        return -1;
+    int result = decode(&(struct encoded){path, bytes, length, fits}, picture);
+    free(bytes);
+    return result;
+}
+
+int image_read(const char *path, struct image *picture)
+{
+    return image_read_if(path, NULL, picture);
+}
+
+bool image_is_one(const char *path)
+{
+    unsigned char start[START];
+    FILE *in = file_exists(path) ? fopen(path, "rb") : NULL;
+    size_t length = in ? fread(start, 1, START, in) : 0;
+    if (in)
+        fclose(in);
+    for (int i = 0; i < FORMATS; i++)
+        if (formats[i].knows(start, length))
+            return true;
+    return false;
+}
+
+void image_release(struct image *picture)
+{
+    if (!picture)
+        return;
+    free(picture->gray);
+    *picture = (struct image){0};
+}
+
+int image_pack_png(const char *path, int width, int height, int channels,
+                   const unsigned char *bytes, unsigned char **file, size_t *length)
+{
+    if (width < 1 || height < 1 || width > IMAGE_SIDE_LIMIT || height > IMAGE_SIDE_LIMIT ||
+        (size_t)width * (size_t)height > IMAGE_PIXEL_LIMIT)
+        return fail(STATUS_RUNTIME, "%s: not written: %d x %d pixels are too few or too many", path,
+                    width, height);
+    png_image head = {.version = PNG_IMAGE_VERSION,
+                      .width = (png_uint_32)width,
+                      .height = (png_uint_32)height,
+                      .format = channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY};
+    png_alloc_size_t packed = PNG_IMAGE_PNG_SIZE_MAX(head);
+    if (!(*file = allocate(packed, 1)))
+        return -1;
+    if (!png_image_write_to_memory(&head, *file, &packed, 0, bytes, 0, NULL)) {
+        free(*file);
+        return fail(STATUS_RUNTIME, "%s: not written: %s", path, head.message);
+    }
+    *length = packed;
+    return 0;
+}
+
+int image_write_png(const char *path, int width, int height, int channels,
+                    const unsigned char *bytes)
+{
+    unsigned char *file;
+    size_t length;
+    if (image_pack_png(path, width, height, channels, bytes, &file, &length))
+        return -1;
+    int result = file_write_atomic(path, file, length);
+    free(file);
+    return result;
+}

@@ -1,0 +1,52 @@
+/*
+ * Pictures: PNG, JPEG, PGM and PPM in, PNG out.
+ *
+ *     struct image picture;
+ *     if (image_read("photo.jpg", &picture)) ...
+ *     image_release(&picture);
+ *
+ * The format is told by the file's first bytes, never by its name. Colour becomes gray by luma
+ * (0.299 R + 0.587 G + 0.114 B), transparency shows black behind it, 16 bits are scaled to 8. What
+ * EXIF data say about the orientation is done: pictures are upright.
+ */
+#ifndef IMAGE_IMAGE_H
+#define IMAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Larger pictures are refused before memory is taken for them. */
+#define IMAGE_SIDE_LIMIT 16384
+#define IMAGE_PIXEL_LIMIT ((size_t)64 << 20)
+
+/* Owns its pixels. */
+struct image {
+    int width, height;
+    unsigned char *gray; /* (height, width) */
+};
+
+/* STATUS_DATA, with the file's name and the cause, for anything but a whole picture; *picture is
+ * empty then. Nothing is printed. */
+int image_read(const char *path, struct image *picture);
+
+/* The same for pictures of some sizes only: fits() returns -1 after fail() for others. It is asked
+ * as soon as the size is known, before pixels are decoded. */
+typedef int image_fits(int width, int height);
+int image_read_if(const char *path, image_fits *fits, struct image *picture);
+
+/* Whether the first bytes of the file at path, whatever its name, are those of a picture that
+ * image_read() takes. False for what cannot be read. */
+bool image_is_one(const char *path);
+
+void image_release(struct image *picture); /* leaves an empty picture */
+
+/* A PNG in memory, to be released with free(). bytes is (height, width, channels), channels 1 (gray) or 3 (red, green, blue). The
+ * same bytes give the same file. path is for messages. */
+int image_pack_png(const char *path, int width, int height, int channels,
+                   const unsigned char *bytes, unsigned char **file, size_t *length);
+
+/* The same into a file, atomically. */
+int image_write_png(const char *path, int width, int height, int channels,
+                    const unsigned char *bytes);
+
+#endif

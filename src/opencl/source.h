@@ -1,0 +1,12 @@
+/* The text of a .cl file as the compiler gets it. */
+#ifndef OPENCL_SOURCE_H
+#define OPENCL_SOURCE_H
+
+/*
+ * cl/<file>.cl with every #include "x" replaced by cl/x, each file once, and #line directives so
+ * that the compiler's messages name file and line. An #include stands unconditionally: the first
+ * one counts, whatever #if it is under. Release with free(); NULL on failure.
+ */
+char *source_expand(const char *file);
+
+#endif

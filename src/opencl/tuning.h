@@ -1,0 +1,87 @@
+/*
+ * What may be chosen freely for a device: sizes that change how fast kernels run, never what they
+ * compute beyond rounding. A device starts with its class's defaults; `unblend tune` finds better
+ * ones, and a profile (compute/profile.h) keeps them.
+ */
+#ifndef OPENCL_TUNING_H
+#define OPENCL_TUNING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { XGEMM_PARAMETERS = 16, XGEMM_DIRECT_PARAMETERS = 10 };
+
+typedef struct tuning {
+    /* Vector kernels (CPUs). */
+    int vectors;           /* vectors of 16 channels in a register tile, 1 or 2 */
+    int tile;              /* pixels, or rows of a matrix, in a register tile */
+    int winograd_channels; /* 3 x 3 convolutions are Winograd's from so many channels on both sides;
+                              0: never */
+    int winograd_tiles;    /* tiles that a work-item takes at a time, */
+    int gradient_tiles;    /* and for the weight gradient */
+    int weight_chunks;     /* work-items of Winograd's weight gradient for each compute unit */
+    int fetch;             /* 1: what is needed soon is fetched ahead (cl/fetch.h) */
+    /* Tiled kernels (GPUs): cl/convolution_tiled.cl. */
+    int rows, columns; /* of the results that a work-group computes; columns: of outputs with more
+                          than 16 channels */
+    int depth;         /* values of the inner dimension that it holds in local memory */
+    /* CLBlast's, in the order of the table below; all 0: its own. */
+    int xgemm[XGEMM_PARAMETERS], xgemm_direct[XGEMM_DIRECT_PARAMETERS];
+} tuning;
+
+/* What a plan without a device reckons with. */
+extern const tuning tuning_default;
+
+typedef struct tuning_class {
+    const char *key;  /* as device.class takes it: "cpu16" */
+    const char *name; /* "CPU with vectors of 16 floats" */
+    bool cpu;
+    unsigned vector_width; /* of CPUs: floats in a vector, at least */
+    tuning values;
+} tuning_class;
+
+/* vector_width: CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, which counts for CPUs. */
+const tuning_class *tuning_class_of(bool cpu, unsigned vector_width);
+
+/* NULL if no class has this key ("auto" is none). */
+const tuning_class *tuning_class_named(const char *key);
+
+/* ---- The table of everything in a tuning: profiles and the tuner follow from it ---- */
+
+enum tuning_section { SECTION_VECTOR, SECTION_TILED, SECTION_XGEMM, SECTION_XGEMM_DIRECT };
+enum {
+    TUNING_SECTIONS = SECTION_XGEMM_DIRECT + 1,
+    TUNABLES = 10 + XGEMM_PARAMETERS + XGEMM_DIRECT_PARAMETERS,
+    CANDIDATES_MAX = 8
+};
+extern const char *const tuning_sections[TUNING_SECTIONS]; /* as profiles name them */
+
+typedef struct tunable {
+    enum tuning_section section;
+    const char *name;
+    size_t offset; /* in struct tuning */
+    int low, high; /* allowed, */
+    int multiple;  /* in multiples of this */
+    int candidate_count;
+    int candidates[CANDIDATES_MAX]; /* what the tuner tries; in a set's section the rows' candidates
+                                       of one number go together */
+} tunable;
+
+extern const tunable tunables[TUNABLES]; /* section by section */
+
+int tunable_value(const tunable *t, const tuning *from);
+void tunable_set(const tunable *t, tuning *to, int value);
+
+/* Sections whose values are chosen together: CLBlast's. Such a set is left out while CLBlast's own
+ * is in use. */
+bool section_is_set(enum tuning_section s);
+bool tuning_has_set(const tuning *t, enum tuning_section s);
+
+/* A section's values: copied, compared. */
+void tuning_copy(tuning *to, const tuning *from, enum tuning_section s);
+bool tuning_same(const tuning *a, const tuning *b, enum tuning_section s);
+
+/* 0 if every value is allowed, and CLBlast's fit together; else -1, naming what is not. */
+int tuning_check(const tuning *t);
+
+#endif
