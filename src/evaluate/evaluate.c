@@ -116,7 +116,8 @@ int evaluator_run(evaluator *e, enum split split, unsigned long seed, unsigned s
 int evaluator_scores(evaluator *e, enum split split, unsigned long seed, unsigned stream,
                      unsigned long position, long samples, image_scores *out)
 {
-    if (!e->ssim && ssim_new(&e->ssim, e->network->params->device, e->network->batch))
+    const struct image_format format = {IMAGE_SIZE, IMAGE_SIZE, 1};
+    if (!e->ssim && ssim_new(&e->ssim, e->network->params->device, format, 1, e->network->batch))
         return -1;
     return score_pairs(e, split, seed, stream, position, samples, true, out);
 }
