@@ -186,6 +186,9 @@ static int read_document(json_t *document, const char *path, history *out)
     if (json_unpack_ex(document, &error, JSON_STRICT, "{s:[s, s], s:o}", "sources", &names[0],
                        &names[1], "epochs", &epochs))
         return fail(STATUS_DATA, "%s: not a history of unblend: %s", path, error.text);
+    out->sources = SOURCES;
+    for (int k = 0; k < SOURCES; k++)
+        snprintf(out->names[k], sizeof out->names[k], "%s", names[k]);
     if (!json_is_array(epochs))
         return fail(STATUS_DATA, "%s: not a history of unblend: \"epochs\" is no list", path);
     for (size_t i = 0; i < json_array_size(epochs); i++) {

@@ -14,6 +14,7 @@
 #define TRAIN_HISTORY_H
 
 #include "config/settings.h"
+#include "image/format.h"
 #include "models/network.h"
 
 #define HISTORY_JSON "history.json"
@@ -29,6 +30,8 @@ typedef struct epoch_record {
 } epoch_record;
 
 typedef struct history {
+    int sources; /* and their names: set by history_read() */
+    char names[SOURCES_MAX][SOURCE_NAME_MAX + 1];
     epoch_record *epochs;
     size_t count, capacity;
 } history;
