@@ -46,7 +46,7 @@ static void values_release(values *v)
 
 /* ---- The network ---- */
 
-/* One source's tensor of its own (rows, height, width, 1) into `all`, where all lie side by side. */
+/* One source's tensor of its own (rows, height, width, 1) into `all`, with all side by side. */
 static int gather(const values *v, device *d, cl_mem own, int source, float *all)
 {
     size_t count = (size_t)v->rows * image_values(v->mixture.format);

@@ -301,7 +301,7 @@ static void draw_line(const chart *c, const plot_series *s)
     fputs("\"/>\n", c->out);
 }
 
-/* Browsers show the title of a dot when the pointer is on it. A value alone is nothing but its dot. */
+/* Browsers show the title of a dot when the pointer is on it. A value alone is only its dot. */
 static void draw_dots(const chart *c, const plot_series *s)
 {
     size_t count = c->plot->count;
