@@ -98,7 +98,7 @@ static bench bench_open(device *d, builder *build, shape s, struct plan_options 
     b.x = graph_input(b.graph, "x", s);
     b.y = build(b.graph, b.x);
     b.truth = b.y ? graph_input(b.graph, "truth", b.y->shape) : NULL;
-    if (!mse(b.graph, "loss", b.y, b.truth))
+    if (!mse(b.graph, "loss", b.y, b.truth, 1, NULL))
         fail_msg("%s", error_message());
     b.y->is_output = true;
     must(params_allocate(b.params, true));

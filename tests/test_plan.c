@@ -82,7 +82,7 @@ static drawing draw(draw_layers *layers, device *d, bool separate)
     must(params_new(&drawn.params, d));
     must(graph_new(&drawn.graph, drawn.params));
     tensor *y = layers(drawn.graph, graph_input(drawn.graph, "x", images));
-    if (!mse(drawn.graph, "loss", y, graph_input(drawn.graph, "truth", outputs)))
+    if (!mse(drawn.graph, "loss", y, graph_input(drawn.graph, "truth", outputs), 1, NULL))
         fail_msg("%s", error_message());
     must(plan_new(&drawn.plan, drawn.graph,
                   (struct plan_options){.training = true, .separate = separate}));

@@ -210,16 +210,30 @@ static void join_gradients(void **state)
     check_layer(&add, NULL, ELEMENTS, (const size_t[]){ELEMENTS, ELEMENTS});
 }
 
-/* The shape is the target. */
-static void mse_forward(const void *target, double **in, double *loss)
+static const float mse_weights[] = {1, 0.5f, 2};
+
+struct mse {
+    struct reference_mse shape;
+    const double *target;
+};
+
+/* What training makes small: the losses by their weights. */
+static void mse_forward(const void *shape, double **in, double *loss)
 {
-    *loss = reference_mse_forward(ELEMENTS, in[0], target);
+    const struct mse *m = shape;
+    double losses[3];
+    reference_mse_forward(&m->shape, in[0], m->target, losses);
+    *loss = 0;
+    for (size_t k = 0; k < m->shape.sources; k++)
+        *loss += losses[k] * (m->shape.weights ? m->shape.weights[k] : 1);
 }
 
-static void mse_backward(const void *target, double **in, const double *g, double **d)
+static void mse_backward(const void *shape, double **in, const double *g, double **d)
 {
-    reference_mse_backward(ELEMENTS, in[0], target, d[0]);
-    for (int i = 0; i < ELEMENTS; i++)
+    const struct mse *m = shape;
+    size_t count = m->shape.pixels * m->shape.sources * m->shape.channels;
+    reference_mse_backward(&m->shape, in[0], m->target, d[0]);
+    for (size_t i = 0; i < count; i++)
         d[0][i] *= *g;
 }
 
@@ -228,9 +242,15 @@ static const struct layer mse = {"mse", 1, mse_forward, mse_backward};
 static void mse_gradients(void **state)
 {
     (void)state;
-    double *target = random_numbers(ELEMENTS);
-    check_layer(&mse, target, 1, &elements);
-    test_free(target);
+    static const struct reference_mse shapes[] = {
+        {7, 1, 1, NULL}, {5, 2, 1, mse_weights}, {4, 3, 3, mse_weights}};
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        size_t count = shapes[i].pixels * shapes[i].sources * shapes[i].channels;
+        double *target = random_numbers(count);
+        struct mse m = {shapes[i], target};
+        check_layer(&mse, &m, 1, &count);
+        test_free(target);
+    }
 }
 
 int main(void)

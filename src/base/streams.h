@@ -3,8 +3,10 @@
 #define BASE_STREAMS_H
 
 enum stream {
-    STREAM_SPLIT_A = 1, /* shuffles source A's images before the validation split */
-    STREAM_SPLIT_B = 2,
+    STREAM_SPLIT_1 = 1, /* shuffles the first source's images before the validation split, */
+    STREAM_SPLIT_2 = 2, /* and so on */
+    STREAM_SPLIT_3 = 10,
+    STREAM_SPLIT_4 = 11,
     STREAM_TRAIN = 3,          /* pairs of training batches */
     STREAM_VALIDATION = 4,     /* pairs of validation batches */
     STREAM_EVALUATE = 5,       /* pairs of `evaluate`, one run's behind the other's */

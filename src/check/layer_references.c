@@ -171,16 +171,25 @@ static void concat_backward(reference_run *r)
                               (size_t)l->inputs[1]->shape.c, r->g, r->dinputs[0], r->dinputs[1]);
 }
 
+static struct reference_mse mse_of(const layer *l)
+{
+    const struct mse_options *o = l->options;
+    shape s = l->inputs[0]->shape;
+    size_t sources = (size_t)o->sources;
+    return (struct reference_mse){shape_count(s) / (size_t)s.c, sources, (size_t)s.c / sources,
+                                  o->weights};
+}
+
 static void mse_forward(reference_run *r)
 {
-    *r->y =
-        reference_mse_forward(shape_count(r->layer->inputs[0]->shape), r->inputs[0], r->inputs[1]);
+    struct reference_mse m = mse_of(r->layer);
+    reference_mse_forward(&m, r->inputs[0], r->inputs[1], r->y);
 }
 
 static void mse_backward(reference_run *r)
 {
-    reference_mse_backward(shape_count(r->layer->inputs[0]->shape), r->inputs[0], r->inputs[1],
-                           r->dinputs[0]);
+    struct reference_mse m = mse_of(r->layer);
+    reference_mse_backward(&m, r->inputs[0], r->inputs[1], r->dinputs[0]);
 }
 
 static void layer_norm_forward(reference_run *r)

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "config/keys.h"
-#include "train/signals.h"
+#include "base/signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

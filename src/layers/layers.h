@@ -38,6 +38,11 @@ struct position_embedding_options {
 struct dropout_options {
     double rate;
 };
+enum { MSE_SOURCES_MAX = 4 };
+struct mse_options {
+    int sources;
+    float weights[MSE_SOURCES_MAX]; /* of their losses in what training makes small */
+};
 
 /* "relu", ...; ACT_LINEAR for an unknown name. */
 enum activation activation_named(const char *name);
@@ -113,8 +118,11 @@ tensor *channel_pool(graph *g, const char *name, tensor *x);
 tensor *scale_channels(graph *g, const char *name, tensor *x, tensor *factor);
 tensor *scale_pixels(graph *g, const char *name, tensor *x, tensor *factor);
 
-/* MeanSquaredError over all elements: a loss, (1, 1, 1, 1). truth gets no gradient. */
-tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth);
+/* MeanSquaredError of each source, whose channels lie side by side in (n, h, w, sources * c): losses
+ * (1, 1, 1, sources). Gradients are those of the losses' sum, each times its weight; NULL for weights of
+ * 1. truth gets no gradient. */
+tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth, int sources,
+            const float weights[]);
 
 /* Every kind of layer, for whoever checks or lists them. */
 extern const layer_type *const layer_table[];

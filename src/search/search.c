@@ -7,7 +7,7 @@
 #include "search/rungs.h"
 #include "search/trial_run.h"
 #include "train/run_directory.h"
-#include "train/signals.h"
+#include "base/signals.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #include "train/checkpoint.h"
 #include "train/progress.h"
 #include "train/run_directory.h"
-#include "train/signals.h"
+#include "base/signals.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
