@@ -129,11 +129,11 @@ static json_t *printed_json(void)
 static void assert_pixels(const char *path, const unsigned char *wanted)
 {
     struct image picture;
-    if (image_read(path, &picture))
+    if (image_read(path, 1, &picture))
         fail_msg("%s", error_message());
     assert_int_equal(picture.width, SIDE);
     assert_int_equal(picture.height, SIDE);
-    assert_memory_equal(picture.gray, wanted, PIXELS);
+    assert_memory_equal(picture.pixels, wanted, PIXELS);
     image_release(&picture);
 }
 
@@ -158,7 +158,7 @@ static void add_scores(scores sums, int k, const unsigned char *truth)
     }
     sums[MSE][k] += squares / PIXELS / SAMPLES;
     sums[PSNR][k] += -10 * log10(squares / PIXELS) / SAMPLES;
-    sums[SSIM][k] += reference_ssim(SIDE, SIDE, given, wanted) / SAMPLES;
+    sums[SSIM][k] += reference_ssim((struct image_format){SIDE, SIDE, 1}, 1, given, wanted) / SAMPLES;
 }
 
 static void score_run(unsigned long seed, int run, scores out)
@@ -343,7 +343,7 @@ static int cell_of(const struct image *panel, int rows, int row, int column)
     enum { CELL = 4 * SIDE, GAP = 4, MARGIN = 16 };
     int x = MARGIN + column * (CELL + GAP) + CELL / 2;
     int y = panel->height - MARGIN - (rows - row) * (CELL + GAP) + GAP + CELL / 2;
-    return panel->gray[(size_t)y * (size_t)panel->width + (size_t)x];
+    return panel->pixels[(size_t)y * (size_t)panel->width + (size_t)x];
 }
 
 /* Four times the difference, at most white. */
@@ -374,7 +374,7 @@ static void plot_shows_truths_results_and_errors(void **state)
     assert_int_equal(rename(path, model), 0);
     free(path);
     path = path_join(run, "panel.png");
-    if (image_read(path, &panel))
+    if (image_read(path, 1, &panel))
         fail_msg("%s", error_message());
     for (int row = 0; row < ROWS; row++) {
         draw_pair(9, STREAM_MIX, (unsigned long)row, pair);

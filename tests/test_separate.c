@@ -321,10 +321,10 @@ static void another_program_s_manifest_stays(void **state)
 static void assert_picture(const char *name, int value)
 {
     struct image picture;
-    assert_int_equal(image_read(scratch_path(name), &picture), 0);
+    assert_int_equal(image_read(scratch_path(name), 1, &picture), 0);
     assert_int_equal(picture.width, SMALL);
     assert_int_equal(picture.height, SMALL);
-    assert_all(picture.gray, (size_t)SMALL * SMALL, value);
+    assert_all(picture.pixels, (size_t)SMALL * SMALL, value);
     image_release(&picture);
 }
 

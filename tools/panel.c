@@ -42,7 +42,7 @@ static char *path_of(const char *directory, const char *input, const char *suffi
 static int read_cell(drawing *d, int row, int column, char *path)
 {
     struct image *cell = &d->cells[row * d->columns + column];
-    int result = path ? image_read(path, cell) : -1;
+    int result = path ? image_read(path, 1, cell) : -1;
     if (!result && (cell->width != IMAGE_SIZE || cell->height != IMAGE_SIZE))
         result = fail(STATUS_DATA, "%s: %d x %d pixels; the panel shows %d x %d", path, cell->width,
                       cell->height, IMAGE_SIZE, IMAGE_SIZE);
@@ -90,7 +90,7 @@ static int draw(const drawing *d, const char *path)
     for (int i = 0; i < ROWS; i++)
         rows[i] = titles[i];
     for (int i = 0; i < ROWS * d->columns; i++)
-        cells[i] = d->cells[i].gray;
+        cells[i] = d->cells[i].pixels;
     return panel_write(path, &(panel){ROWS, d->columns, IMAGE_SIZE, IMAGE_SIZE, cells,
                                       .row_titles = rows, .scale = SCALE});
 }

@@ -50,7 +50,7 @@ static int keep_run(report *r, long number, const image_scores *from, const char
         for (int k = 0; k < sources; k++)
             sum += heads[k] = values[m][k];
         heads[sources] = sum / sources;
-        if (!isfinite(heads[sources]))
+        if (m == MSE && !isfinite(heads[sources]))
             return fail(STATUS_DATA,
                         "%s: the model's output is not a number; its weights are damaged, or the "
                         "device is (`unblend selftest`)",

@@ -56,7 +56,7 @@ static void add_to_batch(batch *b, job_file *file, const struct image *picture)
     b->files[i] = file;
     b->pictures[i] = *picture;
     b->items[i] =
-        (separation){.width = picture->width, .height = picture->height, .mixture = picture->gray};
+        (separation){.width = picture->width, .height = picture->height, .mixture = picture->pixels};
     for (size_t k = 0; k < SOURCES; k++)
         b->items[i].sources[k] = b->pixels + (i * SOURCES + k) * PIXELS;
 }

@@ -80,12 +80,11 @@ static int add_errors(evaluator *e, int images, image_scores *sums)
 static int add_scores(evaluator *e, int images, bool with_ssim, image_scores *sums)
 {
     network *n = e->network;
-    if (add_errors(e, images, sums))
-        return -1;
-    for (int k = 0; with_ssim && k < n->mixture.sources; k++)
-        if (ssim_add(e->ssim, n->output->data, e->truth, k, images, &sums->ssim[k]))
-            return -1;
-    return 0;
+    return add_errors(e, images, sums) ||
+                   (with_ssim &&
+                    ssim_add(e->ssim, n->output->data, e->truth, images, sums->ssim))
+               ? -1
+               : 0;
 }
 
 static int score_pairs(evaluator *e, enum split split, uint64_t seed, unsigned stream,
@@ -124,7 +123,8 @@ int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned str
                      uint64_t position, long samples, image_scores *out)
 {
     network *n = e->network;
-    if (!e->ssim && ssim_new(&e->ssim, n->params->device, &n->mixture, n->batch))
+    if (!e->ssim && ssim_new(&e->ssim, n->params->device, n->mixture.format, n->mixture.sources,
+                             n->batch))
         return -1;
     return score_pairs(e, split, seed, stream, position, samples, true, out);
 }

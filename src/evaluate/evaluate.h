@@ -5,7 +5,8 @@
  *    border included, of each source; of all together the mean over the sources.
  *  - PSNR in dB: 10 * log10(1 / mse) of each image, at most PSNR_MOST, averaged over the images.
  *  - SSIM (Wang et al. 2004): windows of 11x11 under a Gaussian of deviation 1.5, K1 0.01, K2 0.03,
- *    wherever they lie inside the image (22x22 places), averaged over places and images.
+ *    wherever they lie inside the image (22x22 places), averaged over places, channels and images. Of
+ *    images with a side below 11 there is none: NaN here, "-" and null where it is printed.
  *
  * The range of values is 1, and outputs are taken as they are, not clipped to it. While signals are
  * caught (signals.h), one that comes ends a measurement after its batch.

@@ -130,11 +130,17 @@ void job_free(job *j)
 
 /* ---- One file ---- */
 
+static int check_size(const void *context, int width, int height)
+{
+    (void)context;
+    return separator_check_size(width, height);
+}
+
 int job_read(const job *j, job_file *file, struct image *picture)
 {
     char *path = path_join(j->input, file->name);
     *picture = (struct image){0};
-    int result = path ? image_read_if(path, separator_check_size, picture) : -1;
+    int result = path ? image_read_if(path, 1, check_size, NULL, picture) : -1;
     file->width = picture->width;
     file->height = picture->height;
     free(path);

@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "image/pixels.h"
 #include "models/open_device.h"
-#include <math.h>
 #include <stdlib.h>
 
 enum { SMALL_SIZE = 28, PIXELS = IMAGE_SIZE * IMAGE_SIZE };
@@ -97,45 +97,16 @@ int separator_check_size(int width, int height)
                 height, SMALL_SIZE, SMALL_SIZE, IMAGE_SIZE, IMAGE_SIZE);
 }
 
-/* ---- Pixels and values ---- */
-
-/* Bytes 0..255 as 0..1, in the middle of (32, 32) that are 0 outside. */
-static void to_values(const separation *item, float *values)
-{
-    int border = (IMAGE_SIZE - item->width) / 2;
-    for (int i = 0; i < PIXELS; i++)
-        values[i] = 0;
-    for (int y = 0; y < item->height; y++)
-        for (int x = 0; x < item->width; x++)
-            values[(y + border) * IMAGE_SIZE + x + border] =
-                (float)item->mixture[y * item->width + x] / 255;
-}
-
-/* The reverse: clipped to 0..1, rounded half up, cropped to the picture's own size. False if a value
- * is not a number. */
-static bool to_pixels(const float *values, const separation *item, unsigned char *pixels)
-{
-    int border = (IMAGE_SIZE - item->width) / 2;
-    for (int y = 0; y < item->height; y++) {
-        for (int x = 0; x < item->width; x++) {
-            float value = values[(y + border) * IMAGE_SIZE + x + border];
-            if (!isfinite(value))
-                return false;
-            value = value < 0 ? 0 : value > 1 ? 1 : value;
-            pixels[y * item->width + x] = (unsigned char)(value * 255 + 0.5f);
-        }
-    }
-    return true;
-}
-
 /* ---- Running ---- */
 
 /* count is at most the network's batch; what stands behind it is computed and dropped. */
 static int run_batch(separator *s, separation *items, size_t count)
 {
+    const struct image_format format = {IMAGE_SIZE, IMAGE_SIZE, 1};
     size_t bytes = count * PIXELS * sizeof *s->values;
     for (size_t i = 0; i < count; i++) {
-        to_values(&items[i], s->values + i * PIXELS);
+        pixels_to_values(items[i].mixture, items[i].height, items[i].width, s->values + i * PIXELS,
+                         format, format.channels);
         items[i].overflowed = false;
     }
     if (buffer_write(s->device, s->network->mixture->data, 0, s->values, bytes) ||
@@ -145,7 +116,8 @@ static int run_batch(separator *s, separation *items, size_t count)
         if (buffer_read(s->device, s->network->outputs[k]->data, 0, s->values, bytes))
             return -1;
         for (size_t i = 0; i < count; i++)
-            if (!to_pixels(s->values + i * PIXELS, &items[i], items[i].sources[k]))
+            if (!values_to_pixels(s->values + i * PIXELS, format, format.channels,
+                                  items[i].sources[k], items[i].height, items[i].width))
                 items[i].overflowed = true;
     }
     return 0;
