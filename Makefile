@@ -174,14 +174,15 @@ valgrind: all $(TESTS)
 
 check: setup
 	tools/setup check
-	clang-format --dry-run -Werror $(C_FILES)
+	tools/check-includes
+	clang-format --dry-run -Werror $(C_FILES) $(EXAMPLES)
 	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
 	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
 	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
-	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
+	shellcheck -x tools/check-includes tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
 
 format:
-	clang-format -i $(C_FILES)
+	clang-format -i $(C_FILES) $(EXAMPLES)
 
 # DESTDIR goes before every path, for those who make packages.
 DATADIR  := $(PREFIX)/share/unblend
