@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "config/keys.h"
 #include "base/signals.h"
+#include "unblend.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -75,7 +76,7 @@ static int run_global_option(const char *option)
         return 0;
     }
     if (!strcmp(option, "--version")) {
-        puts("unblend " UNBLEND_VERSION);
+        puts("unblend " UB_VERSION);
         return 0;
     }
     guess g = guess_of(option);
