@@ -225,8 +225,8 @@ static void an_overflow_is_one_picture_s(void **state)
 
 /* ---- Worklists ---- */
 
-static const intake what = {
-    {SOURCES, {"mnist", "fashion"}, {IMAGE_SIZE, IMAGE_SIZE, 1}}, SMALL, SMALL};
+static const mixture what = {
+    SOURCES, {"mnist", "fashion"}, {IMAGE_SIZE, IMAGE_SIZE, 1}, SMALL, SMALL};
 
 /* A fresh folder of the scratch directory, with pictures of that side. */
 static const char *make_folder(const char *name, const char *const *pictures, int side)
@@ -289,7 +289,7 @@ static void worklists_name_their_results(void **state)
 static void worklists_follow_the_model(void **state)
 {
     (void)state;
-    static const intake three = {{3, {"red", "green", "blue"}, {40, 48, 1}}, 20, 30};
+    static const mixture three = {3, {"red", "green", "blue"}, {40, 48, 1}, 20, 30};
     static unsigned char pixels[3][40 * 48];
     struct image picture;
     worklist *w;
@@ -306,7 +306,7 @@ static void worklists_follow_the_model(void **state)
             worklist_write(w, &w->items[i], (void *[SOURCES_MAX]){pixels[0], pixels[1], pixels[2]}),
             0);
     }
-    assert_int_equal(image_read(scratch_path("three-out/large.blue.png"), &picture), 0);
+    assert_int_equal(image_read(scratch_path("three-out/large.blue.png"), 1, &picture), 0);
     assert_int_equal(picture.width, 48);
     assert_int_equal(picture.height, 40);
     assert_all(picture.gray, sizeof pixels[2], 77);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "separate/folder.h"
+#include "separate/sizes.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "data/folder.h"
 #include "separate/earlier.h"
+#include "separate/sizes.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
