@@ -108,7 +108,7 @@ static void no_two_parameters_start_alike(void **state)
         all[k][0] = params_declare(both[k], "first", dims, 4, INIT_GLOROT_UNIFORM, true);
         all[k][1] = params_declare(both[k], "second", dims, 4, INIT_GLOROT_UNIFORM, true);
         must(params_allocate(both[k], false));
-        must(params_initialize(both[k], 5 + (unsigned long)k));
+        must(params_initialize(both[k], 5 + (uint64_t)k));
         assert_false(start_alike(d, all[k][0], all[k][1]));
     }
     assert_false(start_alike(d, all[0][0], all[1][0])); /* another seed */
@@ -118,11 +118,50 @@ static void no_two_parameters_start_alike(void **state)
         params_free(both[k]);
 }
 
+/* Another layer before it must not change what a parameter starts with. */
+static void a_start_follows_from_the_name(void **state)
+{
+    static const int dims[] = {3, 3, 2, 2};
+    device *d = *state;
+    params *plain, *longer;
+    must(params_new(&plain, d));
+    must(params_new(&longer, d));
+    const param *alone = params_declare(plain, "last", dims, 4, INIT_HE_NORMAL, true);
+    params_declare(longer, "before", dims, 4, INIT_HE_NORMAL, true);
+    const param *behind = params_declare(longer, "last", dims, 4, INIT_HE_NORMAL, true);
+    must(params_allocate(plain, false));
+    must(params_allocate(longer, false));
+    must(params_initialize(plain, 5));
+    must(params_initialize(longer, 5));
+    assert_true(start_alike(d, alone, behind));
+    params_free(plain);
+    params_free(longer);
+}
+
+/* Seeds of 64 bits: the upper half counts too. */
+static void every_bit_of_the_seed_counts(void **state)
+{
+    static const int dims[] = {3, 3, 2, 2};
+    param *both[2];
+    params *p[2];
+    for (int k = 0; k < 2; k++) {
+        must(params_new(&p[k], *state));
+        both[k] = params_declare(p[k], "kernel", dims, 4, INIT_GLOROT_UNIFORM, true);
+        must(params_allocate(p[k], false));
+        must(params_initialize(p[k], 5 + ((uint64_t)k << 32)));
+    }
+    assert_false(start_alike(*state, both[0], both[1]));
+    params_free(p[0]);
+    params_free(p[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(initial_values_have_the_deviation_of_keras),
         cmocka_unit_test(no_two_parameters_start_alike),
+        cmocka_unit_test(a_start_follows_from_the_name),
+        cmocka_unit_test(every_bit_of_the_seed_counts),
     };
     return cmocka_run_group_tests_name("params", tests, open_device, close_device);
 }

@@ -219,7 +219,7 @@ static void drop(const layer *l, const double *from, double *to)
 {
     double rate = ((const struct dropout_options *)l->options)->rate;
     size_t count = shape_count(l->output->shape);
-    rng random = rng_start(0, (uint64_t)(STREAM_DROPOUT + l->index) << 32);
+    rng random = rng_start(0, stream_of_name(STREAM_DROPOUT, l->name));
     for (size_t i = 0; i < count; i++)
         to[i] = rng_word(&random) < floor(rate * 4294967296.0) ? 0 : from[i] / (1 - rate);
 }

@@ -4,7 +4,7 @@
 
 struct state {
     convolution convolution;
-    unsigned long packed_version; /* of the params that the packed weights were made from */
+    uint64_t packed_version; /* of the params that the packed weights were made from */
 };
 
 enum { KERNEL, BIAS }; /* l->params */

@@ -9,7 +9,7 @@
 
 struct state {
     convolution convolution; /* x: this layer's output, y: its input */
-    unsigned long packed_version;
+    uint64_t packed_version;
     kernel *span_sums, *sums; /* bias gradient */
 };
 

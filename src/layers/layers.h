@@ -94,7 +94,7 @@ tensor *layer_norm(graph *g, const char *name, tensor *x);
  * and stays so if not trained. May run in place. */
 tensor *position_embedding(graph *g, const char *name, tensor *x, bool trained);
 
-/* Dropout, 0 <= rate < 1. The mask follows from run.seed, run.step and the layer's index. May
+/* Dropout, 0 <= rate < 1. The mask follows from run.seed, run.step and the layer's name. May
  * run in place. */
 tensor *dropout(graph *g, const char *name, tensor *x, double rate);
 

@@ -62,8 +62,22 @@ tensor *graph_input(graph *g, const char *name, shape s)
     return t;
 }
 
+/* Two layers of one name would share their params and draw the same random numbers. */
+static int check_name(const graph *g, const char *name)
+{
+    if (strlen(name) >= LAYER_NAME_SIZE)
+        return fail(STATUS_RUNTIME, "the name %s is longer than %d bytes", name,
+                    LAYER_NAME_SIZE - 1);
+    for (size_t i = 0; i < g->layer_count; i++)
+        if (!strcmp(g->layers[i]->name, name))
+            return fail(STATUS_RUNTIME, "there are two layers of the name %s", name);
+    return 0;
+}
+
 static layer *new_layer(graph *g, const layer_type *type, const char *name, const void *options)
 {
+    if (check_name(g, name))
+        return NULL;
     layer *l = allocate(1, sizeof *l);
     if (!l)
         return NULL;
@@ -81,7 +95,6 @@ static layer *new_layer(graph *g, const layer_type *type, const char *name, cons
         memcpy(l->options, options, type->options_size);
     for (int i = 0; i < LAYER_SAVED_MAX; i++)
         l->saved[i].number = -1;
-    l->index = (int)g->layer_count;
     g->layers[g->layer_count++] = l;
     return l;
 }

@@ -11,6 +11,7 @@
 #include "nn/params.h"
 #include "nn/tensor.h"
 
+#define LAYER_NAME_SIZE 64
 #define LAYER_INPUTS_MAX 3
 #define LAYER_PARAMS_MAX 6
 #define LAYER_SAVED_MAX 3
@@ -25,9 +26,9 @@ typedef struct run {
     device *device;
     bool training;    /* batch statistics rather than moving ones */
     cl_mem workspace; /* scratch of at least the layer's workspace_bytes, nobody's between layers */
-    unsigned long params_version;
-    unsigned long seed, step; /* for layers that draw random numbers in training */
-    float norm_momentum;      /* what batch norms' moving statistics keep of themselves */
+    uint64_t params_version;
+    uint64_t seed, step; /* for layers that draw random numbers in training */
+    float norm_momentum; /* what batch norms' moving statistics keep of themselves */
 } run;
 
 enum layer_flags {
@@ -71,9 +72,8 @@ typedef struct saved {
 
 struct layer {
     const layer_type *type;
-    char name[64];
-    int index;     /* in its graph; layers that draw random numbers each have their own stream */
-    params *store; /* where shape() declares params */
+    char name[LAYER_NAME_SIZE]; /* its own in the graph; random numbers follow from it */
+    params *store;              /* where shape() declares params */
     void *options, *state;
     tensor *inputs[LAYER_INPUTS_MAX];
     int input_count;

@@ -184,14 +184,15 @@ static void draw(const param *item, rng *random, float *values)
     }
 }
 
-int params_initialize(params *p, unsigned long seed)
+int params_initialize(params *p, uint64_t seed)
 {
     float *values = allocate(p->value_floats, sizeof *values);
     if (!values)
         return -1;
     for (size_t i = 0; i < p->count; i++) {
-        rng random = rng_start(seed, STREAM_WEIGHTS + i);
-        draw(p->items[i], &random, values + p->items[i]->offset);
+        const param *item = p->items[i];
+        rng random = rng_start(seed, stream_of_name(STREAM_WEIGHTS, item->name));
+        draw(item, &random, values + item->offset);
     }
     int result = buffer_write(p->device, p->values, 0, values, p->value_floats * sizeof *values);
     free(values);

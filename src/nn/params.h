@@ -34,7 +34,7 @@ typedef struct params {
     cl_mem gradients;        /* the trainable ones, at the same offsets; NULL without gradients */
     size_t value_floats;     /* size of values, gaps included */
     size_t trainable_floats; /* size of gradients */
-    unsigned long version; /* grows when values change, so that what is derived can be refreshed */
+    uint64_t version; /* grows when values change, so that what is derived can be refreshed */
 } params;
 
 int params_new(params **out, device *d);
@@ -49,13 +49,13 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
 int params_allocate(params *p, bool with_gradients);
 
 /*
- * Initial values, drawn from the seed, as Keras does. Normal: mean 0, deviation 1. Of a kernel
+ * Initial values, as Keras does, drawn from the seed and each param's name. Normal: mean 0, deviation 1. Of a kernel
  * (receptive field..., in, out):
  *  - Glorot uniform (Glorot and Bengio 2010): U(-l, l), l = sqrt(6 / (receptive field * (in + out)));
  *  - He normal (He et al. 2015): truncated at two deviations, and scaled so that the deviation of
  *    what is left is sqrt(2 / (receptive field * in)).
  */
-int params_initialize(params *p, unsigned long seed);
+int params_initialize(params *p, uint64_t seed);
 
 /* Number of values, as Keras' summary() counts. */
 size_t params_total(const params *p);
