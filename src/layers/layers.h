@@ -50,6 +50,10 @@ float activation_slope_below_zero(enum activation a);
  * ceil(w/stride), filters). Params kernel (kernel, kernel, c, filters), bias (filters). */
 tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, int stride);
 
+/* So many heads in one Conv2D with stride 1, a head's filters side by side: the kernel starts as those of
+ * separate heads would. */
+tensor *conv2d_heads(graph *g, const char *name, tensor *x, int filters, int heads, int kernel);
+
 /* Conv2D with stride 1, without bias, He normal: CBAM's spatial attention. Param kernel. */
 tensor *conv2d_plain(graph *g, const char *name, tensor *x, int filters, int kernel);
 

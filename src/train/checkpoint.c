@@ -182,7 +182,7 @@ static int check_count(const safetensors *file, const char *path, const params *
 {
     size_t needed = p->count;
     for (size_t i = 0; i < p->count; i++)
-        needed += p->items[i]->trainable ? (size_t)parts : 0;
+        needed += param_is_trainable(p->items[i]) ? (size_t)parts : 0;
     return safetensors_count(file) == needed
                ? 0
                : fail(STATUS_DATA,
