@@ -15,8 +15,10 @@
 #ifndef NN_PARAMS_H
 #define NN_PARAMS_H
 
-#include "exchange/safetensors.h"
 #include "opencl/device.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum param_kind { PARAM_WEIGHT, PARAM_STATISTICS };
 enum initializer { INIT_ZEROS, INIT_ONES, INIT_NORMAL, INIT_GLOROT_UNIFORM, INIT_HE_NORMAL };
@@ -80,32 +82,5 @@ int params_initialize(params *p, uint64_t seed);
 /* Number of values, as Keras' summary() counts: what is frozen is not trainable. */
 size_t params_total(const params *p);
 size_t params_trainable(const params *p);
-
-/*
- * Files. The functions with a buffer are for any buffer laid out as the values are (or, with
- * trainable_only, as the gradients are): values, moments, averages. prefix stands before the names.
- */
-
-/* STATUS_DATA unless the file has a tensor of the right name, type and dims for every param. */
-int params_check(const params *p, const char *prefix, bool trainable_only, const safetensors *file,
-                 const char *path);
-/* After params_check(). */
-int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                  const safetensors *file);
-/* Check and import of the values. */
-int params_load(params *p, const safetensors *file, const char *path);
-
-/* Host copies of tensors, and of their names. Starts as {0}. */
-typedef struct tensor_list {
-    struct stored_tensor *items;
-    size_t count, capacity;
-    void **owned;
-    size_t owned_count, owned_capacity;
-} tensor_list;
-
-/* Adds all params, in the order of declaration. The list is released also after a failure. */
-int params_export(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                  tensor_list *list);
-void tensor_list_release(tensor_list *list);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "exchange/params_file.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
