@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "exchange/params_file.h"
 #include "models/network.h"
 #include "scratch.h"
 #include "test_choice.h"

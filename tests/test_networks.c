@@ -81,7 +81,7 @@ static const double gradient_noise = 5e-7;
 static void compare_gradients(const params *p, const safetensors *file)
 {
     for (size_t i = 0; i < p->count; i++)
-        if (p->items[i]->trainable)
+        if (param_is_trainable(p->items[i]))
             compare_buffer(p->items[i]->gradient, stored(file, "grad/", p->items[i]->name), 1e-4,
                            gradient_noise);
 }
@@ -95,7 +95,7 @@ static void compare_step(const params *p, const safetensors *file, double rate)
     for (size_t k = 0; k < p->count; k++) {
         const param *item = p->items[k];
         const struct stored_tensor *wanted = stored(file, "after/", item->name);
-        if (!item->trainable) {
+        if (!param_is_trainable(item)) {
             compare_buffer(item->data, wanted, 1e-5, 1e-6);
             continue;
         }
@@ -190,7 +190,7 @@ static void same_results(bench *shared, bench *separate)
     for (size_t i = 0; i < shared->params->count; i++) {
         const param *a = shared->params->items[i], *b = separate->params->items[i];
         assert_same_bits(a->data, b->data, a->count, a->name);
-        if (a->trainable)
+        if (param_is_trainable(a))
             assert_same_bits(a->gradient, b->gradient, a->count, a->name);
     }
     bench_close(shared);

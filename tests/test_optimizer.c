@@ -104,9 +104,9 @@ static fixture set_up(const char *const *overrides, size_t count)
     fixture f = {.random = rng_start(1, STREAM_CHECK)};
     must(settings_load(&f.settings, NULL, overrides, count));
     must(params_new(&f.params, opened));
-    f.first = params_declare(f.params, "first", first, 1, INIT_NORMAL, true);
-    f.fixed = params_declare(f.params, "fixed", first, 1, INIT_NORMAL, false);
-    f.second = params_declare(f.params, "second", second, 1, INIT_NORMAL, true);
+    f.first = params_declare(f.params, "first", first, 1, INIT_NORMAL, PARAM_WEIGHT);
+    f.fixed = params_declare(f.params, "fixed", first, 1, INIT_NORMAL, PARAM_STATISTICS);
+    f.second = params_declare(f.params, "second", second, 1, INIT_NORMAL, PARAM_WEIGHT);
     assert_true(f.first && f.second && f.fixed);
     must(params_allocate(f.params, true));
     must(params_initialize(f.params, 1));

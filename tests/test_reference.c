@@ -115,6 +115,35 @@ static void batch_norm_backward(const void *shape, double **in, const double *g,
 
 static const struct layer batch_norm = {"batch_norm", 3, batch_norm_forward, batch_norm_backward};
 
+/* By x alone; the rest is constant. */
+static const double frozen_gamma[] = {0.7, -1.3, 2}, frozen_beta[] = {0.1, 0, -2},
+                    frozen_mean[] = {0.4, -3, 1}, frozen_variance[] = {0.2, 1.5, 4};
+
+static void frozen_norm_forward(const void *shape, double **in, double *y)
+{
+    reference_batch_norm_inference(shape, in[0], frozen_gamma, frozen_beta, frozen_mean,
+                                   frozen_variance, y);
+}
+
+static void frozen_norm_backward(const void *shape, double **in, const double *g, double **d)
+{
+    (void)in;
+    reference_batch_norm_frozen_backward(shape, frozen_gamma, frozen_variance, g, d[0]);
+}
+
+static const struct layer frozen_norm = {"frozen batch_norm", 1, frozen_norm_forward,
+                                         frozen_norm_backward};
+
+static void frozen_batch_norm_gradients(void **state)
+{
+    (void)state;
+    const struct reference_rows shapes[] = {{1, 1}, {7, 3}, {4, 2}};
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        size_t count = shapes[i].rows * shapes[i].channels;
+        check_layer(&frozen_norm, &shapes[i], count, &count);
+    }
+}
+
 static void batch_norm_gradients(void **state)
 {
     (void)state;
@@ -256,9 +285,13 @@ static void mse_gradients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv2d_gradients),     cmocka_unit_test(conv2d_transpose_gradients),
-        cmocka_unit_test(max_pool_gradients),   cmocka_unit_test(batch_norm_gradients),
-        cmocka_unit_test(activation_gradients), cmocka_unit_test(join_gradients),
+        cmocka_unit_test(conv2d_gradients),
+        cmocka_unit_test(conv2d_transpose_gradients),
+        cmocka_unit_test(max_pool_gradients),
+        cmocka_unit_test(batch_norm_gradients),
+        cmocka_unit_test(frozen_batch_norm_gradients),
+        cmocka_unit_test(activation_gradients),
+        cmocka_unit_test(join_gradients),
         cmocka_unit_test(mse_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

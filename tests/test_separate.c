@@ -11,7 +11,7 @@
 #include "separate/earlier.h"
 #include "separate/folder.h"
 
-enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE, SMALL = 28 };
+enum { SOURCES = 2, IMAGE_SIZE = 32, PIXELS = IMAGE_SIZE * IMAGE_SIZE, SMALL = 28 };
 
 static int set_up(void **state)
 {
@@ -309,7 +309,7 @@ static void worklists_follow_the_model(void **state)
     assert_int_equal(image_read(scratch_path("three-out/large.blue.png"), 1, &picture), 0);
     assert_int_equal(picture.width, 48);
     assert_int_equal(picture.height, 40);
-    assert_all(picture.gray, sizeof pixels[2], 77);
+    assert_all(picture.pixels, sizeof pixels[2], 77);
     image_release(&picture);
     assert_true(file_exists(scratch_path("three-out/small.red.png")));
     assert_int_equal(worklist_read(w, &w->items[2], &picture), -1);

@@ -464,11 +464,11 @@ static double loss_in_training(steps *t, int batches, int batch)
 }
 
 /* Validation after 20 steps, over what the same pairs have as training batches. */
-static double validation_ratio(const char *begin)
+static double validation_ratio(const char *begin, const char *seed)
 {
     enum { BATCHES = 20, BATCH = 16 };
     steps t = open_steps((overrides){"model.filters=4", "model.modules=3", "model.convolutions=2",
-                                     "model.activation=relu", "train.batch=16", begin});
+                                     "model.activation=relu", "train.batch=16", begin, seed});
     step_sums sums = {0};
     evaluator *e;
     double mse[SOURCES];
@@ -483,14 +483,29 @@ static double validation_ratio(const char *begin)
     return ratio;
 }
 
+/* How far from 1 that is, whatever it starts from: the median of three seeds. */
+static double median_deviation(const char *begin)
+{
+    static const char *const seeds[] = {"train.seed=1", "train.seed=2", "train.seed=3"};
+    double off[COUNT(seeds)];
+    for (size_t i = 0; i < COUNT(seeds); i++) {
+        double value = fabs(validation_ratio(begin, seeds[i]) - 1);
+        size_t at = i;
+        for (; at > 0 && off[at - 1] > value; at--)
+            off[at] = off[at - 1];
+        off[at] = value;
+    }
+    return off[COUNT(seeds) / 2];
+}
+
 static void validation_is_of_use_after_twenty_steps(void **state)
 {
     (void)state;
-    double warm = validation_ratio("train.moving_averages=warm");
-    double keras = validation_ratio("train.moving_averages=keras");
-    if (!(fabs(warm - 1) <= 0.2))
-        fail_msg("validation gives %.2f times the loss of training batches", warm);
-    if (!(fabs(keras - 1) > fabs(warm - 1)))
+    double warm = median_deviation("train.moving_averages=warm");
+    double keras = median_deviation("train.moving_averages=keras");
+    if (!(warm <= 0.2))
+        fail_msg("validation is %.2f off the loss of training batches", warm);
+    if (!(keras > warm))
         fail_msg("Keras' averages are not worse (%.2f, %.2f)", keras, warm);
 }
 

@@ -40,7 +40,7 @@ static int list_parts(const network *n, step_results *r)
         r->parts[r->count++] = (step_part){results[i]->name, results[i]->data,
                                            shape_count(results[i]->shape)};
     for (size_t i = 0; i < p->count; i++)
-        if (p->items[i]->trainable)
+        if (param_is_trainable(p->items[i]))
             r->parts[r->count++] =
                 (step_part){p->items[i]->name, p->items[i]->gradient, p->items[i]->count};
     return 0;

@@ -85,6 +85,11 @@ void reference_batch_norm_inference(const struct reference_rows *shape, const do
                                     const double *moving_mean, const double *moving_variance,
                                     double *y);
 
+/* dx of inference, where the statistics are constants: that of a frozen norm. */
+void reference_batch_norm_frozen_backward(const struct reference_rows *shape, const double *gamma,
+                                          const double *moving_variance, const double *g,
+                                          double *dx);
+
 /* ---- Activations, pooling, joins, loss, optimizer: ref_simple.c ---- */
 
 /*

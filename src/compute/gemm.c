@@ -47,11 +47,11 @@ static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix
         return -1;
     return LAUNCH(
         d, k, range_single((size_t)by.across, (size_t)by.down, (size_t)s->outer * (size_t)s->inner),
-        ARG(a->buffer), ARG((unsigned long)a->offset), ARG(s->transpose_a ? 1 : a->row_stride),
+        ARG(a->buffer), ARG((uint64_t)a->offset), ARG(s->transpose_a ? 1 : a->row_stride),
         ARG(s->transpose_a ? a->row_stride : 1), ARG(a->outer_stride), ARG(a->inner_stride),
-        ARG(b->buffer), ARG((unsigned long)b->offset), ARG(s->transpose_b ? 1 : b->row_stride),
+        ARG(b->buffer), ARG((uint64_t)b->offset), ARG(s->transpose_b ? 1 : b->row_stride),
         ARG(s->transpose_b ? b->row_stride : 1), ARG(b->outer_stride), ARG(b->inner_stride),
-        ARG(c->buffer), ARG((unsigned long)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
+        ARG(c->buffer), ARG((uint64_t)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
         ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG(by.rows), ARG(by.panels),
         ARG(depth), ARG(s->inner), ARG(alpha), ARG(beta),
         LOCAL((size_t)depth * (size_t)lanes * sizeof(float)));

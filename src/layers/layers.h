@@ -55,6 +55,10 @@ float activation_slope_below_zero(enum activation a);
  * ceil(w/stride), filters). Params kernel (kernel, kernel, c, filters), bias (filters). */
 tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, int stride);
 
+/* So many heads in one Conv2D with stride 1, a head's filters side by side: the kernel starts as those of
+ * separate heads would. */
+tensor *conv2d_heads(graph *g, const char *name, tensor *x, int filters, int heads, int kernel);
+
 /* Conv2D with stride 1, without bias, He normal: CBAM's spatial attention. Param kernel. */
 tensor *conv2d_plain(graph *g, const char *name, tensor *x, int filters, int kernel);
 
@@ -99,7 +103,7 @@ tensor *layer_norm(graph *g, const char *name, tensor *x);
  * and stays so if not trained. May run in place. */
 tensor *position_embedding(graph *g, const char *name, tensor *x, bool trained);
 
-/* Dropout, 0 <= rate < 1. The mask follows from run.seed, run.step and the layer's index. May
+/* Dropout, 0 <= rate < 1. The mask follows from run.seed, run.step and the layer's name. May
  * run in place. */
 tensor *dropout(graph *g, const char *name, tensor *x, double rate);
 

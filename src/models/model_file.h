@@ -6,7 +6,7 @@
 #define MODELS_MODEL_FILE_H
 
 #include "config/settings.h"
-#include "nn/params.h"
+#include "exchange/params_file.h"
 
 #define MODEL_NAME "model.safetensors" /* in the directory of a run */
 

@@ -10,6 +10,7 @@
 #define OPENCL_KERNEL_H
 
 #include "opencl/device.h"
+#include <stdint.h>
 
 typedef struct kernel kernel;
 
@@ -58,7 +59,7 @@ typedef struct arg {
 arg arg_buffer(cl_mem buffer);
 arg arg_int(int value);
 arg arg_uint(unsigned value);
-arg arg_ulong(unsigned long value);
+arg arg_ulong(uint64_t value);
 arg arg_float(float value);
 arg arg_local(size_t bytes); /* __local memory of that many bytes */
 
@@ -66,7 +67,7 @@ arg arg_local(size_t bytes); /* __local memory of that many bytes */
     _Generic((value), cl_mem                                                                       \
              : arg_buffer, int                                                                     \
              : arg_int, unsigned                                                                   \
-             : arg_uint, unsigned long                                                             \
+             : arg_uint, uint64_t                                                                  \
              : arg_ulong, float                                                                    \
              : arg_float)(value)
 #define LOCAL(bytes) arg_local(bytes)

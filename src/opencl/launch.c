@@ -46,7 +46,7 @@ arg arg_uint(unsigned value)
     return (arg){.type = ARG_UINT, .value.u = value};
 }
 
-arg arg_ulong(unsigned long value)
+arg arg_ulong(uint64_t value)
 {
     return (arg){.type = ARG_ULONG, .value.l = value};
 }

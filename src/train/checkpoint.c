@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "exchange/params_file.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -206,7 +207,7 @@ static int check_count(const safetensors *file, const char *path, const params *
 {
     size_t needed = p->count;
     for (size_t i = 0; i < p->count; i++)
-        needed += p->items[i]->trainable ? (size_t)parts : 0;
+        needed += param_is_trainable(p->items[i]) ? (size_t)parts : 0;
     return safetensors_count(file) == needed
                ? 0
                : fail(STATUS_DATA,
