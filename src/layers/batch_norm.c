@@ -4,7 +4,7 @@
  * moving ones. The backward is that of training.
  */
 #include "layers/batch_norm.h"
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 #include <stdio.h>

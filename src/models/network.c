@@ -10,11 +10,17 @@ static const struct {
     const char *name;
     int (*build)(network *n, const settings *s);
 } architectures[] = {{"unet", unet_build}, {"unet-transformer", unet_transformer_build}};
+enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
+
+const char *network_architecture(size_t i)
+{
+    return i < ARCHITECTURES ? architectures[i].name : NULL;
+}
 
 static int build(network *n, const settings *s)
 {
     const char *wanted = settings_text(s, "model.architecture");
-    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
+    for (size_t i = 0; i < ARCHITECTURES; i++)
         if (!strcmp(architectures[i].name, wanted))
             return architectures[i].build(n, s);
     return fail(STATUS_USAGE, "model.architecture = %s: there is no such architecture", wanted);

@@ -52,6 +52,9 @@ int network_forward(network *n);
 
 void network_free(network *n);
 
+/* The name of the i-th architecture, as model.architecture takes it; NULL after the last. */
+const char *network_architecture(size_t i);
+
 /* The architectures. Each adds its layers behind n->mixture and sets n->outputs. */
 int unet_build(network *n, const settings *s);
 int unet_transformer_build(network *n, const settings *s);

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "models/open_device.h"
+#include "compute/open_device.h"
 #include <math.h>
 #include <stdlib.h>
 
