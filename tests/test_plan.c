@@ -170,7 +170,7 @@ static void what_was_read_is_given_away(void **state)
 static int fails(layer *l, run *r)
 {
     assert_ptr_equal(r->device->annotation.layer, l->name);
-    return fail(STATUS_RUNTIME, "backward %d", r->device->annotation.backward);
+    return (fail)(STATUS_RUNTIME, "backward %d", r->device->annotation.backward);
 }
 
 static void a_failed_layer_is_not_annotated_for_good(void **state)
