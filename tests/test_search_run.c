@@ -2,7 +2,7 @@
  * repeating a trial, with rungs or without, and what fails is recorded or stops it. */
 #include "base/files.h"
 #include "base/log.h"
-#include "models/open_device.h"
+#include "compute/open_device.h"
 #include "search/search.h"
 #include "search/trials.h"
 #include "search_spaces.h"

@@ -3,9 +3,9 @@
 #ifndef TESTS_TINY_MODEL_H
 #define TESTS_TINY_MODEL_H
 
+#include "compute/open_device.h"
 #include "models/model_file.h"
 #include "models/network.h"
-#include "models/open_device.h"
 
 #include <math.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #define TESTS_TRAININGS_H
 
 #include "base/files.h"
-#include "models/open_device.h"
+#include "compute/open_device.h"
 #include "scratch.h"
 #include "train/checkpoint.h"
 #include "train/run_directory.h"

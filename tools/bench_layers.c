@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "bench_shapes.h"
 #include "compute/gemm.h"
+#include "compute/open_device.h"
 #include "layers/convolution.h"
 #include "layers/layers.h"
 #include "models/network.h"
@@ -181,7 +182,7 @@ static int serve(const char *const *texts, size_t count)
 {
     bench b = {0};
     char about[320];
-    if (device_open(&b.device, (device_choice){0}))
+    if (device_open_tuned(&b.device, (device_choice){0}))
         return -1;
     snprintf(about, sizeof about, "\"device\": \"%s\", \"driver\": \"%s\"", b.device->info.name,
              b.device->info.driver);

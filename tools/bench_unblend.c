@@ -11,8 +11,8 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "bench/step.h"
+#include "compute/open_device.h"
 #include "models/network.h"
-#include "models/open_device.h"
 #include "train/trainer.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* unblend devices: what OpenCL offers here, with the indices that --platform and --device take. */
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "compute/profile.h"
-#include "nn/summary.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,8 +6,8 @@
 #include "base/statistics.h"
 #include "base/streams.h"
 #include "cli/cli.h"
+#include "compute/open_device.h"
 #include "evaluate/evaluate.h"
-#include "models/open_device.h"
 #include "models/trained.h"
 #include <math.h>
 #include <stdlib.h>

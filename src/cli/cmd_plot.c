@@ -3,8 +3,8 @@
 #include "base/files.h"
 #include "base/identify.h"
 #include "cli/cli.h"
+#include "compute/open_device.h"
 #include "evaluate/pictures.h"
-#include "models/open_device.h"
 #include <stdlib.h>
 
 /* Before anything is written. */

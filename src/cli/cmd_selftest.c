@@ -6,7 +6,7 @@
 #include "check/network_check.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
-#include "models/open_device.h"
+#include "compute/open_device.h"
 
 /* Two images show a mistake between images as well as fifty would. */
 enum { BATCH = 2 };

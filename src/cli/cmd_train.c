@@ -6,8 +6,8 @@
 #include "base/memory.h"
 #include "check/network_check.h"
 #include "cli/cli.h"
+#include "compute/open_device.h"
 #include "evaluate/pictures.h"
-#include "models/open_device.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
 #include <stdio.h>

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "compute/tunables.h"
 #include "opencl/timeline.h"
 #include <clblast_c.h>
 #include <stdio.h>
@@ -72,6 +73,7 @@ static int gemm_clblast(device *d, const gemm_shape *s, float alpha, const matri
     size_t count = (size_t)s->outer * (size_t)s->inner;
     size_t *offsets = allocate(3 * count, sizeof *offsets);
     float *scales = allocate(2 * count, sizeof *scales);
+    const char *layer = d->annotation.layer;
     int result = -1;
     if (offsets && scales) {
         list_offsets(s, a, offsets);
@@ -95,12 +97,11 @@ static int gemm_clblast(device *d, const gemm_shape *s, float alpha, const matri
                       scales, a->buffer, offsets, (size_t)a->row_stride, b->buffer, offsets + count,
                       (size_t)b->row_stride, scales + count, c->buffer, offsets + 2 * count,
                       (size_t)c->row_stride, count, &d->queue, event);
-        result =
-            code == CLBlastSuccess
-                ? 0
-                : fail(STATUS_DEVICE, "CLBlast %d x %d x %d (%zu matrices) failed: error %d%s%s",
-                       s->m, s->n, s->k, count, (int)code, d->layer ? ", layer " : "",
-                       d->layer ? d->layer : "");
+        result = code == CLBlastSuccess
+                     ? 0
+                     : fail(STATUS_DEVICE,
+                            "CLBlast %d x %d x %d (%zu matrices) failed: error %d%s%s", s->m, s->n,
+                            s->k, count, (int)code, layer ? ", layer " : "", layer ? layer : "");
     }
     free(offsets);
     free(scales);
@@ -111,7 +112,7 @@ static int override(device *d, enum tuning_section s, const char *kernel_name)
 {
     const char *names[XGEMM_PARAMETERS];
     size_t values[XGEMM_PARAMETERS], count = 0;
-    if (!tuning_has_set(&d->tuning, s) || tuning_same(&d->tuning, &d->in_force, s))
+    if (!tuning_overrides(&d->tuning, s))
         return 0;
     for (int i = 0; i < TUNABLES; i++) {
         if (tunables[i].section != s)
@@ -124,15 +125,14 @@ static int override(device *d, enum tuning_section s, const char *kernel_name)
     if (code != CLBlastSuccess)
         return fail(STATUS_DEVICE, "CLBlast refuses the parameters of [%s]: error %d",
                     tuning_sections[s], (int)code);
-    tuning_copy(&d->in_force, &d->tuning, s);
     return 0;
 }
 
-int gemm_tune(device *d)
+int gemm_override(device *d)
 {
-    return override(d, SECTION_XGEMM, "Xgemm") || override(d, SECTION_XGEMM_DIRECT, "XgemmDirect")
-               ? -1
-               : 0;
+    if (override(d, SECTION_XGEMM, "Xgemm"))
+        return -1;
+    return override(d, SECTION_XGEMM_DIRECT, "XgemmDirect");
 }
 
 int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, float beta, matrix c)

@@ -5,7 +5,7 @@
  * scale and shift.
  */
 #include "layers/batch_norm.h"
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "layers/channel_sums.h"
 
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 
 int channel_sums_prepare(channel_sums *s, device *d)
 {

@@ -3,6 +3,7 @@
  * maps the large output to the small input. So forward is that convolution's adjoint, the input
  * gradient its forward, and the weight gradient its own with the sides exchanged.
  */
+#include "compute/ranges.h"
 #include "layers/channel_sums.h"
 #include "layers/convolution.h"
 #include "layers/layers.h"

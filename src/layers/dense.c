@@ -7,7 +7,7 @@
  */
 #include "base/error.h"
 #include "compute/gemm.h"
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/channel_sums.h"
 #include "layers/layers.h"
 

@@ -2,7 +2,7 @@
  * 1 / (1 - rate). The mask follows from the run's seed and step (cl/dropout.cl) and is not kept. */
 #include "base/error.h"
 #include "base/streams.h"
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

@@ -1,5 +1,5 @@
 /* Keras LayerNormalization (Ba, Kiros and Hinton 2016) over the channels of each pixel. */
-#include "compute/reductions.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

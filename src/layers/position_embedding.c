@@ -1,5 +1,5 @@
 /* Adds to every token (pixel) a vector that stands for its place: one table for all images. */
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

@@ -15,6 +15,16 @@ static architecture_build *const architectures[ARCHITECTURES] = {
 #undef ARCHITECTURE
 };
 
+const char *network_architecture(size_t i)
+{
+    static const char *const names[ARCHITECTURES] = {
+#define ARCHITECTURE(symbol, name) name,
+#include "config/architectures.def"
+#undef ARCHITECTURE
+    };
+    return i < ARCHITECTURES ? names[i] : NULL;
+}
+
 static tensor *stage_input(network *n, const stage *s, tensor *previous)
 {
     switch (s->config->reads) {

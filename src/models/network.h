@@ -54,4 +54,7 @@ int network_forward(network *n);
 
 void network_free(network *n);
 
+/* What model.architecture takes: the name of the i-th architecture, NULL after the last. */
+const char *network_architecture(size_t i);
+
 #endif

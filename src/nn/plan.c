@@ -397,9 +397,9 @@ int plan_prepare(plan *p, device *d)
         layer *l = g->layers[i];
         for (int k = 0; k < LAYER_SAVED_MAX; k++)
             l->saved[k].buffer = buffer_at(p, l->saved[k].number);
-        d->layer = l->name; /* the message of a failure has it by then */
+        device_annotate(d, (annotation){.layer = l->name}); /* for the message of a failure */
         int result = l->skipped ? 0 : l->type->prepare(l, d);
-        d->layer = NULL;
+        device_annotate(d, (annotation){0});
         if (result)
             return fail_while("layer %s", l->name);
     }
@@ -417,18 +417,22 @@ void plan_free(plan *p)
     free(p);
 }
 
+static int run_layer(plan *p, layer *l, bool backward)
+{
+    device_annotate(p->device, (annotation){l->name, backward});
+    int result = backward ? l->type->backward(l, &p->run) : l->type->forward(l, &p->run);
+    device_annotate(p->device, (annotation){0});
+    return result;
+}
+
 int plan_forward(plan *p)
 {
     graph *g = p->graph;
     p->run.params_version = g->params->version;
-    p->device->backward = false;
     for (size_t i = 0; i < g->layer_count; i++) {
         if (g->layers[i]->skipped)
             continue;
-        p->device->layer = g->layers[i]->name;
-        int result = g->layers[i]->type->forward(g->layers[i], &p->run);
-        p->device->layer = NULL;
-        if (result)
+        if (run_layer(p, g->layers[i], false))
             return -1;
     }
     return 0;
@@ -437,16 +441,11 @@ int plan_forward(plan *p)
 int plan_backward(plan *p)
 {
     graph *g = p->graph;
-    p->device->backward = true;
     for (size_t i = g->layer_count; i-- > 0;) {
         if (!plan_runs_backward(p, g->layers[i]))
             continue;
-        p->device->layer = g->layers[i]->name;
-        int result = g->layers[i]->type->backward(g->layers[i], &p->run);
-        p->device->layer = NULL;
-        if (result)
+        if (run_layer(p, g->layers[i], true))
             return -1;
     }
-    p->device->backward = false;
     return 0;
 }

@@ -1,8 +1,8 @@
 /*
  * Kernels: found in cl/, compiled at run time for one device, launched in one place.
  *
- *     kernel *k = kernel_get(d, "max_pool", "", "max_pool_forward");
- *     LAUNCH(d, k, RANGE(n, h, w), ARG(x), ARG(y), ARG(channels));
+ *     kernel *k = kernel_get(d, "activation", "-DACTIVATION=1", "activation_forward");
+ *     if (!k || LAUNCH(d, k, range_flat(count), ARG(x), ARG(y), ARG(channels))) ...
  *
  * A kernel belongs to its device and is built once per (file, options).
  */
@@ -27,17 +27,10 @@ typedef struct kernel kernel;
  */
 kernel *kernel_get(device *d, const char *file, const char *options, const char *name);
 
-/* The largest work-group this kernel can run with on its device. */
-size_t kernel_max_work_group(const kernel *k);
-const char *kernel_name(const kernel *k);
-
-/* Work-items: global is rounded up to a multiple of local by launch(), so kernels with a local size
- * test their indices. local[0] == 0 leaves the work-group to the runtime. */
+/* Work-items: global is rounded up to a multiple of local by launch(), so kernels test their indices. */
 typedef struct range {
-    int dimensions; /* 1 to 3 */
     size_t global[3], local[3];
 } range;
-range range_items(size_t x, size_t y, size_t z); /* local left open */
 range range_groups(size_t x, size_t y, size_t z, size_t local_x, size_t local_y, size_t local_z);
 /* n items, in groups of 64 on any device; a multiple of the group is run. One local size for all n
  * means one compiled variant of the kernel (PoCL makes one per local size). */

@@ -147,7 +147,7 @@ static pending *next_pending(device *d, const char *file, const char *command)
     if (t->pending_count == PENDING_MAX && timeline_drain(t))
         t->failed = true;
     pending *p = &t->pending[t->pending_count++];
-    *p = (pending){.what = {d->layer, d->backward, file, command, 0, 0}};
+    *p = (pending){.what = {d->annotation.layer, d->annotation.backward, file, command, 0, 0}};
     return p;
 }
 

@@ -20,7 +20,7 @@
 typedef struct timeline timeline;
 
 typedef struct timeline_row {
-    const char *layer; /* device->layer when it was enqueued: the pointer tells layers apart */
+    const char *layer; /* device->annotation when it was enqueued: the pointer tells layers apart */
     bool backward;
     const char *file;    /* the kernel's .cl, "clblast", or "transfer" */
     const char *command; /* the kernel; or "read", "write", "copy", "fill" */

@@ -2,9 +2,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "compute/open_device.h"
 #include "image/pixels.h"
 #include "models/network.h"
-#include "models/open_device.h"
 #include "separate/sizes.h"
 #include <stdlib.h>
 

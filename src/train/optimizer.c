@@ -2,8 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "compute/pixels.h"
-#include "compute/reductions.h"
+#include "compute/ranges.h"
 #include "train/averages.h"
 #include <float.h>
 #include <math.h>

@@ -1,17 +1,18 @@
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 
 #include "base/number.h"
-#include <limits.h>
+
+enum { ROW_GROUP = 32 }; /* as in cl/rows.h */
+
+static bool is_vector(const device *d)
+{
+    return !d || d->kernels == KERNELS_VECTOR;
+}
 
 spans spans_of_length(shape s, int span)
 {
     int pixels = s.n * s.h * s.w;
     return (spans){pixels, s.c, span, ceil_divide(pixels, span)};
-}
-
-static bool is_vector(const device *d)
-{
-    return !d || d->kernels == KERNELS_VECTOR;
 }
 
 spans spans_elementwise(const device *d, shape s)
@@ -37,6 +38,16 @@ spans spans_reduction(const device *d, shape s)
     return spans_of_length(s, span);
 }
 
+/* A CPU takes whole images; GPUs want many short sums: the longest equal parts of up to 64. */
+spans spans_in_images(const device *d, shape s)
+{
+    int pixels = s.h * s.w, span = pixels;
+    if (!d || !is_vector(d))
+        for (span = pixels < 64 ? pixels : 64; pixels % span;)
+            span--;
+    return spans_of_length(s, span);
+}
+
 /* Two shapes of work-groups for all sizes: a runtime that is left to choose takes what divides the
  * range, on PoCL with a compilation for each, elsewhere groups of a single item for odd sizes. The
  * kernels leave out what lies beyond the range. */
@@ -50,4 +61,16 @@ range spans_range(const device *d, const spans *s)
         return range_groups((size_t)s->channels, (size_t)s->count, 1, 1, GROUP_ITEMS, 1);
     return range_groups((size_t)s->channels, (size_t)s->count, 1, GROUP_CHANNELS,
                         GROUP_ITEMS / GROUP_CHANNELS, 1);
+}
+
+spans spans_rows(const device *d, shape s)
+{
+    return spans_of_length(s, is_vector(d) ? 64 : 8);
+}
+
+range rows_range(const device *d, const spans *s)
+{
+    if (is_vector(d))
+        return range_single(1, (size_t)s->count, 1);
+    return range_groups(ROW_GROUP, (size_t)s->count, 1, ROW_GROUP, 1, 1);
 }

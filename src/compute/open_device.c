@@ -1,7 +1,32 @@
-#include "models/open_device.h"
+#include "compute/open_device.h"
 
+#include "base/error.h"
 #include "base/log.h"
+#include "compute/gemm.h"
+#include "compute/profile.h"
+#include <stdlib.h>
 #include <string.h>
+
+/* CLBlast may be another than the one that the profile was made with. */
+static void use_profile(device *d)
+{
+    d->profile = profile_find(&d->info, &d->tuning);
+    if (!d->profile || d->kernels != KERNELS_TILED || !gemm_override(d))
+        return;
+    fail_while("%s", d->profile);
+    profile_warn();
+    d->tuning = device_class(&d->info)->values;
+    free(d->profile);
+    d->profile = NULL;
+}
+
+int device_open_tuned(device **out, device_choice choice)
+{
+    if (device_open(out, choice))
+        return -1;
+    use_profile(*out);
+    return 0;
+}
 
 static enum kernel_family family_named(const char *name)
 {
@@ -24,10 +49,10 @@ static int open_with(int (*open)(device **, device_choice), device **out, const 
 
 int open_device(device **out, const settings *s)
 {
-    return open_with(device_open, out, s);
+    return open_with(device_open_tuned, out, s);
 }
 
 int open_device_untuned(device **out, const settings *s)
 {
-    return open_with(device_open_untuned, out, s);
+    return open_with(device_open, out, s);
 }
