@@ -20,8 +20,7 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
     global float *to = partial + (size_t)get_global_id(1) * 2 * channels;
     if (first >= last)
         return;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         lane sum = 0.0f, squares = 0.0f;
         for (int p = first; p < last; p++)
@@ -80,15 +79,13 @@ kernel void moments_of_moving(global const float *gamma, global const float *bet
     scale_and_shift(moments, gamma, beta, c, channels, moving_mean[c], moving_variance[c], epsilon);
 }
 
-kernel void normalise(global const float *x, global const float *moments, global float *y, int pixels,
-                      int channels, int span)
+kernel void normalise(global const float *x, global const float *moments, global float *y,
+                      int pixels, int channels, int span)
 {
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const channel k = load_channel(moments, c, channels);
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
             store_lane(activate(fma(load_lane(x + at, left), k.scale, k.shift)), y + at, left);
         }
@@ -109,13 +106,11 @@ kernel void gradient_sums_of_spans(global const float *x, global const float *g,
     global float *to = partial + (size_t)get_global_id(1) * 2 * channels;
     if (get_global_id(1) * span >= pixels)
         return;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const channel k = load_channel(moments, c, channels);
         lane sum = 0.0f, product = 0.0f;
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
             fetch(x + at + PIXELS_AHEAD * channels, 16);
             fetch(g + at + PIXELS_AHEAD * channels, 16);
@@ -148,17 +143,15 @@ kernel void gradient_sums(global const float *partial, global float *dgamma, glo
 /* The input's gradient, dx; it may be g itself. */
 kernel void normalise_backward(global const float *x, global const float *g,
                                global const float *moments, global const float *dgamma,
-                               global const float *dbeta, global float *dx, int pixels, int channels,
-                               int span, int accumulate)
+                               global const float *dbeta, global float *dx, int pixels,
+                               int channels, int span, int accumulate)
 {
     const float part = 1.0f / pixels;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const channel k = load_channel(moments, c, channels);
         const lane sum = load_lane(dbeta + c, left), product = load_lane(dgamma + c, left);
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
             const lane value = load_lane(x + at, left);
             const lane inside = gradient_inside(value, load_lane(g + at, left), k);

@@ -6,9 +6,9 @@
  * out_channels. Forward A is in and B out; adjoint the reverse.
  * Item (tap * in_channels + channel, panel).
  */
-kernel void pack_weights(global const float *weights, global float *packed,
-                         global const int *taps, int first_tap, int tap_count, int in_channels,
-                         int out_channels, int width, int adjoint)
+kernel void pack_weights(global const float *weights, global float *packed, global const int *taps,
+                         int first_tap, int tap_count, int in_channels, int out_channels, int width,
+                         int adjoint)
 {
     const size_t offset = (size_t)first_tap * in_channels * get_global_size(1) * width;
     const int row = get_global_id(0), panel = get_global_id(1);

@@ -34,8 +34,8 @@ void multiply(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS], int
 kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
 convolve(VIEW_ARGS(x), global const float *weights, global const float *bias, SINK_ARGS(y),
          global const int *taps, int first_tap, int tap_count, int images, int h, int w, int cin,
-         int out_h, int out_w, int cout, int qh, int qw, int in_stride, int out_stride,
-         int phase_y, int phase_x, int dy_min, int dx_min, int adjoint, int has_bias)
+         int out_h, int out_w, int cout, int qh, int qw, int in_stride, int out_stride, int phase_y,
+         int phase_x, int dy_min, int dx_min, int adjoint, int has_bias)
 {
     taps += 3 * first_tap;
     const view from = VIEW(x);
@@ -54,7 +54,8 @@ convolve(VIEW_ARGS(x), global const float *weights, global const float *bias, SI
                 const int channel = c0 + i % DEPTH, q = first_pixel + i / DEPTH;
                 const int iy = q / qw % qh * in_stride + dy, ix = q % qw * in_stride + dx;
                 const size_t at = ((size_t)(q / (qw * qh)) * h + iy) * w + ix;
-                const int inside = q < pixels && channel < cin && iy >= 0 && iy < h && ix >= 0 && ix < w;
+                const int inside =
+                    q < pixels && channel < cin && iy >= 0 && iy < h && ix >= 0 && ix < w;
                 a[i % DEPTH][i / DEPTH] = inside ? view_load(from, at, channel) : 0.0f;
             }
             for (int i = item; i < COLUMNS * DEPTH; i += ITEMS) {

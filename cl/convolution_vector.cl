@@ -9,8 +9,8 @@
  * VECTORS (1 or 2): vectors of 16 output channels in a tile. TILE: pixels in a tile.
  */
 #include "fetch.h"
-#include "tile.h"
 #include "patch.h"
+#include "tile.h"
 #include "view.h"
 
 #ifndef TILE
@@ -219,8 +219,10 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
             const int next_n = same ? n : n + group, next_q = same ? q0 + strip : 0;
             const int next_rows = max(min(group, last - next_n), 0) * min(strip, qh - next_q);
             ahead next = {((size_t)next_n * h + next_q * in_stride) * w,
-                          ((size_t)next_n * qh + next_q) * qw, next_rows * in_stride * w,
-                          next_rows * qw, 0,
+                          ((size_t)next_n * qh + next_q) * qw,
+                          next_rows * in_stride * w,
+                          next_rows * qw,
+                          0,
                           (rows + ROWS - 1) / ROWS * ((end - begin + LANES - 1) / LANES)};
             for (int first = begin; first < end; first += LANES) {
                 gather_gradients(panel, gradients, ((size_t)n * qh + q0) * qw, pixels, first, cout,
@@ -239,9 +241,8 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
                     TILE_CLEAR(sum, ROWS);
                     local const float *gradient = panel;
                     for (int i = 0; i < group_images * strip_rows; i++) {
-                        local const float *value =
-                            patch + i / strip_rows * patch_size +
-                            i % strip_rows * in_stride * patch_columns * cin;
+                        local const float *value = patch + i / strip_rows * patch_size +
+                                                   i % strip_rows * in_stride * patch_columns * cin;
                         for (int q = 0; q < qw; q++, value += in_stride * cin, gradient += LANES)
                             TILE_STEP(sum, ROWS, value[offset[r]], gradient);
                     }

@@ -44,13 +44,12 @@ kernel void drop_and_scale(global const float *from, global float *to, int pixel
                            int accumulate)
 {
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        const int left = channels - c, i = p * channels + c;
-        const lane_mask kept = draw_lane(i, seed, stream) >= dropped;
-        lane value = select((lane)(0.0f), scale * load_lane(from + i, left), kept);
-        if (accumulate)
-            value += load_lane(to + i, left);
-        store_lane(value, to + i, left);
-    }
+        FOR_LANES(c, channels) {
+            const int left = channels - c, i = p * channels + c;
+            const lane_mask kept = draw_lane(i, seed, stream) >= dropped;
+            lane value = select((lane)(0.0f), scale * load_lane(from + i, left), kept);
+            if (accumulate)
+                value += load_lane(to + i, left);
+            store_lane(value, to + i, left);
+        }
 }

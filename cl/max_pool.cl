@@ -75,8 +75,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
                              int w, int span)
 {
     const part from_x = {x, moments, channels, slope};
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         lane scale = 1.0f, shift = 0.0f;
         if (IS_PENDING(from_x)) {
@@ -84,8 +83,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
             shift = load_lane(SHIFT_OF(from_x, c), left);
         }
         window at = window_at(get_global_id(1) * span, h, w);
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             fetch_next_row(x + c, at, channels, w);
             lane best = 0.0f;
             lane_mask place = 0;
@@ -114,19 +112,16 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
 kernel void max_pool_backward(global const uchar *places, global const float *g, global float *dx,
                               int pixels, int channels, int h, int w, int span, int accumulate)
 {
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         window at = window_at(get_global_id(1) * span, h, w);
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             fetch_next_row(dx + c, at, channels, w);
             const lane value = load_lane(g + (size_t)p * channels + c, left);
             const lane_mask place = load_places(places + (size_t)p * channels + c, left);
 #pragma unroll
             for (int i = 0; i < 4; i++) {
-                global float *corner =
-                    dx + ((size_t)at.from + i / 2 * w + i % 2) * channels + c;
+                global float *corner = dx + ((size_t)at.from + i / 2 * w + i % 2) * channels + c;
                 lane part = select((lane)(0.0f), value, (lane_mask)(place == i));
                 if (accumulate)
                     part += load_lane(corner, left);

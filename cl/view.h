@@ -16,7 +16,9 @@
 #define VIEW(x)                                                                                    \
     {                                                                                              \
         {x##_a, x##_a_moments, x##_a_channels, x##_a_slope},                                       \
-            {x##_b, x##_b_moments, x##_b_channels, x##_b_slope}                                    \
+        {                                                                                          \
+            x##_b, x##_b_moments, x##_b_channels, x##_b_slope                                      \
+        }                                                                                          \
     }
 
 typedef struct part {
