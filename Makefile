@@ -34,6 +34,7 @@ LONG_TESTS := $(patsubst %,tests/test_%.sh,tune_command oclgrind kill bench_comm
 TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
+KERNELS  := $(sort $(wildcard cl/*.cl cl/*.h))
 
 .PHONY: all setup setup-bench demo test test-soak mutants data bench asan valgrind check format install clean distclean
 .DELETE_ON_ERROR:
@@ -109,14 +110,15 @@ valgrind: all $(TESTS)
 
 check: setup
 	tools/setup check
-	clang-format --dry-run -Werror $(C_FILES)
+	clang-format --dry-run -Werror $(C_FILES) $(KERNELS)
+	tools/check-kernels
 	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
 	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
 	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
-	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
+	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tools/check-kernels tests/*.sh .ci/run
 
 format:
-	clang-format -i $(C_FILES)
+	clang-format -i $(C_FILES) $(KERNELS)
 
 install: all
 	install -D $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/unblend

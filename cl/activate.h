@@ -13,7 +13,7 @@
 #define SIGMOID 3
 #define TANH 4
 
-lane activate(lane x)
+static inline lane activate(lane x)
 {
 #if ACTIVATION == RELU
     return select(x, (lane)(0.0f), (lane_mask)(x <= 0.0f)); /* NaN stays NaN */
@@ -28,7 +28,7 @@ lane activate(lane x)
 #endif
 }
 
-lane slope(lane y)
+static inline lane slope(lane y)
 {
 #if ACTIVATION == RELU
     return select((lane)(1.0f), (lane)(0.0f), (lane_mask)(y <= 0.0f));

@@ -37,8 +37,9 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
     }
 }
 
-void scale_and_shift(global float *moments, global const float *gamma, global const float *beta,
-                     int c, int channels, float mean, float variance, float epsilon)
+static void scale_and_shift(global float *moments, global const float *gamma,
+                            global const float *beta, int c, int channels, float mean,
+                            float variance, float epsilon)
 {
     const float inverse = 1.0f / sqrt(variance + epsilon);
     moments[MEAN * channels + c] = mean;
@@ -93,7 +94,7 @@ kernel void normalise(global const float *x, global const float *moments, global
 }
 
 /* The gradient before the activation. Its output is computed again from x rather than kept. */
-lane gradient_inside(lane x, lane g, channel k)
+static lane gradient_inside(lane x, lane g, channel k)
 {
     return g * slope(activate(fma(x, k.scale, k.shift)));
 }
@@ -103,8 +104,9 @@ kernel void gradient_sums_of_spans(global const float *x, global const float *g,
                                    global const float *moments, global float *partial, int pixels,
                                    int channels, int span)
 {
+    const int first = get_global_id(1) * span;
     global float *to = partial + (size_t)get_global_id(1) * 2 * channels;
-    if (get_global_id(1) * span >= pixels)
+    if (first >= pixels)
         return;
     FOR_LANES(c, channels) {
         const int left = channels - c;

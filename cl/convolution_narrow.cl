@@ -15,7 +15,7 @@
 #endif
 
 /* By index, because Oclgrind takes what .lo and .hi give for uninitialised. */
-float sum_of_lanes(float16 values)
+static float sum_of_lanes(float16 values)
 {
     float part[16];
     vstore16(values, 0, part);
@@ -29,7 +29,7 @@ float sum_of_lanes(float16 values)
 
 /* Fetches ahead (fetch.h) row `row` of the strip of image n that begins at y0, or of the next image's
  * first strip. */
-void fetch_row(view v, int n, int y0, int row, int images, int h, int w)
+static void fetch_row(view v, int n, int y0, int row, int images, int h, int w)
 {
     row += n * h + min(y0, h);
     if (row >= images * h)

@@ -13,7 +13,7 @@
 #define R (ROWS / SIDE)
 #define C (COLUMNS / SIDE)
 
-void clear(float sum[R][C])
+static void clear(float sum[R][C])
 {
     for (int r = 0; r < R; r++)
         for (int c = 0; c < C; c++)
@@ -21,8 +21,8 @@ void clear(float sum[R][C])
 }
 
 /* sum += a^T b over the tile's depth; item (row, column) owns rows row + SIDE * r. */
-void multiply(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS], int depth, int row,
-              int column, float sum[R][C])
+static void multiply(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS], int depth,
+                     int row, int column, float sum[R][C])
 {
     for (int k = 0; k < depth; k++)
         for (int r = 0; r < R; r++)

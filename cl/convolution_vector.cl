@@ -22,7 +22,7 @@ typedef struct place {
     int row, column;
 } place;
 
-place next_place(place at, int columns)
+static place next_place(place at, int columns)
 {
     at.column++;
     if (at.column == columns) {
@@ -32,7 +32,7 @@ place next_place(place at, int columns)
     return at;
 }
 
-float16 load_bias(global const float *bias, int left)
+static float16 load_bias(global const float *bias, int left)
 {
     float part[16];
     for (int i = 0; i < 16; i++)
@@ -116,7 +116,7 @@ convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SIN
 }
 
 /* Pixel `pixel` of g, LANES channels from `first`, zero beyond cout. */
-void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS])
+static void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS])
 {
     for (int v = 0; v < VECTORS; v++) {
         const int c = first + 16 * v;
@@ -151,13 +151,13 @@ typedef struct ahead {
     int x_pixels, g_pixels, turn, turns;
 } ahead;
 
-void fetch_part(part p, size_t first, int pixels, int turn, int turns)
+static void fetch_part(part p, size_t first, int pixels, int turn, int turns)
 {
     const int begin = turn * pixels / turns, end = (turn + 1) * pixels / turns;
     fetch(p.data + (first + begin) * p.channels, (end - begin) * p.channels);
 }
 
-void fetch_share(view x, view g, ahead a)
+static void fetch_share(view x, view g, ahead a)
 {
 #ifdef CAN_FETCH
     if (x.a.channels < 16) /* a few sums, and little that they need */
@@ -169,8 +169,8 @@ void fetch_share(view x, view g, ahead a)
 }
 
 /* Copies a panel of g, `pixels` from `from` and LANES channels from `first`, and adds it to sums. */
-void gather_gradients(local float *panel, view g, size_t from, int pixels, int first, int cout,
-                      global float *sums)
+static void gather_gradients(local float *panel, view g, size_t from, int pixels, int first,
+                             int cout, global float *sums)
 {
     float16 total[VECTORS];
     for (int v = 0; v < VECTORS; v++)

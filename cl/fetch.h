@@ -13,7 +13,7 @@
 #endif
 
 /* So many floats, in whole lines of 16. The builtin wants a pointer without address space. */
-void fetch(global const float *from, int floats)
+static inline void fetch(global const float *from, int floats)
 {
 #ifdef CAN_FETCH
     for (int i = 0; i < floats; i += 16)

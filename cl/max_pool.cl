@@ -12,7 +12,7 @@ typedef struct window {
     int from, column;
 } window;
 
-window window_at(int p, int h, int w)
+static window window_at(int p, int h, int w)
 {
     const int ow = w / 2, oh = h / 2;
     window at;
@@ -22,7 +22,7 @@ window window_at(int p, int h, int w)
 }
 
 /* That of pixel p + 1, given that of p: divides only at the end of a row. */
-window next_window(window at, int p, int h, int w)
+static window next_window(window at, int p, int h, int w)
 {
     at.column++;
     at.from += 2;
@@ -30,24 +30,24 @@ window next_window(window at, int p, int h, int w)
 }
 
 /* Fetches 16 channels of the window below. */
-void fetch_next_row(global const float *data, window at, int channels, int w)
+static void fetch_next_row(global const float *data, window at, int channels, int w)
 {
     for (int i = 0; i < 4; i++)
         fetch(data + ((size_t)at.from + (2 + i / 2) * w + i % 2) * channels, 16);
 }
 
 #if LANE == 1
-lane_mask load_places(global const uchar *from, int left)
+static lane_mask load_places(global const uchar *from, int left)
 {
     return *from;
 }
 
-void store_places(lane_mask places, global uchar *to, int left)
+static void store_places(lane_mask places, global uchar *to, int left)
 {
     *to = places;
 }
 #else
-lane_mask load_places(global const uchar *from, int left)
+static lane_mask load_places(global const uchar *from, int left)
 {
     if (left >= LANE)
         return convert_int16(vload16(0, from));
@@ -57,7 +57,7 @@ lane_mask load_places(global const uchar *from, int left)
     return vload16(0, part);
 }
 
-void store_places(lane_mask places, global uchar *to, int left)
+static void store_places(lane_mask places, global uchar *to, int left)
 {
     if (left >= LANE) {
         vstore16(convert_uchar16(places), 0, to);

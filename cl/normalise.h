@@ -17,7 +17,7 @@ typedef struct channel {
     lane mean, inverse, scale, shift;
 } channel;
 
-channel load_channel(global const float *moments, int c, int channels)
+static inline channel load_channel(global const float *moments, int c, int channels)
 {
     const int left = channels - c;
     const channel k = {load_lane(moments + MEAN * channels + c, left),
@@ -27,7 +27,7 @@ channel load_channel(global const float *moments, int c, int channels)
     return k;
 }
 
-lane normalised(lane x, channel k)
+static inline lane normalised(lane x, channel k)
 {
     return (x - k.mean) * k.inverse;
 }
@@ -35,7 +35,8 @@ lane normalised(lane x, channel k)
 /* dx = scale * (inside - mean of inside - normalised x * mean of inside * normalised x). inside: the
  * gradient before the activation; sum, product: over all pixels, of it and of it * normalised x;
  * part: 1 / pixels. */
-lane normalise_gradient(lane inside, lane x, channel k, lane sum, lane product, float part)
+static inline lane normalise_gradient(lane inside, lane x, channel k, lane sum, lane product,
+                                      float part)
 {
     return k.scale * fma((lane)(-part), fma(normalised(x, k), product, sum), inside);
 }

@@ -18,7 +18,7 @@ typedef struct tile {
     int y, x;     /* its first pixel */
 } tile;
 
-tile tile_at(int index, tiling of)
+static inline tile tile_at(int index, tiling of)
 {
     tile t;
     t.image = (size_t)(index / (of.tiles_y * of.tiles_x)) * of.h * of.w;
@@ -33,13 +33,13 @@ typedef struct range {
 } range;
 
 /* The next so many tiles behind r, at most up to end. */
-range range_behind(range r, int count, int end)
+static inline range range_behind(range r, int count, int end)
 {
     const range next = {min(r.end, end), min(r.end + count, end)};
     return next;
 }
 
-tile next_tile(tile t, tiling of)
+static inline tile next_tile(tile t, tiling of)
 {
     t.x += 4;
     if (t.x < of.w)
@@ -70,7 +70,7 @@ typedef struct ahead {
     int pixels;
 } ahead;
 
-ahead ahead_of(range tiles, int turns, tiling of)
+static inline ahead ahead_of(range tiles, int turns, tiling of)
 {
     ahead a;
     a.at = tile_at(tiles.first, of);
@@ -85,7 +85,7 @@ ahead ahead_of(range tiles, int turns, tiling of)
     return a;
 }
 
-int next_row(ahead *a, tiling of)
+static inline int next_row(ahead *a, tiling of)
 {
     if (!a->left || a->due < a->turns)
         return 0;
@@ -102,13 +102,14 @@ int next_row(ahead *a, tiling of)
 }
 
 /* `width` channels from c. */
-void fetch_row(global const float *data, int channels, int c, int width, const ahead *a)
+static inline void fetch_row(global const float *data, int channels, int c, int width,
+                             const ahead *a)
 {
     for (int i = 0; i < a->pixels; i++)
         fetch(data + (a->pixel + i) * channels + c, width);
 }
 
-void fetch_view_row(view v, const ahead *a)
+static inline void fetch_view_row(view v, const ahead *a)
 {
     fetch(v.a.data + a->pixel * v.a.channels, a->pixels * v.a.channels);
     if (v.b.channels)

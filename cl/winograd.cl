@@ -63,8 +63,8 @@
     } while (0)
 
 /* B^T x B of one tile and 16 channels, to v[point * stride]. */
-void transform_part(local float *v, int stride, part p, int c, float16 scale, float16 shift,
-                    int pending, tile t, tiling of)
+static void transform_part(local float *v, int stride, part p, int c, float16 scale, float16 shift,
+                           int pending, tile t, tiling of)
 {
     float16 m[6][6];
 #pragma unroll
@@ -95,7 +95,7 @@ void transform_part(local float *v, int stride, part p, int c, float16 scale, fl
 }
 
 /* The same for all channels of a view. */
-void transform_x(local float *v, int stride, view from, int channels, tile t, tiling of)
+static void transform_x(local float *v, int stride, view from, int channels, tile t, tiling of)
 {
     for (int c = 0; c < channels; c += 16) {
         int at = c;
@@ -109,8 +109,8 @@ void transform_x(local float *v, int stride, view from, int channels, tile t, ti
 }
 
 /* A^T m A of one tile and 16 channels from m[point * stride], written with bias. */
-void transform_y(local const float *m, int stride, sink to, int channel, float16 bias, tile t,
-                 tiling of)
+static void transform_y(local const float *m, int stride, sink to, int channel, float16 bias,
+                        tile t, tiling of)
 {
     float16 s[4][6];
 #pragma unroll
@@ -133,7 +133,7 @@ void transform_y(local const float *m, int stride, sink to, int channel, float16
 }
 
 /* v u to m: v (TILE, cin), u (cin, LANES), m (TILE, LANES). */
-void multiply(local float *m, local const float *v, global const float *u, int cin)
+static void multiply(local float *m, local const float *v, global const float *u, int cin)
 {
     for (int c0 = 0; c0 < cin; c0 += DEPTH) {
         TILE_CLEAR(sum, TILE);
@@ -197,7 +197,7 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
     }
 }
 
-void finish_tiles(gradients g, int c, range tiles, tiling of)
+static void finish_tiles(gradients g, int c, range tiles, tiling of)
 {
     const finisher f = finisher_of(g, c);
     for (int i = tiles.first; i < tiles.end; i++) {
@@ -208,8 +208,8 @@ void finish_tiles(gradients g, int c, range tiles, tiling of)
 }
 
 /* A g A^T of one tile and 16 channels, to q[point * stride]. Returns the sum of g. */
-float16 transform_g(local float *q, int stride, global const float *g, int channels, tile t,
-                    tiling of)
+static float16 transform_g(local float *q, int stride, global const float *g, int channels, tile t,
+                           tiling of)
 {
     float16 s[6][4], total = 0.0f;
 #pragma unroll
@@ -236,8 +236,8 @@ float16 transform_g(local float *q, int stride, global const float *g, int chann
 }
 
 /* TILE rows from c of v^T q, v (tiles, cin) and q (tiles, LANES): written to `to`, or added. */
-void sum_products(global float *to, int adds, local const float *v, local const float *q, int tiles,
-                  int c, int cin)
+static void sum_products(global float *to, int adds, local const float *v, local const float *q,
+                         int tiles, int c, int cin)
 {
     int offset[TILE]; /* rows beyond cin are computed and not stored */
 #pragma unroll
@@ -372,7 +372,7 @@ winograd_reduce(global const float *partial, global float *gradient, global floa
     } while (0)
 
 /* G w G^T of 16 output channels, from w[tap], to u[point * stride]. */
-void transform_w(global float *u, int stride, const float16 w[9])
+static void transform_w(global float *u, int stride, const float16 w[9])
 {
     float16 s[6][3];
 #pragma unroll
