@@ -19,7 +19,7 @@ kernel void activation_backward(global const float *y, global const float *g, gl
         FOR_LANES(c, channels) {
             const size_t at = (size_t)p * channels + c;
             const int left = channels - c;
-            lane value = load_lane(g + at, left) * slope(load_lane(y + at, left));
+            lane value = load_lane(g + at, left) * activation_slope(load_lane(y + at, left));
             if (accumulate)
                 value += load_lane(dx + at, left);
             store_lane(value, dx + at, left);

@@ -28,7 +28,7 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
         const lane mean = sum / (float)(last - first);
         for (int p = first; p < last; p++) { /* the span is near by now, the next one not yet */
             if (p + span < pixels)
-                fetch(x + (size_t)(p + span) * channels + c, 16);
+                fetch_channels(x, channels, c, 16, p + span, 1);
             const lane d = load_lane(x + (size_t)p * channels + c, left) - mean;
             squares += d * d;
         }
@@ -42,10 +42,10 @@ static void scale_and_shift(global float *moments, global const float *gamma,
                             float variance, float epsilon)
 {
     const float inverse = 1.0f / sqrt(variance + epsilon);
-    moments[MEAN * channels + c] = mean;
-    moments[INVERSE * channels + c] = inverse;
-    moments[SCALE * channels + c] = gamma[c] * inverse;
-    moments[SHIFT * channels + c] = beta[c] - gamma[c] * inverse * mean;
+    moments[MOMENT_MEAN * channels + c] = mean;
+    moments[MOMENT_INVERSE * channels + c] = inverse;
+    moments[MOMENT_SCALE * channels + c] = gamma[c] * inverse;
+    moments[MOMENT_SHIFT * channels + c] = beta[c] - gamma[c] * inverse * mean;
 }
 
 /* Merges the spans (Chan, Golub and LeVeque 1979) and moves the moving statistics. Item: channel. */
@@ -96,7 +96,7 @@ kernel void normalise(global const float *x, global const float *moments, global
 /* The gradient before the activation. Its output is computed again from x rather than kept. */
 static lane gradient_inside(lane x, lane g, channel k)
 {
-    return g * slope(activate(fma(x, k.scale, k.shift)));
+    return g * activation_slope(activate(fma(x, k.scale, k.shift)));
 }
 
 /* partial (spans, 2, channels): sums of the gradient and of gradient * normalised x. */
@@ -114,8 +114,8 @@ kernel void gradient_sums_of_spans(global const float *x, global const float *g,
         lane sum = 0.0f, product = 0.0f;
         FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
-            fetch(x + at + PIXELS_AHEAD * channels, 16);
-            fetch(g + at + PIXELS_AHEAD * channels, 16);
+            fetch_channels(x, channels, c, 16, p + PIXELS_AHEAD, 1);
+            fetch_channels(g, channels, c, 16, p + PIXELS_AHEAD, 1);
             const lane value = load_lane(x + at, left);
             const lane inside = gradient_inside(value, load_lane(g + at, left), k);
             sum += inside;

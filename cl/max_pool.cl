@@ -30,10 +30,10 @@ static window next_window(window at, int p, int h, int w)
 }
 
 /* Fetches 16 channels of the window below. */
-static void fetch_next_row(global const float *data, window at, int channels, int w)
+static void fetch_window_below(global const float *data, int channels, int c, window at, int w)
 {
-    for (int i = 0; i < 4; i++)
-        fetch(data + ((size_t)at.from + (2 + i / 2) * w + i % 2) * channels, 16);
+    fetch_channels(data, channels, c, 16, (size_t)at.from + 2 * w, 2);
+    fetch_channels(data, channels, c, 16, (size_t)at.from + 3 * w, 2);
 }
 
 #if LANE == 1
@@ -74,7 +74,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
                              float slope, global float *y, global uchar *places, int pixels, int h,
                              int w, int span)
 {
-    const part from_x = {x, moments, channels, slope};
+    const view_part from_x = {x, moments, channels, slope};
     FOR_LANES(c, channels) {
         const int left = channels - c;
         lane scale = 1.0f, shift = 0.0f;
@@ -84,7 +84,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
         }
         window at = window_at(get_global_id(1) * span, h, w);
         FOR_PIXELS(p, pixels, span) {
-            fetch_next_row(x + c, at, channels, w);
+            fetch_window_below(x, channels, c, at, w);
             lane best = 0.0f;
             lane_mask place = 0;
 #pragma unroll
@@ -116,7 +116,7 @@ kernel void max_pool_backward(global const uchar *places, global const float *g,
         const int left = channels - c;
         window at = window_at(get_global_id(1) * span, h, w);
         FOR_PIXELS(p, pixels, span) {
-            fetch_next_row(dx + c, at, channels, w);
+            fetch_window_below(dx, channels, c, at, w);
             const lane value = load_lane(g + (size_t)p * channels + c, left);
             const lane_mask place = load_places(places + (size_t)p * channels + c, left);
 #pragma unroll

@@ -39,7 +39,7 @@ static inline void gather_patch(local float *patch, view v, size_t first, int h,
     }
     for (int c = 0; c < channels; c += 16) {
         int at = c;
-        const part p = part_of(v, &at);
+        const view_part p = part_of(v, &at);
         float16 scale = 1.0f, shift = 0.0f;
         if (IS_PENDING(p)) {
             scale = vload16(0, SCALE_OF(p, at));

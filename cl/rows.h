@@ -15,6 +15,7 @@
 #ifndef ROWS_H
 #define ROWS_H
 
+#include "constants.h"
 #include "int_lanes.h"
 
 #define SUM(a, b) ((a) + (b))
@@ -42,7 +43,7 @@ static inline lane or_other(lane value, int left, float other)
     return left >= LANE ? value : select((lane)(other), value, LANE_OFFSETS < left);
 }
 #else
-#define ROW_GROUP 32
+#define ROW_GROUP ROW_GROUP_ITEMS
 
 /* The first barrier waits until everyone has read the result before this one. */
 #define ROW_REDUCTION(name, type, combine)                                                         \

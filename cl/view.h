@@ -3,36 +3,38 @@
  * them together; each as it lies in memory, or as a batch norm has left it for its readers to
  * finish: act(x * scale + shift), with act(x) = x < 0 ? slope * x : x. (src/layers/views.h)
  *
- * Two tensors, and anything left to do, come with channels in multiples of 16.
+ * Two tensors, and anything left to do, come with channels in multiples of CHANNELS_UNIT.
  */
 #ifndef VIEW_H
 #define VIEW_H
 
-/* As src/layers/views.h passes them. moments as in batch_norm.cl: (4, channels). */
+#include "constants.h"
+#include "view_layout.h"
+
+/* As src/layers/views.h passes them: x_a, x_b (N, h, w, channels), moments (MOMENT_ROWS, channels). */
 #define VIEW_ARGS(x)                                                                               \
-    global const float *x##_a, global const float *x##_a_moments, int x##_a_channels,              \
-        float x##_a_slope, global const float *x##_b, global const float *x##_b_moments,           \
-        int x##_b_channels, float x##_b_slope
+    global const float *x##_a, global const float *x##_a_moments, global const float *x##_b,       \
+        global const float *x##_b_moments, view_layout x##_layout
 #define VIEW(x)                                                                                    \
     {                                                                                              \
-        {x##_a, x##_a_moments, x##_a_channels, x##_a_slope},                                       \
+        {x##_a, x##_a_moments, x##_layout.a_channels, x##_layout.a_slope},                         \
         {                                                                                          \
-            x##_b, x##_b_moments, x##_b_channels, x##_b_slope                                      \
+            x##_b, x##_b_moments, x##_layout.b_channels, x##_layout.b_slope                        \
         }                                                                                          \
     }
 
-typedef struct part {
+typedef struct view_part {
     global const float *data, *moments;
     int channels;
-    float slope; /* negative: as it lies in memory */
-} part;
+    float slope; /* as view_layout's */
+} view_part;
 
 typedef struct view {
-    part a, b;
+    view_part a, b;
 } view;
 
 /* The part that channel c of the view belongs to; *c becomes the channel within it. */
-static inline part part_of(view v, int *c)
+static inline view_part part_of(view v, int *c)
 {
     if (*c < v.a.channels)
         return v.a;
@@ -41,8 +43,8 @@ static inline part part_of(view v, int *c)
 }
 
 #define IS_PENDING(part) ((part).slope >= 0.0f)
-#define SCALE_OF(part, c) ((part).moments + 2 * (part).channels + (c))
-#define SHIFT_OF(part, c) ((part).moments + 3 * (part).channels + (c))
+#define SCALE_OF(part, c) ((part).moments + MOMENT_SCALE * (part).channels + (c))
+#define SHIFT_OF(part, c) ((part).moments + MOMENT_SHIFT * (part).channels + (c))
 
 /* The same bits as batch_norm.cl's normalise; NaN stays NaN. */
 static inline float finish(float x, float scale, float shift, float slope)
@@ -61,7 +63,7 @@ static inline float16 finish16(float16 x, float16 scale, float16 shift, float sl
 /* 16 channels from c of one pixel. */
 static inline float16 view_load16(view v, size_t pixel, int c)
 {
-    const part p = part_of(v, &c);
+    const view_part p = part_of(v, &c);
     const float16 x = vload16(0, p.data + pixel * p.channels + c);
     if (!IS_PENDING(p))
         return x;
@@ -71,7 +73,7 @@ static inline float16 view_load16(view v, size_t pixel, int c)
 
 static inline float view_load(view v, size_t pixel, int c)
 {
-    const part p = part_of(v, &c);
+    const view_part p = part_of(v, &c);
     const float x = p.data[pixel * p.channels + c];
     return IS_PENDING(p) ? finish(x, *SCALE_OF(p, c), *SHIFT_OF(p, c), p.slope) : x;
 }
@@ -79,14 +81,12 @@ static inline float view_load(view v, size_t pixel, int c)
 /*
  * What a convolution writes: one tensor, or two side by side, each overwritten or added to.
  */
-#define SINK_ARGS(y)                                                                               \
-    global float *y##_a, int y##_a_channels, int y##_a_adds, global float *y##_b,                  \
-        int y##_b_channels, int y##_b_adds
+#define SINK_ARGS(y) global float *y##_a, global float *y##_b, sink_layout y##_layout
 #define SINK(y)                                                                                    \
     {                                                                                              \
-        {y##_a, y##_a_channels, y##_a_adds},                                                       \
+        {y##_a, y##_layout.a_channels, y##_layout.a_adds},                                         \
         {                                                                                          \
-            y##_b, y##_b_channels, y##_b_adds                                                      \
+            y##_b, y##_layout.b_channels, y##_layout.b_adds                                        \
         }                                                                                          \
     }
 
@@ -125,10 +125,10 @@ static inline void sink_store16(sink s, size_t pixel, int c, int left, float16 v
         vstore16(p.adds ? value + vload16(0, to) : value, 0, to);
         return;
     }
-    float part[16];
-    vstore16(value, 0, part);
+    float values[16];
+    vstore16(value, 0, values);
     for (int i = 0; i < left; i++)
-        to[i] = part[i] + (p.adds ? to[i] : 0.0f);
+        to[i] = values[i] + (p.adds ? to[i] : 0.0f);
 }
 #endif
 

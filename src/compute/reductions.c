@@ -1,6 +1,6 @@
 #include "compute/reductions.h"
 
-enum { ROW_GROUP = 32 }; /* as in cl/rows.h */
+#include "../cl/constants.h"
 
 static bool is_vector(const device *d)
 {
@@ -16,7 +16,7 @@ range rows_range(const device *d, const spans *s)
 {
     if (is_vector(d))
         return range_single(1, (size_t)s->count, 1);
-    return range_groups(ROW_GROUP, (size_t)s->count, 1, ROW_GROUP, 1, 1);
+    return range_groups(ROW_GROUP_ITEMS, (size_t)s->count, 1, ROW_GROUP_ITEMS, 1, 1);
 }
 
 /* A CPU takes whole images; GPUs want many short sums: the longest equal parts of up to 64. */
