@@ -57,6 +57,7 @@ TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
 EXAMPLES := $(sort $(wildcard docs/examples/*.c))
+KERNELS  := $(sort $(wildcard cl/*.cl cl/*.h))
 
 .PHONY: all packages setup setup-bench demo test test-soak mutants data bench asan valgrind check \
     format install uninstall clean distclean FORCE
@@ -175,18 +176,18 @@ valgrind: all $(TESTS)
 check: setup
 	tools/setup check
 	tools/check-includes
-	clang-format --dry-run -Werror $(C_FILES) $(EXAMPLES)
+	clang-format --dry-run -Werror $(C_FILES) $(EXAMPLES) $(KERNELS)
+	tools/check-kernels
 	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
 	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
 	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
-	shellcheck -x tools/check-includes tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
+	shellcheck -x tools/check-includes tools/check-kernels tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
 
 format:
-	clang-format -i $(C_FILES) $(EXAMPLES)
+	clang-format -i $(C_FILES) $(EXAMPLES) $(KERNELS)
 
 # DESTDIR goes before every path, for those who make packages.
 DATADIR  := $(PREFIX)/share/unblend
-INSTALLED_CL := $(sort $(wildcard cl/*.cl cl/*.h))
 INSTALLED_CONFIGS := $(sort $(wildcard configs/*.ini))
 
 install: all
@@ -198,7 +199,7 @@ install: all
 	install -D -m 644 $(STATIC) "$(DESTDIR)$(LIBDIR)/libunblend.a"
 	install -D -m 644 $(PKGCONFIG) "$(DESTDIR)$(LIBDIR)/pkgconfig/unblend.pc"
 	install -d "$(DESTDIR)$(DATADIR)/cl" "$(DESTDIR)$(DATADIR)/configs"
-	install -m 644 $(INSTALLED_CL) "$(DESTDIR)$(DATADIR)/cl"
+	install -m 644 $(KERNELS) "$(DESTDIR)$(DATADIR)/cl"
 	install -m 644 $(INSTALLED_CONFIGS) "$(DESTDIR)$(DATADIR)/configs"
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
@@ -206,7 +207,7 @@ uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/unblend" "$(DESTDIR)$(PREFIX)/include/unblend.h"
 	rm -f $(foreach name,$(notdir $(SHARED)) $(SONAME) libunblend.so libunblend.a \
 	    pkgconfig/unblend.pc,"$(DESTDIR)$(LIBDIR)/$(name)")
-	rm -f $(foreach name,$(INSTALLED_CL) $(INSTALLED_CONFIGS),"$(DESTDIR)$(DATADIR)/$(name)")
+	rm -f $(foreach name,$(KERNELS) $(INSTALLED_CONFIGS),"$(DESTDIR)$(DATADIR)/$(name)")
 	rmdir "$(DESTDIR)$(DATADIR)/cl" "$(DESTDIR)$(DATADIR)/configs" "$(DESTDIR)$(DATADIR)" || true
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 

@@ -1,8 +1,8 @@
 #include "compute/ranges.h"
 
-#include "base/number.h"
+#include "../cl/constants.h"
 
-enum { ROW_GROUP = 32 }; /* as in cl/rows.h */
+#include "base/number.h"
 
 static bool is_vector(const device *d)
 {
@@ -72,5 +72,5 @@ range rows_range(const device *d, const spans *s)
 {
     if (is_vector(d))
         return range_single(1, (size_t)s->count, 1);
-    return range_groups(ROW_GROUP, (size_t)s->count, 1, ROW_GROUP, 1, 1);
+    return range_groups(ROW_GROUP_ITEMS, (size_t)s->count, 1, ROW_GROUP_ITEMS, 1, 1);
 }

@@ -33,7 +33,7 @@ static int shape_batch_norm(layer *l)
         layer_param(l, "moving_mean", dims, 1, INIT_ZEROS, PARAM_STATISTICS) ||
         layer_param(l, "moving_variance", dims, 1, INIT_ONES, PARAM_STATISTICS))
         return -1;
-    l->saved[BATCH_NORM_MOMENTS].bytes = 4 * (size_t)x.c * sizeof(float);
+    l->saved[BATCH_NORM_MOMENTS].bytes = MOMENT_ROWS * (size_t)x.c * sizeof(float);
     enum activation a = ((struct activation_options *)l->options)->kind;
     l->output->pending.possible = activation_is_piecewise_linear(a);
     l->output->pending.slope = activation_slope_below_zero(a);

@@ -5,9 +5,16 @@
 #ifndef LAYERS_LAYERS_H
 #define LAYERS_LAYERS_H
 
+#include "../cl/constants.h"
 #include "nn/graph.h"
 
-enum activation { ACT_LINEAR, ACT_RELU, ACT_LEAKY_RELU, ACT_SIGMOID, ACT_TANH };
+enum activation {
+    ACT_LINEAR = ACTIVATION_LINEAR,
+    ACT_RELU = ACTIVATION_RELU,
+    ACT_LEAKY_RELU = ACTIVATION_LEAKY_RELU,
+    ACT_SIGMOID = ACTIVATION_SIGMOID,
+    ACT_TANH = ACTIVATION_TANH
+};
 
 /* What the layers keep of their calls below, in layer->options. */
 enum conv2d_flags {

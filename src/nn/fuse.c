@@ -1,8 +1,7 @@
 #include "nn/fuse.h"
 
+#include "../cl/constants.h"
 #include <string.h>
-
-enum { CHANNELS_UNIT = 16 }; /* cl/view.h */
 
 static void read_inputs(layer *l)
 {
