@@ -404,7 +404,8 @@ static void a_split_of_the_other_kind_is_refused(void **state)
 static void a_missing_set_is_named(void **state)
 {
     (void)state;
-    static const char *const overrides[] = {"data.directory=tests/sample", "data.source_b=none"};
+    static const char *const overrides[] = {"data.directory=tests/sample",
+                                            "data.sources=mnist,none"};
     settings *s;
     struct image_set set;
     must(settings_load(&s, NULL, overrides, 2));

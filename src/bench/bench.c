@@ -55,12 +55,12 @@ static int draw_pictures(struct image_set sets[SOURCES])
 /* Buffers of the plan before values, so that too large a batch is refused at once. */
 static int set_up_network(work *w, const settings *s, enum network_use use)
 {
-    int batch = (int)settings_int(s, "train.batch");
+    int batch = s->train.batch;
     return params_new(&w->params, w->device) ||
                    network_new(&w->network, w->params, s, batch, use) ||
                    params_allocate(w->params, use == NETWORK_TRAIN) ||
                    network_prepare(w->network) ||
-                   params_initialize(w->params, (unsigned long)settings_int(s, "train.seed"))
+                   params_initialize(w->params, (unsigned long)s->train.seed)
                ? -1
                : 0;
 }
@@ -68,7 +68,7 @@ static int set_up_network(work *w, const settings *s, enum network_use use)
 static int set_up_training(work *w, const settings *s, struct image_set sets[SOURCES])
 {
     return mixer_open_sets(&w->mixer, w->device, s, sets) || set_up_network(w, s, NETWORK_TRAIN) ||
-                   stepper_new(&w->stepper, w->mixer, w->network, s)
+                   stepper_new(&w->stepper, w->mixer, w->network, &s->train)
                ? -1
                : 0;
 }
@@ -205,7 +205,7 @@ static int bench_inference(bench_report *out, device *d, const settings *s)
 
 int bench_run(bench_report *out, device *d, const settings *s)
 {
-    out->batch = (int)settings_int(s, "train.batch");
+    out->batch = s->train.batch;
     int result = bench_training(out, d, s) || bench_inference(out, d, s) ? -1 : 0;
     log_live_end();
     return result;

@@ -43,15 +43,14 @@ static void blend(unsigned char sources[SOURCES][PIXELS], unsigned char *mixture
 static int make_pair(const struct image_set sets[SOURCES], const settings *s,
                      unsigned long position, const char *output, const char *truth)
 {
-    static const char *const keys[] = {"data.name_a", "data.name_b"};
     const int counts[SOURCES] = {(int)sets[0].count, (int)sets[1].count};
     unsigned char sources[SOURCES][PIXELS], mixture[PIXELS];
     int images[SOURCES];
     char name[64];
-    mixer_pair(counts, (unsigned long)settings_int(s, "train.seed"), STREAM_MIX, position, images);
+    mixer_pair(counts, (unsigned long)s->train.seed, STREAM_MIX, position, images);
     for (int k = 0; k < SOURCES; k++) {
         pad(&sets[k], images[k], sources[k]);
-        snprintf(name, sizeof name, "%04lu.%s.png", position + 1, settings_text(s, keys[k]));
+        snprintf(name, sizeof name, "%04lu.%s.png", position + 1, s->data.mixture.names[k]);
         if (write_picture(truth, name, sources[k]))
             return -1;
     }

@@ -215,8 +215,8 @@ int command_separate(const options *given)
     int result = -1;
     if (options_model(given, model, &file))
         return -1;
-    const char *names[SOURCES] = {settings_text(file.settings, "data.name_a"),
-                                  settings_text(file.settings, "data.name_b")};
+    const char *names[SOURCES] = {file.settings->data.mixture.names[0],
+                                  file.settings->data.mixture.names[1]};
     if (!job_new(&j, given->arguments[1], given->arguments[2], names) &&
         !separator_open(&s, model, &file, (int)given->batch))
         result = run_job(s, j, given);

@@ -136,7 +136,7 @@ int command_tune(const options *given)
 {
     subjects s;
     device *d = NULL;
-    int result = open_subjects(given, &s) || open_device_untuned(&d, s.list[0]) ? -1 : 0;
+    int result = open_subjects(given, &s) || open_device_untuned(&d, &s.list[0]->device) ? -1 : 0;
     if (!result)
         result = tune(d, &s, given->quick);
     device_close(d);

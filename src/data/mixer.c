@@ -99,8 +99,8 @@ static int is_missing(const char *directory, const char *name, const char *split
 
 int source_read(const settings *s, int index, bool test, struct image_set *out)
 {
-    const char *directory = settings_text(s, "data.directory");
-    const char *name = settings_text(s, index ? "data.source_b" : "data.source_a");
+    const char *directory = s->data.directory;
+    const char *name = s->data.directories[index];
     const char *split = test ? "t10k" : "train";
     char *path = NULL;
     if (find_images(directory, name, split, &path))
@@ -141,7 +141,7 @@ static int shuffle(struct image_set *set, unsigned long seed, enum stream stream
 /* A share above zero holds out at least one image, and leaves at least one. */
 static int hold_out(source *of, const settings *s, int index)
 {
-    double share = settings_real(s, "data.validation");
+    double share = s->data.validation;
     int held_out = (int)(of->count * share);
     if (share > 0 && held_out == 0)
         held_out = 1;
@@ -162,7 +162,7 @@ static int upload(mixer *m, int index, const settings *s, struct image_set *set)
     to->size = set->width;
     if (!m->test && hold_out(to, s, index))
         return -1;
-    if (!m->test && shuffle(set, (unsigned long)settings_int(s, "train.seed"), streams[index]))
+    if (!m->test && shuffle(set, (unsigned long)s->train.seed, streams[index]))
         return -1;
     return buffer_new(m->device, bytes, "images", &to->pixels) ||
                    buffer_write(m->device, to->pixels, 0, set->pixels, bytes)

@@ -38,7 +38,7 @@ int mixer_batch(mixer *m, enum split split, unsigned long seed, unsigned stream,
 void mixer_pair(const int counts[2], unsigned long seed, unsigned stream, unsigned long position,
                 int images[2]);
 
-/* One source's images as the settings name them: [data] directory / source_a (or _b) /
+/* One source's images as the settings name them: [data] directory / one of sources /
  * train-images-idx3-ubyte or t10k-images-idx3-ubyte, also written images.idx3-ubyte, plain or .gz. A
  * relative directory is looked for here, then beside and above the executable. */
 int source_read(const settings *s, int source, bool test, struct image_set *out);

@@ -4,20 +4,16 @@
 #include "base/memory.h"
 #include "layers/layers.h"
 #include <stdlib.h>
-#include <string.h>
 
-static const struct {
-    const char *name;
-    int (*build)(network *n, const settings *s);
-} architectures[] = {{"unet", unet_build}, {"unet-transformer", unet_transformer_build}};
+static int (*const builders[ARCHITECTURES])(network *n, const struct model_config *c) = {
+#define ARCHITECTURE(symbol, name) [ARCHITECTURE_##symbol] = symbol##_build,
+#include "config/architectures.def"
+#undef ARCHITECTURE
+};
 
 static int build(network *n, const settings *s)
 {
-    const char *wanted = settings_text(s, "model.architecture");
-    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
-        if (!strcmp(architectures[i].name, wanted))
-            return architectures[i].build(n, s);
-    return fail(STATUS_USAGE, "model.architecture = %s: there is no such architecture", wanted);
+    return builders[s->stages[0].architecture](n, &s->stages[0]);
 }
 
 static int add_losses(network *n)

@@ -53,7 +53,7 @@ int network_forward(network *n);
 void network_free(network *n);
 
 /* The architectures. Each adds its layers behind n->mixture and sets n->outputs. */
-int unet_build(network *n, const settings *s);
-int unet_transformer_build(network *n, const settings *s);
+int unet_build(network *n, const struct model_config *c);
+int unet_transformer_build(network *n, const struct model_config *c);
 
 #endif

@@ -54,13 +54,11 @@ static tensor *decode(const builder *b, int number, tensor *x, tensor *skip, int
     return convolutions(b, module, x, filters);
 }
 
-int unet_build(network *n, const settings *s)
+int unet_build(network *n, const struct model_config *c)
 {
     static const char *const heads[] = {"head_a", "head_b"};
-    builder b = {n->graph, (int)settings_int(s, "model.convolutions"),
-                 activation_named(settings_text(s, "model.activation"))};
-    int filters = (int)settings_int(s, "model.filters"),
-        modules = (int)settings_int(s, "model.modules");
+    builder b = {n->graph, c->convolutions, activation_named(c->activation)};
+    int filters = c->filters, modules = c->modules;
     shape size = n->mixture->shape;
     if (modules > MODULES_MAX || size.h % (1 << (modules - 1)) || size.w % (1 << (modules - 1)))
         return fail(STATUS_USAGE, "model.modules = %d: images of %d x %d cannot be halved %d times",

@@ -105,17 +105,15 @@ static tensor *transformer_block(graph *g, const char *prefix, tensor *x, const 
     return residual(g, prefix, 2, x, y, t->dropout);
 }
 
-static tensor *bottleneck(graph *g, tensor *x, const settings *s)
+static tensor *bottleneck(graph *g, tensor *x, const struct model_config *c)
 {
-    int blocks = (int)settings_int(s, "model.blocks");
-    transformer t = {.heads = (int)settings_int(s, "model.heads"),
-                     .key_size = (int)settings_int(s, "model.key_size"),
-                     .ffn = (int)settings_int(s, "model.ffn"),
-                     .dropout = settings_real(s, "model.dropout")};
+    int blocks = c->blocks;
+    transformer t = {
+        .heads = c->heads, .key_size = c->key_size, .ffn = c->ffn, .dropout = c->dropout};
     if (!blocks)
         return x;
-    x = dense(g, "bottleneck/embed", x, (int)settings_int(s, "model.width"));
-    x = position_embedding(g, "bottleneck/position", x, settings_flag(s, "model.train_position"));
+    x = dense(g, "bottleneck/embed", x, c->width);
+    x = position_embedding(g, "bottleneck/position", x, c->train_position);
     for (int i = 1; i <= blocks; i++) {
         char name[32];
         snprintf(name, sizeof name, "bottleneck/block%d", i);
@@ -172,17 +170,16 @@ static tensor *decoder(const builder *b, const char *name, tensor *x, tensor *co
     return stage(b, join(name, "stage3").text, x, skips[0], b->filters);
 }
 
-int unet_transformer_build(network *n, const settings *s)
+int unet_transformer_build(network *n, const struct model_config *c)
 {
     static const char *const decoders[] = {"decoder_a", "decoder_b"}, *const heads[] = {"head_a",
                                                                                         "head_b"};
     graph *g = n->graph;
     builder b = {.graph = g,
-                 .filters = (int)settings_int(s, "model.filters"),
-                 .cbam_ratio =
-                     settings_flag(s, "model.cbam") ? (int)settings_int(s, "model.cbam_ratio") : 0,
-                 .sub_blocks = settings_flag(s, "model.sub_blocks"),
-                 .dropout = settings_real(s, "model.dropout")};
+                 .filters = c->filters,
+                 .cbam_ratio = c->cbam ? c->cbam_ratio : 0,
+                 .sub_blocks = c->sub_blocks,
+                 .dropout = c->dropout};
     if (n->mixture->shape.h % (1 << DEPTH) || n->mixture->shape.w % (1 << DEPTH))
         return fail(STATUS_USAGE, "images of %d x %d cannot be halved %d times",
                     n->mixture->shape.h, n->mixture->shape.w, DEPTH);
@@ -194,7 +191,7 @@ int unet_transformer_build(network *n, const settings *s)
         x = skips[i] = conv_relu(g, name, "conv2", x, b.filters << i, 1);
         x = max_pool(g, join(name, "pool").text, x);
     }
-    x = bottleneck(g, x, s);
+    x = bottleneck(g, x, c);
     for (int i = 0; i < SOURCES; i++)
         decoded[i] = decoder(&b, decoders[i], x, skips);
     for (int i = 0; i < SOURCES; i++) {

@@ -55,7 +55,7 @@ int separator_open(separator **out, const char *path, model_file *file, int batc
     s->settings = file->settings;
     file->settings = NULL;
     s->batch_limit = batch;
-    if (!(s->path = copy_text(path)) || open_device(&s->device, s->settings) ||
+    if (!(s->path = copy_text(path)) || open_device(&s->device, &s->settings->device) ||
         params_new(&s->params, s->device) || plan_for(s, 1) || params_allocate(s->params, false) ||
         params_load(s->params, file->tensors, path) || network_prepare(s->network) || run_black(s))
         goto failed;
@@ -81,7 +81,7 @@ void separator_close(separator *s)
 
 const char *separator_source_name(const separator *s, int source)
 {
-    return settings_text(s->settings, source ? "data.name_b" : "data.name_a");
+    return s->settings->data.mixture.names[source];
 }
 
 const char *separator_device_name(const separator *s)

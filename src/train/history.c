@@ -123,9 +123,9 @@ static int write_table(const history *h, const char *const names[SOURCES], const
     return result;
 }
 
-int history_write(const history *h, const settings *s, const char *run_directory)
+int history_write(const history *h, const mixture *m, const char *run_directory)
 {
-    const char *names[SOURCES] = {settings_text(s, "data.name_a"), settings_text(s, "data.name_b")};
+    const char *names[SOURCES] = {m->names[0], m->names[1]};
     char *document = path_join(run_directory, HISTORY_JSON);
     char *table = path_join(run_directory, HISTORY_CSV);
     int result = -1;

@@ -13,7 +13,7 @@
 #ifndef TRAIN_HISTORY_H
 #define TRAIN_HISTORY_H
 
-#include "config/settings.h"
+#include "image/format.h"
 #include "models/network.h"
 
 #define HISTORY_JSON "history.json"
@@ -41,7 +41,7 @@ void history_release(history *h); /* leaves an empty history */
 const epoch_record *history_best(const history *h);
 
 /* run_directory/history.json and history.csv, each atomically. */
-int history_write(const history *h, const settings *s, const char *run_directory);
+int history_write(const history *h, const mixture *m, const char *run_directory);
 
 /* What history_write() put into path, a history.json; STATUS_DATA with the file's name for anything
  * else. *out is empty on failure. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int stepper_new(stepper **out, mixer *m, network *n, const settings *s)
+int stepper_new(stepper **out, mixer *m, network *n, const struct train_config *c)
 {
     stepper *t = allocate(1, sizeof *t);
     if (!t)
@@ -15,10 +15,10 @@ int stepper_new(stepper **out, mixer *m, network *n, const settings *s)
     device *d = t->device = n->params->device;
     t->mixer = m;
     t->network = n;
-    t->seed = (unsigned long)settings_int(s, "train.seed");
-    t->warm_averages = !strcmp(settings_text(s, "train.moving_averages"), "warm");
+    t->seed = (unsigned long)c->seed;
+    t->warm_averages = c->moving_averages == AVERAGES_WARM;
     t->report_losses = kernel_get(d, "losses", "", "report_losses");
-    if (!t->report_losses || optimizer_new(&t->optimizer, n->params, s) ||
+    if (!t->report_losses || optimizer_new(&t->optimizer, n->params, c) ||
         buffer_new(d, (SOURCES + 1) * sizeof(float), "losses", &t->report) ||
         buffer_new(d, sizeof(cl_int), "status", &t->status) ||
         buffer_fill(d, t->status, 0, 0, sizeof(cl_int))) {

@@ -40,7 +40,7 @@ typedef struct stepper {
 } stepper;
 
 /* Over a training network and its allocated params, both the caller's. */
-int stepper_new(stepper **out, mixer *m, network *n, const settings *s);
+int stepper_new(stepper **out, mixer *m, network *n, const struct train_config *c);
 void stepper_free(stepper *t);
 
 /* Hands one step to the device, after waiting for the step STEPS_AHEAD before it, whose losses are

@@ -68,13 +68,13 @@ typedef struct tuner {
 static int open_network(device *d, model *m, network **out)
 {
     rng random = rng_start(3, STREAM_BENCH);
-    int batch = (int)settings_int(m->settings, "train.batch");
+    int batch = m->settings->train.batch;
     if (network_new(out, m->params, m->settings, batch, NETWORK_TRAIN))
         return -1;
     network *n = *out;
     if (!m->params->values &&
         (params_allocate(m->params, true) ||
-         params_initialize(m->params, (unsigned long)settings_int(m->settings, "train.seed"))))
+         params_initialize(m->params, (unsigned long)m->settings->train.seed)))
         return -1;
     if (network_prepare(n) || step_write_random(d, n->mixture, &random))
         return -1;
