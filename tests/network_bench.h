@@ -46,7 +46,7 @@ static inline bench bench_open(const char *const *overrides, size_t count, int b
     must(params_allocate(b.params, true));
     must(network_prepare(b.train));
     must(network_prepare(b.infer));
-    must(optimizer_new(&b.optimizer, b.params, b.settings));
+    must(optimizer_new(&b.optimizer, b.params, &b.settings->train));
     must(buffer_new(opened, sizeof(int), "status", &b.status));
     must(buffer_fill(opened, b.status, 0, 0, sizeof(int)));
     return b;

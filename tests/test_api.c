@@ -358,7 +358,7 @@ static void bad_models_are_no_danger(void **state)
     (void)state;
     assert_null(ub_open(changed_model("[model]\nfilters = 0\n"), NULL));
     assert_error(STATUS_DATA, "the settings in this model are not valid", "out of range");
-    assert_null(ub_open(changed_model("[data]\nname_b = mnist\n"), NULL));
+    assert_null(ub_open(changed_model("[data]\nnames = mnist, mnist\n"), NULL));
     assert_error(STATUS_DATA, "the settings in this model are not valid", "both mnist");
     assert_null(ub_open(changed_model("[data]\ndirectory = \"a\\b\"\n"), NULL));
     assert_error(STATUS_DATA, "the settings in this model are not valid", "is no escape");

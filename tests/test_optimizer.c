@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "check/reference.h"
+#include "config/settings.h"
 #include "test_choice.h"
 #include "train/optimizer.h"
 #include <math.h>
@@ -110,7 +111,7 @@ static fixture set_up(const char *const *overrides, size_t count)
     assert_true(f.first && f.second && f.fixed);
     must(params_allocate(f.params, true));
     must(params_initialize(f.params, 1));
-    must(optimizer_new(&f.optimizer, f.params, f.settings));
+    must(optimizer_new(&f.optimizer, f.params, &f.settings->train));
     must(buffer_new(opened, sizeof(int), "status", &f.status));
     set_status(&f, 0);
     return f;

@@ -158,9 +158,10 @@ static int save_identity_model(const char *path)
     params *p = NULL;
     network *n = NULL;
     int result = -1;
-    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, s) && !params_new(&p, d) &&
-        !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
-        !params_initialize(p, 1) && !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
+    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, &s->device) &&
+        !params_new(&p, d) && !network_new(&n, p, s, 1, NETWORK_INFER) &&
+        !params_allocate(p, false) && !params_initialize(p, 1) &&
+        !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
         !fill_param(p, "head_a/kernel", 1) && !fill_param(p, "head_b/kernel", 2))
         for (size_t i = 0; i < p->count; i++)
             if (!strcmp(p->items[i]->name, "encoder1/conv1/kernel") &&

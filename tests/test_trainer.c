@@ -34,7 +34,7 @@ static char known_directory[600];
 #define KNOWN(...)                                                                                 \
     (overrides)                                                                                    \
     {                                                                                              \
-        known_directory, "data.source_a=white", "data.source_b=noise", "train.steps_per_epoch=60", \
+        known_directory, "data.sources=white,noise", "train.steps_per_epoch=60",                   \
             "train.learning_rate=0.03", __VA_ARGS__                                                \
     }
 
@@ -285,7 +285,7 @@ typedef struct steps {
 static steps open_steps(const overrides more)
 {
     steps t = {.settings = settings_of(more)};
-    int batch = (int)settings_int(t.settings, "train.batch");
+    int batch = t.settings->train.batch;
     for (int i = 0; i < SOURCES; i++)
         must(source_read(t.settings, i, false, &t.sets[i]));
     must(mixer_open_sets(&t.mixer, opened, t.settings, t.sets));
@@ -293,10 +293,10 @@ static steps open_steps(const overrides more)
     must(network_new(&t.network, t.params, t.settings, batch, NETWORK_TRAIN));
     must(network_new(&t.validation, t.params, t.settings, batch, NETWORK_INFER));
     must(params_allocate(t.params, true));
-    must(params_initialize(t.params, (unsigned long)settings_int(t.settings, "train.seed")));
+    must(params_initialize(t.params, (unsigned long)t.settings->train.seed));
     must(network_prepare(t.network));
     must(network_prepare(t.validation));
-    must(stepper_new(&t.stepper, t.mixer, t.network, t.settings));
+    must(stepper_new(&t.stepper, t.mixer, t.network, &t.settings->train));
     return t;
 }
 
@@ -380,8 +380,7 @@ static void losses_are_those_of_the_steps(void **state)
     }
     close_steps(&t);
     training trained = trained_in(
-        "recorded", false,
-        (overrides){"train.seed=5", "data.name_a=one", "data.name_b=other", "train.epochs=1"});
+        "recorded", false, (overrides){"train.seed=5", "data.names=one,other", "train.epochs=1"});
     double one = recorded(&trained, "loss", "one"), other = recorded(&trained, "loss", "other");
     assert_float_equal(one, sums[0], 1e-5 * one);
     assert_float_equal(other, sums[1], 1e-5 * other);

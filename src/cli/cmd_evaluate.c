@@ -161,10 +161,10 @@ int command_evaluate(const options *given)
     report r = {.count = given->runs};
     int result = -1;
     r.runs = allocate((size_t)given->runs, sizeof *r.runs);
-    if (r.runs && !options_model(given, given->arguments[0], &m) && !open_device(&d, m.settings) &&
-        !evaluate(d, given, &m, &r)) {
-        const char *names[SOURCES] = {settings_text(m.settings, "data.name_a"),
-                                      settings_text(m.settings, "data.name_b")};
+    if (r.runs && !options_model(given, given->arguments[0], &m) &&
+        !open_device(&d, &m.settings->device) && !evaluate(d, given, &m, &r)) {
+        const char *names[SOURCES] = {m.settings->data.mixture.names[0],
+                                      m.settings->data.mixture.names[1]};
         result = 0;
         if (given->json)
             result = print_document(&r, names, given->samples);

@@ -97,7 +97,7 @@ int command_selftest(const options *given)
     device *d = NULL;
     if (subject_open(given, &subject))
         return -1;
-    int result = open_device(&d, subject.settings);
+    int result = open_device(&d, &subject.settings->device);
     if (!result) {
         if (!given->json)
             printf("device: %s, driver %s, %s kernels\n", d->info.name, d->info.driver,

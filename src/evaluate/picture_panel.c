@@ -66,8 +66,7 @@ static int compute(drawing *to, device *d, const settings *s, const safetensors 
     if (!mixer_open(&pairs, d, s, true) && !trained_open(&t, d, s, weights, path, to->rows) &&
         !buffer_new(d, bytes, "truth A", &truths[0]) &&
         !buffer_new(d, bytes, "truth B", &truths[1]))
-        result =
-            run_network(to, t.network, pairs, truths, (unsigned long)settings_int(s, "train.seed"));
+        result = run_network(to, t.network, pairs, truths, (unsigned long)s->train.seed);
     for (int k = 0; k < SOURCES; k++)
         buffer_free(d, &truths[k]);
     trained_close(&t);
@@ -105,12 +104,11 @@ static int to_pixels(drawing *d, const char *path)
 
 static int write_panel(const drawing *d, const settings *s, const char *run_directory)
 {
-    static const char *const keys[SOURCES] = {"data.name_a", "data.name_b"};
     const unsigned char *cells[PANEL_ROWS_MOST * COLUMNS];
     const char *titles[COLUMNS] = {"input"};
     char texts[COLUMNS][64];
     for (int k = 0; k < SOURCES; k++) {
-        const char *name = settings_text(s, keys[k]);
+        const char *name = s->data.mixture.names[k];
         snprintf(texts[TRUTH + k], sizeof texts[0], "truth\n%s", name);
         snprintf(texts[RESULT + k], sizeof texts[0], "result\n%s", name);
         snprintf(texts[ERROR + k], sizeof texts[0], "error x%d\n%s", ERROR_GAIN, name);

@@ -34,25 +34,21 @@ struct trainer {
     double checkpoint_at; /* when the next one is due within an epoch */
 };
 
-static long setting(const trainer *t, const char *key)
-{
-    return settings_int(t->settings, key);
-}
-
 /* ---- Setting up ---- */
 
 static int build_networks(trainer *t)
 {
-    int batch = (int)setting(t, "train.batch");
-    bool validate = setting(t, "train.validation_steps") > 0 &&
+    int batch = t->settings->train.batch;
+    bool validate = t->settings->train.validation_steps > 0 &&
                     mixer_count(t->mixer, SPLIT_VALIDATION, 0) > 0 &&
                     mixer_count(t->mixer, SPLIT_VALIDATION, 1) > 0;
     if (params_new(&t->params, t->device) ||
         network_new(&t->network, t->params, t->settings, batch, NETWORK_TRAIN) ||
         (validate && network_new(&t->validation, t->params, t->settings, batch, NETWORK_INFER)) ||
         params_allocate(t->params, true) ||
-        params_initialize(t->params, (unsigned long)setting(t, "train.seed")) ||
-        network_prepare(t->network) || stepper_new(&t->stepper, t->mixer, t->network, t->settings))
+        params_initialize(t->params, (unsigned long)t->settings->train.seed) ||
+        network_prepare(t->network) ||
+        stepper_new(&t->stepper, t->mixer, t->network, &t->settings->train))
         return -1;
     if (!validate)
         return 0;
@@ -96,10 +92,11 @@ int trainer_new(trainer **out, device *d, const settings *s, const char *run_dir
     t->settings = s;
     t->run = copy_text(run_directory);
     t->model_path = path_join(run_directory, MODEL_NAME);
-    t->schedule = schedule_new(s);
-    t->stopping = early_stopping_new(s);
+    t->schedule = schedule_new(&s->train);
+    t->stopping = early_stopping_new(&s->train);
     t->state.epoch = 1;
-    t->progress = (progress){.settings = s, .started = clock_seconds()};
+    t->progress =
+        (progress){.config = &s->train, .mixture = &s->data.mixture, .started = clock_seconds()};
     if (!t->run || !t->model_path || mixer_open(&t->mixer, d, s, false) || build_networks(t) ||
         (resume && resume_run(t))) {
         trainer_free(t);
@@ -140,7 +137,7 @@ double trainer_best(const trainer *t, long *epoch)
 
 static bool out_of_time(const trainer *t)
 {
-    long limit = setting(t, "train.time_limit");
+    long limit = t->settings->train.time_limit;
     return limit && clock_seconds() - t->progress.started >= (double)limit;
 }
 
@@ -149,7 +146,7 @@ static int write_checkpoint(trainer *t)
     t->state.schedule = t->schedule.state;
     t->state.stopping = t->stopping.state;
     t->state.history = (long)t->history.count;
-    t->checkpoint_at = clock_seconds() + (double)setting(t, "train.checkpoint_seconds");
+    t->checkpoint_at = clock_seconds() + (double)t->settings->train.checkpoint_seconds;
     return checkpoint_write(t->run, t->stepper, &t->state);
 }
 
@@ -187,7 +184,7 @@ static int save_if_due(trainer *t)
 /* At least one step, however little time is left: an epoch without any would have a loss of nothing. */
 static int train_epoch(trainer *t)
 {
-    long steps = setting(t, "train.steps_per_epoch"), first = t->state.first_step;
+    long steps = t->settings->train.steps_per_epoch, first = t->state.first_step;
     t->progress.begun = clock_seconds();
     t->progress.steps_at_begin = t->state.sums.steps;
     while (t->stepper->step - first < steps && (t->stepper->step == first || !out_of_time(t))) {
@@ -206,12 +203,12 @@ static int train_epoch(trainer *t)
 /* The same held-out pairs after every epoch. A signal ends it. */
 static int validate(trainer *t, epoch_record *epoch)
 {
-    long samples = setting(t, "train.validation_steps") * t->network->batch;
+    long samples = (long)t->settings->train.validation_steps * t->network->batch;
     epoch->val_loss[0] = epoch->val_loss[1] = NAN;
     if (!t->evaluator)
         return 0;
     log_live("epoch %ld: validating on %ld pairs", epoch->epoch, samples);
-    return evaluator_run(t->evaluator, SPLIT_VALIDATION, (unsigned long)setting(t, "train.seed"),
+    return evaluator_run(t->evaluator, SPLIT_VALIDATION, (unsigned long)t->settings->train.seed,
                          STREAM_VALIDATION, 0, samples, epoch->val_loss);
 }
 
@@ -231,8 +228,7 @@ static epoch_record record_epoch(const trainer *t)
 
 double trainer_monitored(const trainer *t, const epoch_record *epoch)
 {
-    bool validation =
-        t->evaluator && !strcmp(settings_text(t->settings, "train.monitor"), "val_loss");
+    bool validation = t->evaluator && t->settings->train.monitor == MONITOR_VAL_LOSS;
     return validation ? epoch->val_loss[0] + epoch->val_loss[1] : epoch->loss[0] + epoch->loss[1];
 }
 
@@ -249,7 +245,7 @@ static int stop_validating(trainer *t)
 /* Validates and keeps the model with the averaged parameters, if there are such. */
 static int judge_epoch(trainer *t, epoch_record *epoch, bool *is_best)
 {
-    bool keep_last = !strcmp(settings_text(t->settings, "train.keep"), "last");
+    bool keep_last = t->settings->train.keep == KEEP_LAST;
     if (optimizer_swap_average(t->stepper->optimizer))
         return -1;
     if (validate(t, epoch))
@@ -270,19 +266,21 @@ static int end_epoch(trainer *t)
     if (schedule_epoch_end(&t->schedule, trainer_monitored(t, &epoch)))
         log_info("learning rate reduced to %g", t->schedule.state.rate);
     t->state = (train_state){.epoch = epoch.epoch + 1, .first_step = t->stepper->step};
-    return history_write(&t->history, t->settings, t->run) || write_checkpoint(t) ? -1 : 0;
+    return history_write(&t->history, &t->settings->data.mixture, t->run) || write_checkpoint(t)
+               ? -1
+               : 0;
 }
 
 static bool is_finished(const trainer *t)
 {
-    if (t->state.epoch > setting(t, "train.epochs"))
+    if (t->state.epoch > t->settings->train.epochs)
         return true;
     if (early_stopping_is_due(&t->stopping)) {
         log_info("early stopping: epoch %ld was the best", t->stopping.state.best_epoch);
         return true;
     }
     if (t->history.count && out_of_time(t)) { /* there is a model by then */
-        log_info("train.time_limit of %ld s is reached", setting(t, "train.time_limit"));
+        log_info("train.time_limit of %d s is reached", t->settings->train.time_limit);
         return true;
     }
     return false;
@@ -305,7 +303,7 @@ int trainer_run(trainer *t)
     signals_catch();
     int result = begin(t);
     t->progress.started = clock_seconds();
-    t->checkpoint_at = t->progress.started + (double)setting(t, "train.checkpoint_seconds");
+    t->checkpoint_at = t->progress.started + (double)t->settings->train.checkpoint_seconds;
     while (!result && !is_finished(t))
         result = train_epoch(t) || end_epoch(t) ? -1 : 0;
     if (!result)
