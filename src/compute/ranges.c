@@ -1,6 +1,8 @@
 #include "compute/ranges.h"
 
 #include "base/number.h"
+#include <assert.h>
+#include <limits.h>
 
 enum { ROW_GROUP = 32 }; /* as in cl/rows.h */
 
@@ -11,6 +13,7 @@ static bool is_vector(const device *d)
 
 spans spans_of_length(shape s, int span)
 {
+    assert(span > 0 && shape_count(s) <= INT_MAX); /* kernels count in int */
     int pixels = s.n * s.h * s.w;
     return (spans){pixels, s.c, span, ceil_divide(pixels, span)};
 }
