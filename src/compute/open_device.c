@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "compute/gemm.h"
 #include "compute/profile.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,9 +31,12 @@ int device_open_tuned(device **out, device_choice choice)
 
 static enum kernel_family family_named(const char *name)
 {
-    return !strcmp(name, "vector")  ? KERNELS_VECTOR
-           : !strcmp(name, "tiled") ? KERNELS_TILED
-                                    : KERNELS_AUTO;
+    if (!strcmp(name, "vector"))
+        return KERNELS_VECTOR;
+    if (!strcmp(name, "tiled"))
+        return KERNELS_TILED;
+    assert(!strcmp(name, "auto")); /* the settings allow nothing else */
+    return KERNELS_AUTO;
 }
 
 static int open_with(int (*open)(device **, device_choice), device **out,

@@ -1,6 +1,9 @@
 #include "compute/ranges.h"
 
 #include "../cl/constants.h"
+#include "base/number.h"
+#include <assert.h>
+#include <limits.h>
 
 #include "base/number.h"
 
@@ -11,6 +14,7 @@ static bool is_vector(const device *d)
 
 spans spans_of_length(shape s, int span)
 {
+    assert(span > 0 && shape_count(s) <= INT_MAX); /* kernels count in int */
     int pixels = s.n * s.h * s.w;
     return (spans){pixels, s.c, span, ceil_divide(pixels, span)};
 }
