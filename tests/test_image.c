@@ -1,19 +1,19 @@
-/* Pictures in every shape PNG, JPEG and PGM come in, broken ones, folders of them, panels. */
+/* Pictures in every shape PNG, JPEG and PGM come in, broken ones, folders of them. */
 #include "image/image.h"
 
 #include "base/files.h"
 #include "data/folder.h"
-#include "image/panel.h"
 #include "scratch.h"
 #include <png.h>
 
 #include <jpeglib.h>
 
-static void assert_channels(const char *path, int width, int height, int channels,
-                            const unsigned char *pixels)
+/* asked: the channels asked for, or 0 */
+static void assert_read(const char *path, int asked, int width, int height, int channels,
+                        const unsigned char *pixels)
 {
     struct image picture;
-    if (image_read(path, channels, &picture))
+    if (image_read(path, asked, &picture))
         fail_msg("%s", error_message());
     assert_int_equal(picture.width, width);
     assert_int_equal(picture.height, height);
@@ -25,12 +25,19 @@ static void assert_channels(const char *path, int width, int height, int channel
 
 static void assert_pixels(const char *path, int width, int height, const unsigned char *gray)
 {
-    assert_channels(path, width, height, 1, gray);
+    assert_read(path, 1, width, height, 1, gray);
 }
 
 static void assert_colours(const char *path, int width, int height, const unsigned char *colours)
 {
-    assert_channels(path, width, height, 3, colours);
+    assert_read(path, 3, width, height, 3, colours);
+}
+
+/* Read in the channels that the file has. */
+static void assert_own(const char *path, int width, int height, int channels,
+                       const unsigned char *pixels)
+{
+    assert_read(path, 0, width, height, channels, pixels);
 }
 
 static void assert_refused(const char *path, const char *why)
@@ -123,6 +130,7 @@ static void reads_png_in_colour(void **state)
     const unsigned char colour_alpha[] = {255, 100, 50, 51,  255, 255, 255, 0,
                                           255, 0,   7,  255, 0,   0,   0,   9};
     const unsigned char on_black[] = {51, 20, 10, 0, 0, 0, 255, 0, 7, 0, 0, 0};
+    const unsigned char mixed[] = {200, 0, 100, 0};
     assert_colours(png_file(2, PNG_COLOR_TYPE_RGB, 8, 0, colours, 6), 2, 2, colours);
     assert_colours(png_file(2, PNG_COLOR_TYPE_RGB, 8, 1, colours, 6), 2, 2, colours);
     assert_colours(png_file(1, PNG_COLOR_TYPE_RGB, 16, 0, words, 6), 1, 2, few);
@@ -131,6 +139,10 @@ static void reads_png_in_colour(void **state)
     assert_colours(png_file(2, PNG_COLOR_TYPE_GRAY_ALPHA, 8, 0, gray_alpha, 4), 2, 2,
                    gray_on_black);
     assert_colours(png_file(2, PNG_COLOR_TYPE_RGB_ALPHA, 8, 0, colour_alpha, 8), 2, 2, on_black);
+    assert_own(png_file(2, PNG_COLOR_TYPE_RGB, 8, 0, colours, 6), 2, 2, 3, colours);
+    assert_own(png_file(2, PNG_COLOR_TYPE_PALETTE, 8, 0, indices, 2), 2, 2, 3, looked_up);
+    assert_own(png_file(2, PNG_COLOR_TYPE_GRAY, 8, 0, gray, 2), 2, 2, 1, gray);
+    assert_own(png_file(2, PNG_COLOR_TYPE_GRAY_ALPHA, 8, 0, gray_alpha, 4), 2, 2, 1, mixed);
 }
 
 static void writes_png(void **state)
@@ -272,10 +284,11 @@ static void reads_jpeg_in_colour(void **state)
 {
     (void)state;
     struct image picture;
-    if (image_read(red_and_blue_jpeg(), 3, &picture))
+    if (image_read(red_and_blue_jpeg(), 0, &picture))
         fail_msg("%s", error_message());
     assert_int_equal(picture.width, 32);
     assert_int_equal(picture.height, 64);
+    assert_int_equal(picture.channels, 3);
     for (int i = 0; i < 32 * 64 * 3; i++) {
         int row = i / 96, full = row < 32 ? 0 : 2;
         if (row < 24 || row >= 40)
@@ -289,6 +302,9 @@ static void reads_jpeg_in_colour(void **state)
         assert_true(p[0] == p[1] && p[1] == p[2]);
         assert_in_range(p[0], 91, 115);
     }
+    image_release(&picture);
+    assert_int_equal(image_read(scratch_path("gray.jpg"), 0, &picture), 0);
+    assert_int_equal(picture.channels, 1);
     image_release(&picture);
 }
 
@@ -357,6 +373,8 @@ static void reads_pnm_in_colour(void **state)
                    (const unsigned char[]){255, 128, 1});
     assert_colours(text_file("d.pgm", "P2 2 1 5 1 5"), 2, 1,
                    (const unsigned char[]){51, 51, 51, 255, 255, 255});
+    assert_own(text_file("d.pgm", "P2 2 1 5 1 5"), 2, 1, 1, (const unsigned char[]){51, 255});
+    assert_own(text_file("a.ppm", "P3 1 1 255\n9 9 9"), 1, 1, 3, (const unsigned char[]){9, 9, 9});
 }
 
 static void refuses_broken_pgm(void **state)
@@ -479,107 +497,6 @@ static void names_the_cause_for_a_closed_folder(void **state)
     assert_error(STATUS_DATA, "closed: this folder cannot be searched", "Permission denied");
 }
 
-/* Panels */
-
-static void writes_panels(void **state)
-{
-    (void)state;
-    const unsigned char left[] = {10, 20, 30, 40, 50, 60}, right[] = {1, 2, 3, 4, 5, 6};
-    const unsigned char *const cells[] = {left, right, NULL, left};
-    const char *path = scratch_path("panel.png");
-    struct image drawn;
-    assert_int_equal(panel_write(path, &(panel){2, 2, 3, 2, cells, .scale = 2}), 0);
-    assert_int_equal(image_read(path, 1, &drawn), 0);
-    /* margin 8, cells of 6 x 4, gap 2 */
-    assert_int_equal(drawn.width, 8 + 6 + 2 + 6 + 8);
-    assert_int_equal(drawn.height, 8 + 4 + 2 + 4 + 8);
-    assert_int_equal(drawn.pixels[0], 255);
-    assert_int_equal(drawn.pixels[8 * drawn.width + 8], 10);
-    assert_int_equal(drawn.pixels[9 * drawn.width + 9], 10);
-    assert_int_equal(drawn.pixels[11 * drawn.width + 13], 60);
-    assert_int_equal(drawn.pixels[8 * drawn.width + 14], 255);
-    assert_int_equal(drawn.pixels[8 * drawn.width + 16], 1);
-    assert_int_equal(drawn.pixels[14 * drawn.width + 8], 255); /* the blank cell */
-    assert_int_equal(drawn.pixels[17 * drawn.width + 21], 60);
-    image_release(&drawn);
-}
-
-/* Titles make room for themselves on the left and leave the cells as they were. */
-static void writes_titles(void **state)
-{
-    (void)state;
-    static const unsigned char black[28 * 28] = {0};
-    const unsigned char *const cells[] = {black, black};
-    const char *const titles[] = {"i", "truth: \xff g"};
-    struct image drawn;
-    const int room = (10 * 6 - 1) * 2 + 12; /* ten letters at twice their size, and the space */
-    assert_int_equal(panel_write(scratch_path("titles.png"),
-                                 &(panel){2, 1, 28, 28, cells, .row_titles = titles, .scale = 3}),
-                     0);
-    assert_int_equal(image_read(scratch_path("titles.png"), 1, &drawn), 0);
-    assert_int_equal(drawn.width, 12 + room + 84 + 12);
-    int inked = 0;
-    for (int y = 0; y < drawn.height; y++)
-        for (int x = 0; x < 12 + room; x++)
-            inked += drawn.pixels[y * drawn.width + x] < 255;
-    assert_true(inked > 200);
-    assert_int_equal(drawn.pixels[12 * drawn.width + 12 + room], 0);
-    assert_int_equal(drawn.pixels[12 * drawn.width + 11 + room], 255);
-    image_release(&drawn);
-    /* Taller than its row: clipped at the picture's edge. */
-    assert_int_equal(panel_write(scratch_path("low.png"),
-                                 &(panel){2, 1, 28, 1, cells, .row_titles = titles, .scale = 1}),
-                     0);
-}
-
-/* Titles of columns make room above the cells and keep to their column. */
-static void writes_column_titles(void **state)
-{
-    (void)state;
-    static const unsigned char black[28 * 28] = {0};
-    const unsigned char *const cells[] = {black, black};
-    const char *const titles[] = {"a name that is far too long for this column", "two\npegs"};
-    const char *path = scratch_path("columns.png");
-    struct image drawn;
-    const int room = 2 * 10 * 2 + 3; /* two lines at twice their size, and the gap */
-    assert_int_equal(
-        panel_write(path, &(panel){1, 2, 28, 28, cells, .column_titles = titles, .scale = 3}), 0);
-    assert_int_equal(image_read(path, 1, &drawn), 0);
-    assert_int_equal(drawn.width, 12 + 84 + 3 + 84 + 12);
-    assert_int_equal(drawn.height, 12 + room + 84 + 12);
-    int inked = 0;
-    for (int y = 0; y < 12 + room; y++) {
-        for (int x = 0; x < drawn.width; x++) {
-            bool between = x < 12 || (x >= 12 + 84 && x < 12 + 84 + 3) || x >= 12 + 84 + 3 + 84;
-            bool ink = drawn.pixels[y * drawn.width + x] < 255;
-            assert_false(ink && (between || y < 12 || y >= 12 + room - 3));
-            inked += ink;
-        }
-    }
-    assert_true(inked > 200);
-    assert_int_equal(drawn.pixels[(12 + room) * drawn.width + 12], 0);
-    assert_int_equal(drawn.pixels[(11 + room) * drawn.width + 12], 255);
-    image_release(&drawn);
-}
-
-static void refuses_impossible_panels(void **state)
-{
-    (void)state;
-    const unsigned char *const cells[] = {NULL};
-    const char *path = scratch_path("refused.png");
-    const int huge = 0x7fffffff;
-    assert_int_equal(panel_write(path, &(panel){0, 1, 3, 2, cells, .scale = 1}), -1);
-    assert_error(STATUS_RUNTIME, path, "not written");
-    assert_int_equal(panel_write(path, &(panel){1, 1, 3, 2, cells, .scale = 17}), -1);
-    assert_error(STATUS_RUNTIME, path, "scale 17");
-    assert_int_equal(panel_write(path, &(panel){huge, huge, huge, huge, cells, .scale = 16}), -1);
-    assert_error(STATUS_RUNTIME, path, "not written");
-    assert_int_equal(panel_write(path, &(panel){16384, 16384, 16384, 16384, cells, .scale = 16}),
-                     -1);
-    assert_error(STATUS_RUNTIME, path, "not written");
-    assert_false(file_exists(path));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -601,10 +518,6 @@ int main(void)
         cmocka_unit_test(lists_a_folder),
         cmocka_unit_test(refuses_folders_without_pictures),
         cmocka_unit_test(names_the_cause_for_a_closed_folder),
-        cmocka_unit_test(writes_panels),
-        cmocka_unit_test(writes_titles),
-        cmocka_unit_test(writes_column_titles),
-        cmocka_unit_test(refuses_impossible_panels),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <limits.h>
 
-#include "base/number.h"
-
 static bool is_vector(const device *d)
 {
     return !d || d->kernels == KERNELS_VECTOR;

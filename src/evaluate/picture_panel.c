@@ -4,129 +4,77 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/streams.h"
-#include "data/mixer.h"
-#include "image/panel.h"
+#include "data/batches.h"
+#include "evaluate/result_panel.h"
 #include "models/model_file.h"
 #include "models/trained.h"
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE, SCALE = 4 };
-
-/* A good model's errors are too small to be seen as they are. */
-enum { ERROR_GAIN = 4 };
-
-enum {
-    INPUT,
-    TRUTH,
-    RESULT = TRUTH + SOURCES,
-    ERROR = RESULT + SOURCES,
-    COLUMNS = ERROR + SOURCES
-};
-
-typedef struct drawing {
+/* What is drawn: results in memory of one's own. */
+typedef struct values {
+    mixture mixture;
     int rows;
-    float *values;         /* (COLUMNS, rows, PIXELS), 0..1 */
-    unsigned char *pixels; /* the same as bytes */
-} drawing;
+    float *blends, *truths, *outputs; /* as in results */
+} values;
 
-static float *column_values(const drawing *d, int column)
+static int values_new(values *v, const mixture *m, int rows)
 {
-    return d->values + (size_t)column * (size_t)d->rows * PIXELS;
+    *v = (values){.mixture = *m, .rows = rows};
+    size_t size = image_values(v->mixture.format), sources = (size_t)v->mixture.sources;
+    v->blends = allocate((size_t)rows * size, sizeof *v->blends);
+    v->truths = allocate((size_t)rows * size * sources, sizeof *v->truths);
+    v->outputs = allocate((size_t)rows * size * sources, sizeof *v->outputs);
+    return v->blends && v->truths && v->outputs ? 0 : -1;
 }
 
-/* ---- Values ---- */
+static void values_release(values *v)
+{
+    free(v->blends);
+    free(v->truths);
+    free(v->outputs);
+}
+
+/* ---- The network ---- */
 
 /* Pairs from the device's generator, and what the network makes of them. */
-static int run_network(drawing *to, network *n, mixer *pairs, cl_mem truths[SOURCES],
-                       unsigned long seed)
+static int run_network(values *v, network *n, batches *pairs, cl_mem truth, uint64_t seed)
 {
     device *d = n->params->device;
-    size_t bytes = (size_t)to->rows * PIXELS * sizeof(float);
-    if (mixer_batch(pairs, SPLIT_TEST, seed, STREAM_MIX, 0, to->rows, n->mixture->data, truths[0],
-                    truths[1]) ||
-        network_forward(n) || buffer_read(d, n->mixture->data, 0, column_values(to, INPUT), bytes))
-        return -1;
-    for (int k = 0; k < SOURCES; k++)
-        if (buffer_read(d, truths[k], 0, column_values(to, TRUTH + k), bytes) ||
-            buffer_read(d, n->outputs[k]->data, 0, column_values(to, RESULT + k), bytes))
-            return -1;
-    return 0;
+    size_t bytes = (size_t)v->rows * image_values(v->mixture.format) * sizeof(float),
+           all = bytes * (size_t)v->mixture.sources;
+    return batches_next(pairs, SPLIT_TEST, seed, STREAM_MIX, 0, v->rows, n->input->data, truth) ||
+                   network_forward(n) || buffer_read(d, n->input->data, 0, v->blends, bytes) ||
+                   buffer_read(d, truth, 0, v->truths, all) ||
+                   buffer_read(d, n->output->data, 0, v->outputs, all)
+               ? -1
+               : 0;
 }
 
-static int compute(drawing *to, device *d, const settings *s, const safetensors *weights,
+static int compute(values *v, device *d, const settings *s, const safetensors *weights,
                    const char *path)
 {
-    size_t bytes = (size_t)to->rows * PIXELS * sizeof(float);
+    size_t bytes = (size_t)v->rows * image_values(v->mixture.format) * sizeof(float);
     trained t = {0};
-    mixer *pairs = NULL;
-    cl_mem truths[SOURCES] = {NULL};
+    batches *pairs = NULL;
+    cl_mem truth = NULL;
     int result = -1;
-    if (!mixer_open(&pairs, d, s, true) && !trained_open(&t, d, s, weights, path, to->rows) &&
-        !buffer_new(d, bytes, "truth A", &truths[0]) &&
-        !buffer_new(d, bytes, "truth B", &truths[1]))
-        result = run_network(to, t.network, pairs, truths, (unsigned long)s->train.seed);
-    for (int k = 0; k < SOURCES; k++)
-        buffer_free(d, &truths[k]);
+    if (!batches_open(&pairs, d, &s->data, (uint64_t)s->train.seed, true) &&
+        !trained_open(&t, d, s, weights, path, v->rows) &&
+        !buffer_new(d, bytes * (size_t)v->mixture.sources, "truths", &truth))
+        result = run_network(v, t.network, pairs, truth, (uint64_t)s->train.seed);
+    buffer_free(d, &truth);
     trained_close(&t);
-    mixer_close(pairs);
+    batches_close(pairs);
     return result;
 }
 
-static void compute_errors(drawing *d)
-{
-    for (int k = 0; k < SOURCES; k++) {
-        const float *truth = column_values(d, TRUTH + k), *result = column_values(d, RESULT + k);
-        float *error = column_values(d, ERROR + k);
-        for (size_t i = 0; i < (size_t)d->rows * PIXELS; i++)
-            error[i] = ERROR_GAIN * fabsf(truth[i] - result[i]);
-    }
-}
+/* ---- The pictures ---- */
 
-/* ---- Drawing ---- */
-
-/* Clipped to 0..1, rounded half up. */
-static int to_pixels(drawing *d, const char *path)
+static int draw(const values *v, const char *model, const char *run_directory)
 {
-    for (size_t i = 0; i < (size_t)COLUMNS * (size_t)d->rows * PIXELS; i++) {
-        float value = d->values[i];
-        if (!isfinite(value))
-            return fail(STATUS_DATA,
-                        "%s: the model's output is not a number; its weights are damaged, or the "
-                        "device is (`unblend selftest`)",
-                        path);
-        value = value < 0 ? 0 : value > 1 ? 1 : value;
-        d->pixels[i] = (unsigned char)(value * 255 + 0.5f);
-    }
-    return 0;
-}
-
-static int write_panel(const drawing *d, const settings *s, const char *run_directory)
-{
-    const unsigned char *cells[PANEL_ROWS_MOST * COLUMNS];
-    const char *titles[COLUMNS] = {"input"};
-    char texts[COLUMNS][64];
-    for (int k = 0; k < SOURCES; k++) {
-        const char *name = s->data.mixture.names[k];
-        snprintf(texts[TRUTH + k], sizeof texts[0], "truth\n%s", name);
-        snprintf(texts[RESULT + k], sizeof texts[0], "result\n%s", name);
-        snprintf(texts[ERROR + k], sizeof texts[0], "error x%d\n%s", ERROR_GAIN, name);
-    }
-    for (int column = TRUTH; column < COLUMNS; column++)
-        titles[column] = texts[column];
-    for (int row = 0; row < d->rows; row++)
-        for (int column = 0; column < COLUMNS; column++)
-            cells[row * COLUMNS + column] = d->pixels + ((size_t)column * d->rows + row) * PIXELS;
+    const results r = {&v->mixture, v->rows, v->blends, v->truths, v->outputs, model};
     char *path = path_join(run_directory, PANEL_PICTURE_NAME);
-    int result = path ? panel_write(path, &(panel){.rows = d->rows,
-                                                   .columns = COLUMNS,
-                                                   .cell_width = IMAGE_SIZE,
-                                                   .cell_height = IMAGE_SIZE,
-                                                   .cells = cells,
-                                                   .column_titles = titles,
-                                                   .scale = SCALE})
-                      : -1;
+    int result = path ? result_panel_write(path, &r) : -1;
     free(path);
     return result;
 }
@@ -137,24 +85,19 @@ int picture_panel(device *d, const settings *s, const safetensors *weights, cons
     if (rows < 1 || rows > PANEL_ROWS_MOST)
         return fail(STATUS_USAGE, "%s/%s: not written: %d rows (allowed: 1 to %d)", run_directory,
                     PANEL_PICTURE_NAME, rows, PANEL_ROWS_MOST);
-    size_t count = (size_t)COLUMNS * (size_t)rows;
-    drawing drawn = {.rows = rows,
-                     .values = allocate(count, PIXELS * sizeof *drawn.values),
-                     .pixels = allocate(count, PIXELS)};
-    int result = -1;
-    if (drawn.values && drawn.pixels && !compute(&drawn, d, s, weights, path)) {
-        compute_errors(&drawn);
-        result = to_pixels(&drawn, path) ? -1 : write_panel(&drawn, s, run_directory);
-    }
-    free(drawn.values);
-    free(drawn.pixels);
+    values v;
+    int result =
+        values_new(&v, &s->data.mixture, rows) || compute(&v, d, s, weights, path) || draw(&v, path, run_directory)
+            ? -1
+            : 0;
+    values_release(&v);
     return result;
 }
 
 int pictures_write(device *d, const settings *s, const char *run_directory)
 {
     model_file m;
-    char *path = path_join(run_directory, "model.safetensors");
+    char *path = path_join(run_directory, MODEL_NAME);
     int result = -1;
     if (path && !picture_history(run_directory) && !model_open(path, NULL, 0, &m)) {
         result = picture_panel(d, s, m.tensors, path, run_directory, PANEL_ROWS);

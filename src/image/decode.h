@@ -13,7 +13,7 @@ struct encoded {
     const char *path; /* for messages */
     const unsigned char *bytes;
     size_t length;
-    int channels;     /* of the picture that is wanted: 1 or 3 */
+    int channels;     /* of the picture that is wanted: 1 or 3, or 0 for what the file has */
     image_fits *fits; /* or NULL: any size that image.h allows */
     const void *context;
 };
@@ -25,6 +25,10 @@ int decode_pnm(const struct encoded *file, struct image *picture);
 /* For the size that a header promises, before memory is taken for pixels: STATUS_DATA if a picture
  * is empty, larger than image.h allows, or not of a size that the caller can use. */
 int check_picture_size(const struct encoded *file, unsigned long width, unsigned long height);
+
+/* A picture in the channels that are wanted of a file that is coloured or not. */
+int new_picture(const struct encoded *file, unsigned long width, unsigned long height,
+                bool coloured, struct image *picture);
 
 /* A pixel as files have it, 8 bits each. Gray is red, green and blue alike; alpha 255 is opaque. */
 typedef struct pixel {

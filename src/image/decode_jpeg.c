@@ -64,11 +64,11 @@ static void check_progress(j_common_ptr jpeg)
 
 static int read_pixels(struct reader *r)
 {
-    r->jpeg.out_color_space = r->file->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-    jpeg_start_decompress(&r->jpeg);
-    if (image_new(&r->picture, (int)r->jpeg.output_width, (int)r->jpeg.output_height,
-                  r->file->channels))
+    if (new_picture(r->file, r->jpeg.image_width, r->jpeg.image_height,
+                    r->jpeg.jpeg_color_space != JCS_GRAYSCALE, &r->picture))
         return -1;
+    r->jpeg.out_color_space = r->picture.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_start_decompress(&r->jpeg);
     size_t row_bytes = (size_t)r->picture.width * (size_t)r->picture.channels;
     while (r->jpeg.output_scanline < r->jpeg.output_height) {
         JSAMPROW row = r->picture.pixels + (size_t)r->jpeg.output_scanline * row_bytes;

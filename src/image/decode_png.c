@@ -129,10 +129,10 @@ static void convert(struct reader *r, size_t count)
 
 static int make_picture(struct reader *r)
 {
-    int width = (int)png_get_image_width(r->png, r->info);
-    int height = (int)png_get_image_height(r->png, r->info);
-    size_t count = (size_t)width * (size_t)height;
-    if (image_new(&r->picture, width, height, r->file->channels))
+    size_t width = png_get_image_width(r->png, r->info);
+    size_t height = png_get_image_height(r->png, r->info), count = width * height;
+    bool coloured = has_palette(r) || png_get_channels(r->png, r->info) > 2;
+    if (new_picture(r->file, width, height, coloured, &r->picture))
         return -1;
     if (has_palette(r))
         return look_up(r, count);

@@ -148,7 +148,7 @@ int decode_pnm(const struct encoded *file, struct image *picture)
     if (!r.maximum)
         return fail(STATUS_DATA, "%s: damaged PNM: its maximum is 0", file->path);
     size_t count = (size_t)width * height;
-    if (image_new(picture, (int)width, (int)height, file->channels))
+    if (new_picture(file, width, height, r.channels == 3, picture))
         return -1;
     if (letter == '2' || letter == '3' ? read_text_pixels(&r, count, picture)
                                        : read_binary_pixels(&r, count, picture)) {

@@ -44,6 +44,13 @@ int check_picture_size(const struct encoded *file, unsigned long width, unsigned
                : 0;
 }
 
+int new_picture(const struct encoded *file, unsigned long width, unsigned long height,
+                bool coloured, struct image *picture)
+{
+    int own = coloured ? 3 : 1;
+    return image_new(picture, (int)width, (int)height, file->channels ? file->channels : own);
+}
+
 static unsigned luma(unsigned red, unsigned green, unsigned blue)
 {
     return (299 * red + 587 * green + 114 * blue + 500) / 1000;

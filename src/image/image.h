@@ -7,7 +7,7 @@
  *
  * The format is told by the file's first bytes, never by its name. The caller says how many channels he
  * wants, whatever the file has: colour becomes gray by luma (0.299 R + 0.587 G + 0.114 B), gray becomes
- * three equal channels. Transparency shows black behind it, 16 bits are scaled to 8. What EXIF data say
+ * three equal channels; 0 for what the file has. Transparency shows black behind it, 16 bits are scaled to 8. What EXIF data say
  * about the orientation is done: pictures are upright.
  */
 #ifndef IMAGE_IMAGE_H
@@ -30,7 +30,7 @@ struct image {
 /* A black picture. *picture is empty on failure. */
 int image_new(struct image *picture, int width, int height, int channels);
 
-/* Into a picture of that many channels, 1 or 3. STATUS_DATA, with the file's name and the cause, for
+/* Into a picture of that many channels, 1 or 3, or 0 for the file's. STATUS_DATA, with the file's name and the cause, for
  * anything but a whole picture; *picture is empty then. Nothing is printed. */
 int image_read(const char *path, int channels, struct image *picture);
 
