@@ -21,10 +21,10 @@ PREFIX   ?= /usr/local
 LIBDIR   ?= $(PREFIX)/lib
 OBJCOPY  ?= objcopy
 CFLAGS   ?= -O2 -g
-WARNINGS := -Wall -Wextra
-WERROR   :=
-ALL_CPPFLAGS = -D_POSIX_C_SOURCE=200809L -Isrc -Iinclude $(CPPFLAGS)
-ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(CFLAGS)
+OWN_CFLAGS := -std=c11 -Wall -Wextra -fPIC -fvisibility=hidden
+OWN_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Isrc -Iinclude
+ALL_CPPFLAGS = $(OWN_CPPFLAGS) $(CPPFLAGS)
+ALL_CFLAGS = $(OWN_CFLAGS) $(CFLAGS)
 LDLIBS   += -lOpenCL -lclblast -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm
 
 # The version stands in include/unblend.h, and nowhere else.
@@ -58,6 +58,8 @@ BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onedn
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
 EXAMPLES := $(sort $(wildcard docs/examples/*.c))
 KERNELS  := $(sort $(wildcard cl/*.cl cl/*.h))
+SCRIPTS  := $(addprefix tools/,check-includes check-kernels setup demo run-tests run-valgrind kill-test mutants get-data \
+    make-sample)
 
 .PHONY: all packages setup setup-bench demo test test-soak mutants data bench asan valgrind check \
     format install uninstall clean distclean FORCE
@@ -98,17 +100,19 @@ $(PKGCONFIG): src/api/unblend.pc.in include/unblend.h $(BUILD)/flags $(BUILD)/pr
 $(OBJECTS)/%.o: %.c $(BUILD)/flags | packages
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
-	@$(CC) $(ALL_CPPFLAGS) $(OWN_CPPFLAGS) -MMD -MP $(ALL_CFLAGS) $(WERROR) -c -o $@ $<
+	@$(CC) $(ALL_CPPFLAGS) $(PREFIX_FLAG) -MMD -MP $(ALL_CFLAGS) $(WERROR) -c -o $@ $<
 
 # The one object that knows where unblend will be installed.
-$(OBJECTS)/src/opencl/directory.o: private OWN_CPPFLAGS := -DPREFIX='"$(PREFIX)"'
+$(OBJECTS)/src/opencl/directory.o: private PREFIX_FLAG := -DPREFIX='"$(PREFIX)"'
 $(OBJECTS)/src/opencl/directory.o: $(BUILD)/prefix
 
-# What everything was built with. They change only when that does, and then all is built anew.
-BUILT_WITH := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS)
-BUILT_FOR  := $(PREFIX) $(LIBDIR)
-keep = @mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(1))' >$@.new && \
-    { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+# What everything was built with, and for where: as arguments of make, one a line. The files change only
+# when that does, and then what depends on them is built anew.
+settings = $(foreach name,$(1),'$(name)=$(subst ','\'',$($(name)))')
+BUILT_WITH := $(call settings,CC OWN_CPPFLAGS CPPFLAGS OWN_CFLAGS CFLAGS LDFLAGS LDLIBS)
+BUILT_FOR  := $(call settings,PREFIX LIBDIR)
+keep = @mkdir -p $(@D) && printf '%s\n' $(1) >$@.new && \
+    if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/flags: FORCE
 	$(call keep,$(BUILT_WITH))
 $(BUILD)/prefix: FORCE
@@ -178,10 +182,13 @@ check: setup
 	tools/check-includes
 	clang-format --dry-run -Werror $(C_FILES) $(EXAMPLES) $(KERNELS)
 	tools/check-kernels
-	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
+	# cppcheck 2.10 takes the arrays that batches.c hands to philox() for empty
 	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
-	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
-	shellcheck -x tools/check-includes tools/check-kernels tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
+	printf '%s\n' $(SOURCES) $(EXAMPLES) | xargs -P 2 -n 12 \
+	    sh -c 'clang-tidy --quiet "$$@" -- -std=c11 $(OWN_CPPFLAGS) 2>/dev/null' sh
+	clang -x c++ -fsyntax-only -Wall -Wextra -pedantic -Werror include/unblend.h
+	$(MAKE) all BUILD=$(BUILD)/clang CC=clang WERROR=-Werror
+	shellcheck -x $(SCRIPTS) tests/*.sh .ci/run
 
 format:
 	clang-format -i $(C_FILES) $(EXAMPLES) $(KERNELS)

@@ -12,9 +12,11 @@
  *
  *     cc separate.c $(pkg-config --cflags --libs unblend)
  *
- * or, with libunblend.a in it, so that only the libraries which that takes need be there, with
+ * or, so that libunblend.a becomes part of it, with the libraries that
  *
- *     cc separate.c $(pkg-config --cflags unblend) -l:libunblend.a $(pkg-config --static --libs unblend)
+ *     pkg-config --static --libs unblend | sed 's/-lunblend/-l:libunblend.a/'
+ *
+ * prints.
  *
  * Pictures in memory: n of one size are an array (n, height, width, channels) without gaps; rows run
  * from the top, channels are gray, or red, green, blue. The results of a model of K sources are one

@@ -2,7 +2,7 @@
 #include "image/panel.h"
 
 #include "base/files.h"
-#include "evaluate/result_panel.h"
+#include "plot/result_panel.h"
 #include "image/font.h"
 #include "image/image.h"
 #include "scratch.h"

@@ -3,7 +3,7 @@
 #include "scratch.h"
 
 #include "base/files.h"
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 #include "image/svg_plot.h"
 #include "train/history.h"
 #include <ctype.h>

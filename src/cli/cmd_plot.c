@@ -4,7 +4,7 @@
 #include "base/identify.h"
 #include "cli/cli.h"
 #include "compute/open_device.h"
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 #include <stdlib.h>
 
 /* Before anything is written. */

@@ -7,7 +7,7 @@
 #include "check/network_check.h"
 #include "cli/cli.h"
 #include "compute/open_device.h"
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "evaluate/result_panel.h"
+#include "plot/result_panel.h"
 
 #include "base/error.h"
 #include "base/memory.h"

@@ -5,8 +5,8 @@
  *     results r = {.mixture = &m, .count = 10, .blends = x, .truths = y, .outputs = z, .model = path};
  *     if (result_panel_write("panel.png", &r)) ...
  */
-#ifndef EVALUATE_RESULT_PANEL_H
-#define EVALUATE_RESULT_PANEL_H
+#ifndef PLOT_RESULT_PANEL_H
+#define PLOT_RESULT_PANEL_H
 
 #include "image/format.h"
 

@@ -1,11 +1,11 @@
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/streams.h"
 #include "data/batches.h"
-#include "evaluate/result_panel.h"
+#include "plot/result_panel.h"
 #include "models/model_file.h"
 #include "models/trained.h"
 #include <stdlib.h>

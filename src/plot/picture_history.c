@@ -1,4 +1,4 @@
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 
 #include "base/error.h"
 #include "base/files.h"
