@@ -41,8 +41,8 @@ static inline bench bench_open(const char *const *overrides, size_t count, int b
     bench b = {0};
     must(settings_load(&b.settings, NULL, overrides, count));
     must(params_new(&b.params, opened));
-    must(network_new_planned(&b.train, b.params, b.config, batch, NETWORK_TRAIN, options));
-    must(network_new_planned(&b.infer, b.params, b.config, batch, NETWORK_INFER, options));
+    must(network_new_planned(&b.train, b.params, b.settings, batch, NETWORK_TRAIN, options));
+    must(network_new_planned(&b.infer, b.params, b.settings, batch, NETWORK_INFER, options));
     must(params_allocate(b.params, true));
     must(network_prepare(b.train));
     must(network_prepare(b.infer));
@@ -186,15 +186,14 @@ static inline bench bench_of_fixture(const safetensors *file, struct plan_option
     }
     const struct stored_tensor *x = stored(file, "", "x");
     overrides[count++] = format_text("data.size=%dx%d", (int)x->shape[1], (int)x->shape[2]);
-    bench b =
-        bench_open((const char *const *)overrides, (size_t)count, (int)x->shape[0], options);
+    bench b = bench_open((const char *const *)overrides, (size_t)count, (int)x->shape[0], options);
     while (count)
         free(overrides[--count]);
     must(params_load(b.params, file, "fixture"));
     write_tensor(b.infer->input, x->data);
     write_tensor(b.train->input, x->data);
-    write_truths(b.train, (const float *[]){stored(file, "", "a")->data,
-                                            stored(file, "", "b")->data});
+    write_truths(b.train,
+                 (const float *[]){stored(file, "", "a")->data, stored(file, "", "b")->data});
     return b;
 }
 

@@ -13,7 +13,7 @@ enum { TRAINING = 1600, HELD_OUT = 400, TEST = 500 }; /* images of each sample s
 
 typedef struct fixture {
     device *device;
-    config *config;
+    settings *settings;
     batches *training, *test;
     cl_mem blend, truth;
 } fixture;
@@ -34,10 +34,10 @@ static int set_up(void **state)
     static const char *const overrides[] = {"data.directory=tests/sample"};
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    must(config_load(&f->config, NULL, overrides, 1));
+    must(settings_load(&f->settings, NULL, overrides, 1));
     must(device_open(&f->device, test_choice(KERNELS_AUTO)));
-    must(batches_open(&f->training, f->device, &f->config->data, 1, false));
-    must(batches_open(&f->test, f->device, &f->config->data, 1, true));
+    must(batches_open(&f->training, f->device, &f->settings->data, 1, false));
+    must(batches_open(&f->test, f->device, &f->settings->data, 1, true));
     must(buffer_new(f->device, PIXELS * sizeof(float), "blend", &f->blend));
     must(buffer_new(f->device, SOURCES * PIXELS * sizeof(float), "truth", &f->truth));
     *state = f;
@@ -52,7 +52,7 @@ static int tear_down(void **state)
     batches_close(f->training);
     batches_close(f->test);
     device_close(f->device);
-    config_free(f->config);
+    settings_free(f->settings);
     free(f);
     return 0;
 }
@@ -142,7 +142,7 @@ static void the_host_draws_the_same_pairs(void **state)
     static const int counts[] = {TEST, TEST};
     dataset *sets[SOURCES];
     for (int k = 0; k < SOURCES; k++)
-        must(source_open(&sets[k], &f->config->data, k, DATASET_TEST));
+        must(source_open(&sets[k], &f->settings->data, k, DATASET_TEST));
     test_pairs(f, 3, STREAM_MIX, 5, &pairs);
     for (int n = 0; n < BATCH; n++) {
         int images[2];
@@ -214,28 +214,28 @@ static int number_of(const float *image)
 }
 
 typedef struct numbered {
-    config *config;
+    settings *settings;
     struct image_set images[SOURCES];
     dataset *sets[SOURCES];
     batches *batches;
 } numbered;
 
-static config *config_of(const char *share)
+static settings *config_of(const char *share)
 {
-    config *c;
-    must(config_load(&c, NULL, &share, 1));
+    settings *c;
+    must(settings_load(&c, NULL, &share, 1));
     return c;
 }
 
 static numbered numbered_batches(fixture *f, int count_a, int count_b, const char *share,
                                  uint64_t seed)
 {
-    numbered n = {.config = config_of(share)};
+    numbered n = {.settings = config_of(share)};
     n.images[0] = numbered_set(count_a);
     n.images[1] = numbered_set(count_b);
     for (int k = 0; k < SOURCES; k++)
         must(dataset_of_memory(&n.sets[k], &n.images[k]));
-    must(batches_open_sets(&n.batches, f->device, &n.config->data, seed, n.sets));
+    must(batches_open_sets(&n.batches, f->device, &n.settings->data, seed, n.sets));
     return n;
 }
 
@@ -246,7 +246,7 @@ static void release(numbered *n)
         dataset_close(n->sets[k]);
         image_set_release(&n->images[k]);
     }
-    config_free(n->config);
+    settings_free(n->settings);
 }
 
 /* Which image is at that place of the order that the splits follow, the held-out images last. */
@@ -268,10 +268,8 @@ static void draws_from(fixture *f, const numbered *n, enum split split, const in
         for (unsigned long k = 0; k < BATCH; k++) {
             int images[2];
             batches_draw(count, SOURCES, 4, STREAM_TRAIN, done + k, images);
-            assert_int_equal(number_of(pairs.a + k * IMAGE),
-                             number_at(n, 0, first[0] + images[0]));
-            assert_int_equal(number_of(pairs.b + k * IMAGE),
-                             number_at(n, 1, first[1] + images[1]));
+            assert_int_equal(number_of(pairs.a + k * IMAGE), number_at(n, 0, first[0] + images[0]));
+            assert_int_equal(number_of(pairs.b + k * IMAGE), number_at(n, 1, first[1] + images[1]));
         }
     }
 }
@@ -335,7 +333,8 @@ static void a_small_share_holds_out_one(void **state)
         numbered n = numbered_batches(f, count, count, cases[i].share, 1);
         for (int source = 0; source < 2; source++) {
             assert_int_equal(batches_count(n.batches, SPLIT_VALIDATION, source), cases[i].held_out);
-            assert_int_equal(batches_count(n.batches, SPLIT_TRAIN, source), count - cases[i].held_out);
+            assert_int_equal(batches_count(n.batches, SPLIT_TRAIN, source),
+                             count - cases[i].held_out);
         }
         release(&n);
     }
@@ -356,11 +355,11 @@ static void one_image_cannot_be_split(void **state)
         dataset_close(sets[k]);
         image_set_release(&images[k]);
     }
-    config_free(c);
+    settings_free(c);
 }
 
 /* Opens a set of one black picture of that format as the first source. */
-static int open_odd(const config *c, struct image_format format)
+static int open_odd(const settings *c, struct image_format format)
 {
     static unsigned char pixels[34 * 34 * 3];
     struct image_set odd = {1, format, pixels};
@@ -388,14 +387,14 @@ static void sets_of_other_formats_are_refused(void **state)
     assert_int_equal(directory_make(scratch_path("odd/mnist")), 0);
     snprintf(directory, sizeof directory, "data.directory=%s", scratch_path("odd"));
     overrides[0] = directory;
-    config *c;
-    must(config_load(&c, NULL, overrides, 1));
+    settings *c;
+    must(settings_load(&c, NULL, overrides, 1));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(open_odd(c, cases[i].format), -1);
         assert_error(STATUS_DATA, "data set mnist", cases[i].says);
     }
     assert_int_equal(open_odd(c, (struct image_format){28, 26, 1}), 0); /* need not be square */
-    config_free(c);
+    settings_free(c);
     scratch_remove(state);
 }
 
@@ -406,8 +405,8 @@ static void sets_in_memory_give_the_same_pairs(void **state)
     dataset *sets[SOURCES];
     batches *b;
     for (int k = 0; k < SOURCES; k++)
-        must(source_open(&sets[k], &f->config->data, k, DATASET_TRAINING));
-    must(batches_open_sets(&b, f->device, &f->config->data, 1, sets));
+        must(source_open(&sets[k], &f->settings->data, k, DATASET_TRAINING));
+    must(batches_open_sets(&b, f->device, &f->settings->data, 1, sets));
     for (int k = 0; k < SOURCES; k++) {
         assert_int_equal(sets[k]->count, TRAINING + HELD_OUT); /* still the caller's */
         dataset_close(sets[k]);
@@ -432,14 +431,14 @@ static void a_missing_set_is_named(void **state)
     (void)state;
     static const char *const overrides[] = {"data.directory=tests/sample",
                                             "data.sources=mnist, none"};
-    config *c;
+    settings *c;
     dataset *set;
-    must(config_load(&c, NULL, overrides, 2));
+    must(settings_load(&c, NULL, overrides, 2));
     assert_int_equal(source_open(&set, &c->data, 1, DATASET_TEST), -1);
     assert_error(STATUS_DATA,
                  "tests/sample/none: no such folder, which should hold t10k-images-idx3-ubyte",
                  "make data");
-    config_free(c);
+    settings_free(c);
 }
 
 /* ---- Three sources of colour ---- */
@@ -484,8 +483,8 @@ static void check_colours(const batches *b, const float *blend, const float *tru
                 int number = (int)b->sources[k].order[numbers[k]];
                 double wanted = colour_wanted(k, number, y, x, c);
                 size_t pixel = (size_t)((n * HEIGHT + y) * WIDTH + x);
-                assert_float_equal(truth[(pixel * MANY + (size_t)k) * CHANNELS + (size_t)c],
-                                   wanted, 1e-7);
+                assert_float_equal(truth[(pixel * MANY + (size_t)k) * CHANNELS + (size_t)c], wanted,
+                                   1e-7);
                 sum += wanted;
             }
             assert_float_equal(blend[n * HEIGHT * WIDTH * CHANNELS + i], sum / MANY, 1e-6);
@@ -503,9 +502,9 @@ static void three_sources_of_colour_are_blended(void **state)
     struct image_set images[MANY];
     dataset *sets[MANY];
     batches *b;
-    config *c;
+    settings *c;
     cl_mem on_device[2];
-    must(config_load(&c, NULL, overrides, 4));
+    must(settings_load(&c, NULL, overrides, 4));
     for (int k = 0; k < MANY; k++) {
         images[k] = colour_set(k, MANY - k);
         must(dataset_of_memory(&sets[k], &images[k]));
@@ -527,7 +526,7 @@ static void three_sources_of_colour_are_blended(void **state)
         dataset_close(sets[k]);
         image_set_release(&images[k]);
     }
-    config_free(c);
+    settings_free(c);
 }
 
 /* ---- The error of each image ---- */

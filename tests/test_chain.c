@@ -60,7 +60,7 @@ static int make_sets(void **state)
 }
 
 /* The second stage reads what the first one found, beside the blend. */
-static config *config_of(const char *extra)
+static settings *config_of(const char *extra)
 {
     char directory[700];
     snprintf(directory, sizeof directory, "data.directory=%s", scratch_path("sets"));
@@ -84,8 +84,8 @@ static config *config_of(const char *extra)
                                "train.learning_rate=1e-2",
                                "train.keep=last",
                                extra};
-    config *c;
-    must(config_load(&c, NULL, overrides, COUNT(overrides)));
+    settings *c;
+    must(settings_load(&c, NULL, overrides, COUNT(overrides)));
     return c;
 }
 
@@ -108,7 +108,7 @@ static double train_run(const char *name, bool resume, const char *epochs)
     assert_true(fabs(weighted - last->total) <= 1e-12);
     double total = last->val_total;
     trainer_free(t);
-    config_free(c);
+    settings_free(c);
     free(run);
     return total;
 }
@@ -176,7 +176,7 @@ static void the_loaded_model_is_as_good(void **state)
     batches_close(b);
     trained_close(&model);
     model_close(&file);
-    config_free(c);
+    settings_free(c);
     free(path);
 }
 
@@ -296,7 +296,7 @@ static void gradients_are_those_of_the_chain(void **state)
     batches_close(b);
     network_free(n);
     params_free(p);
-    config_free(c);
+    settings_free(c);
 }
 
 int main(void)

@@ -158,7 +158,8 @@ static void add_scores(scores sums, int k, const unsigned char *truth)
     }
     sums[MSE][k] += squares / PIXELS / SAMPLES;
     sums[PSNR][k] += -10 * log10(squares / PIXELS) / SAMPLES;
-    sums[SSIM][k] += reference_ssim((struct image_format){SIDE, SIDE, 1}, 1, given, wanted) / SAMPLES;
+    sums[SSIM][k] +=
+        reference_ssim((struct image_format){SIDE, SIDE, 1}, 1, given, wanted) / SAMPLES;
 }
 
 static void score_run(unsigned long seed, int run, scores out)

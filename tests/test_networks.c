@@ -233,7 +233,7 @@ static void show_pairs(const bench *b)
 {
     batches *pairs;
     const network *n = b->train;
-    must(batches_open(&pairs, opened, &b->config->data, 1, false));
+    must(batches_open(&pairs, opened, &b->settings->data, 1, false));
     must(batches_next(pairs, SPLIT_TRAIN, 1, STREAM_TRAIN, 0, n->batch, n->input->data,
                       n->truth->data));
     must(device_finish(opened));
@@ -259,8 +259,8 @@ static bench wide_bench(const char *model, const char *activation, bool separate
     const char *overrides[] = {
         model,          "model.filters=16", "model.width=48",  "model.key_size=16",
         "model.ffn=32", "model.blocks=1",   "data.size=16x16", activation};
-    bench b = bench_open(overrides, activation ? 8 : 7, 2,
-                         (struct plan_options){.separate = separate});
+    bench b =
+        bench_open(overrides, activation ? 8 : 7, 2, (struct plan_options){.separate = separate});
     must(params_initialize(b.params, 1));
     write_pattern(b.train->input, 251);
     write_pattern(b.train->truth, 241);
@@ -304,7 +304,7 @@ static void fused_passes_change_nothing(void **state)
 enum { PIXELS = 32 * 32, SOURCES = 2 };
 
 /* (count, PIXELS, SOURCES) */
-static float *outputs_of(params *p, const config *c, const float *mixtures, int count)
+static float *outputs_of(params *p, const settings *c, const float *mixtures, int count)
 {
     network *n;
     size_t floats = (size_t)count * PIXELS;

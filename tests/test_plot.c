@@ -3,8 +3,8 @@
 #include "scratch.h"
 
 #include "base/files.h"
-#include "plot/pictures.h"
 #include "image/svg_plot.h"
+#include "plot/pictures.h"
 #include "train/history.h"
 #include <ctype.h>
 #include <math.h>

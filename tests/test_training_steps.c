@@ -17,8 +17,7 @@ static void show_batch(const bench *b, const safetensors *file, size_t step)
 {
     write_tensor(b->infer->input, batch_of(file, "x", step));
     write_tensor(b->train->input, batch_of(file, "x", step));
-    write_truths(b->train,
-                 (const float *[]){batch_of(file, "a", step), batch_of(file, "b", step)});
+    write_truths(b->train, (const float *[]){batch_of(file, "a", step), batch_of(file, "b", step)});
 }
 
 static void compare_losses(const bench *b, const safetensors *file, size_t step)

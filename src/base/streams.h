@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 enum stream {
-    STREAM_SPLIT_1 = 1,    /* shuffles the first source's images before the validation split, */
-    STREAM_SPLIT_2 = 2,    /* and so on */
+    STREAM_SPLIT_1 = 1, /* shuffles the first source's images before the validation split, */
+    STREAM_SPLIT_2 = 2, /* and so on */
     STREAM_SPLIT_3 = 12,
     STREAM_SPLIT_4 = 13,
     STREAM_TRAIN = 3,      /* pairs of training batches */

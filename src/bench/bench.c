@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "bench/step.h"
+#include "data/idx.h"
 #include "train/stepper.h"
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 enum {
     PICTURES = 60000,          /* of each source, */
     PICTURE_BYTES = 128 << 20, /* if they take no more than that */
-    STEPS_MIN = 2, /* of a repetition */
+    STEPS_MIN = 2,             /* of a repetition */
     STEPS_MAX = 50,
     TIMED_MIN = 3, /* with a timeline */
     TIMED_MAX = 10
@@ -52,8 +53,7 @@ static int draw_pictures(struct image_set *set, struct image_format format, rng 
     return 0;
 }
 
-static int open_random_sets(const struct data_config *c, struct image_set images[],
-                            dataset *sets[])
+static int open_random_sets(const struct data_config *c, struct image_set images[], dataset *sets[])
 {
     rng random = rng_start(1, STREAM_BENCH);
     for (int k = 0; k < c->mixture.sources; k++)
@@ -64,7 +64,7 @@ static int open_random_sets(const struct data_config *c, struct image_set images
 }
 
 /* Buffers of the plan before values, so that too large a batch is refused at once. */
-static int set_up_network(work *w, const struct config *c, enum network_use use)
+static int set_up_network(work *w, const settings *c, enum network_use use)
 {
     int batch = c->train.batch;
     return params_new(&w->params, w->device) ||
@@ -76,7 +76,7 @@ static int set_up_network(work *w, const struct config *c, enum network_use use)
                : 0;
 }
 
-static int set_up_training(work *w, const struct config *c, dataset *const sets[])
+static int set_up_training(work *w, const settings *c, dataset *const sets[])
 {
     return batches_open_sets(&w->batches, w->device, &c->data, (uint64_t)c->train.seed, sets) ||
                    set_up_network(w, c, NETWORK_TRAIN) ||
@@ -86,7 +86,7 @@ static int set_up_training(work *w, const struct config *c, dataset *const sets[
 }
 
 /* The mixtures are written once: what a user's pictures cost on their way is not in the figures. */
-static int set_up_inference(work *w, const struct config *c)
+static int set_up_inference(work *w, const settings *c)
 {
     if (set_up_network(w, c, NETWORK_INFER))
         return -1;
@@ -188,7 +188,7 @@ static int measure(work *w, bench_figures *out)
     return time_layers(w, out);
 }
 
-static int bench_training(bench_report *out, device *d, const struct config *c)
+static int bench_training(bench_report *out, device *d, const settings *c)
 {
     work w = {.name = "training", .device = d};
     struct image_set images[SOURCES_MAX] = {{0}};
@@ -209,7 +209,7 @@ static int bench_training(bench_report *out, device *d, const struct config *c)
     return result;
 }
 
-static int bench_inference(bench_report *out, device *d, const struct config *c)
+static int bench_inference(bench_report *out, device *d, const settings *c)
 {
     work w = {.name = "inference", .device = d};
     d->peak = d->allocated;
@@ -218,7 +218,7 @@ static int bench_inference(bench_report *out, device *d, const struct config *c)
     return result;
 }
 
-int bench_run(bench_report *out, device *d, const struct config *c)
+int bench_run(bench_report *out, device *d, const settings *c)
 {
     out->batch = c->train.batch;
     int result = bench_training(out, d, c) || bench_inference(out, d, c) ? -1 : 0;

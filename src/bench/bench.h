@@ -30,7 +30,7 @@ typedef struct bench_report {
 } bench_report;
 
 /* At train.batch, on random pictures, as many as MNIST has. Released also after a failure. */
-int bench_run(bench_report *out, device *d, const struct config *c);
+int bench_run(bench_report *out, device *d, const settings *s);
 void bench_report_release(bench_report *r);
 
 #endif

@@ -37,8 +37,8 @@ static int list_parts(const network *n, step_results *r)
     if (!r->parts)
         return -1;
     for (int i = 0; i < 2; i++)
-        r->parts[r->count++] = (step_part){results[i]->name, results[i]->data,
-                                           shape_count(results[i]->shape)};
+        r->parts[r->count++] =
+            (step_part){results[i]->name, results[i]->data, shape_count(results[i]->shape)};
     for (size_t i = 0; i < p->count; i++)
         if (param_is_trainable(p->items[i]))
             r->parts[r->count++] =

@@ -35,8 +35,7 @@ typedef struct report {
 
 static statistics over_runs(const report *r, int metric, int head)
 {
-    return statistics_of(&r->runs[0][metric].heads[head], (size_t)r->count,
-                         sizeof *r->runs / sizeof(double));
+    return statistics_of(&r->runs[0][metric].heads[head], (size_t)r->count, sizeof *r->runs);
 }
 
 /* ---- Measuring ---- */
@@ -76,12 +75,13 @@ static int run_all(evaluator *e, const options *given, report *r)
 
 static int evaluate(device *d, const options *given, const model_file *m, report *r)
 {
+    const settings *s = m->settings;
     trained t = {0};
     batches *pairs = NULL;
     evaluator *e = NULL;
     int result = -1;
-    if (!mixer_open(&pairs, d, m->settings, true) &&
-        !trained_open(&t, d, m->settings, m->tensors, given->arguments[0], BATCH) &&
+    if (!batches_open(&pairs, d, &s->data, (uint64_t)s->train.seed, true) &&
+        !trained_open(&t, d, s, m->tensors, given->arguments[0], BATCH) &&
         !evaluator_new(&e, t.network, pairs))
         result = run_all(e, given, r);
     evaluator_free(e);
@@ -158,19 +158,12 @@ int command_evaluate(const options *given)
 {
     model_file m = {0};
     device *d = NULL;
-    report r = {.count = given->runs};
+    report r = {.mixture = &m.mixture, .samples = given->samples, .count = given->runs};
     int result = -1;
     r.runs = allocate((size_t)given->runs, sizeof *r.runs);
     if (r.runs && !options_model(given, given->arguments[0], &m) &&
-        !open_device(&d, &m.settings->device) && !evaluate(d, given, &m, &r)) {
-        const char *names[SOURCES] = {m.settings->data.mixture.names[0],
-                                      m.settings->data.mixture.names[1]};
-        result = 0;
-        if (given->json)
-            result = print_document(&r, names, given->samples);
-        else
-            print_table(&r, names);
-    }
+        !open_device(&d, &m.settings->device) && !evaluate(d, given, &m, &r))
+        result = print_report(&r, given->json);
     device_close(d);
     model_close(&m);
     free(r.runs);

@@ -37,8 +37,7 @@ static int mixing_open(mixing *m, const struct data_config *c, uint64_t seed)
     size_t bytes = image_values(c->mixture.format);
     *m = (mixing){.mixture = &c->mixture, .seed = seed};
     for (int k = 0; k < c->mixture.sources; k++) {
-        if (source_open(&m->sets[k], c, k, DATASET_TEST) ||
-            !(m->sources[k] = allocate(bytes, 1)))
+        if (source_open(&m->sets[k], c, k, DATASET_TEST) || !(m->sources[k] = allocate(bytes, 1)))
             return -1;
         m->counts[k] = (int)m->sets[k]->count;
     }
@@ -120,7 +119,7 @@ static int make_all(mixing *m, const options *given)
 int command_mix(const options *given)
 {
     const char *output = given->arguments[0];
-    struct image_set sets[SOURCES] = {{0}};
+    mixing m = {0};
     settings *s = NULL;
     bool filled;
     if (directory_look_inside(output, STATUS_RUNTIME, &filled))
@@ -131,11 +130,9 @@ int command_mix(const options *given)
                     "over what has the same names there",
                     output);
     int result = -1;
-    if (!options_settings(given, NULL, &s) && !source_read(s, 0, true, &sets[0]) &&
-        !source_read(s, 1, true, &sets[1]))
-        result = make_all(sets, s, given);
-    for (int k = 0; k < SOURCES; k++)
-        image_set_release(&sets[k]);
+    if (!options_settings(given, NULL, &s) && !mixing_open(&m, &s->data, (uint64_t)s->train.seed))
+        result = make_all(&m, given);
+    mixing_close(&m);
     settings_free(s);
     return result;
 }

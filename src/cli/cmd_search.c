@@ -7,7 +7,7 @@
 #include "check/network_check.h"
 #include "cli/cli.h"
 #include "compute/open_device.h"
-#include "data/mixer.h"
+#include "data/batches.h"
 #include "search/search.h"
 #include "train/run_directory.h"
 #include <stdio.h>
@@ -87,11 +87,11 @@ static int write_space(const space *s, const char *run)
 /* What is there is not removed before the sets that the trials need are known to be readable. */
 static int clear_run(const space *s, const char *run)
 {
-    for (int i = 0; i < SOURCES; i++) {
-        struct image_set set;
-        if (source_read(s->base, i, false, &set))
+    for (int k = 0; k < s->base->data.mixture.sources; k++) {
+        dataset *set;
+        if (source_open(&set, &s->base->data, k, DATASET_TRAINING))
             return -1;
-        image_set_release(&set);
+        dataset_close(set);
     }
     return search_clear(run);
 }

@@ -2,9 +2,9 @@
 #include "base/error.h"
 #include "base/guess.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "cli/cli.h"
 #include "config/keys.h"
-#include "base/signals.h"
 #include "unblend.h"
 #include <errno.h>
 #include <fcntl.h>

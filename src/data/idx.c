@@ -74,10 +74,10 @@ static int check_header(const char *path, const unsigned char *file, size_t leng
                     "side is needed",
                     path, count, height, width, SIDE_LIMIT);
     if (colour && read_big_endian(file + 16) != COLOUR_CHANNELS)
-        return fail(STATUS_DATA, "%s: byte 16 promises %u channels; %d are needed: red, green, blue",
-                    path, read_big_endian(file + 16), COLOUR_CHANNELS);
-    *set = (struct image_set){
-        count, {(int)height, (int)width, colour ? COLOUR_CHANNELS : 1}, NULL};
+        return fail(STATUS_DATA,
+                    "%s: byte 16 promises %u channels; %d are needed: red, green, blue", path,
+                    read_big_endian(file + 16), COLOUR_CHANNELS);
+    *set = (struct image_set){count, {(int)height, (int)width, colour ? COLOUR_CHANNELS : 1}, NULL};
     /* an image is below 2^30 bytes, so the product fits as well */
     return check_length(path, length, *header + (uint64_t)count * image_values(set->format), set);
 }

@@ -11,7 +11,7 @@ enum { ROWS = 32 }; /* of a work-group: one size, whatever the pictures' */
 
 typedef struct resident {
     kernel *mix;
-    cl_mem pictures[SOURCES_MAX];      /* (count, height, width, channels), in the splits' order */
+    cl_mem pictures[SOURCES_MAX]; /* (count, height, width, channels), in the splits' order */
     cl_mem descriptions[SPLIT_TEST + 1]; /* of each split: (sources) mixed_source */
 } resident;
 
@@ -39,9 +39,9 @@ static int upload_descriptions(batches *b, enum split split)
     mixed_source of[SOURCES_MAX] = {{0}};
     for (int k = 0; k < b->mixture.sources; k++) {
         const batches_source *s = &b->sources[k];
-        of[k] = (mixed_source){s->set->format.height, s->set->format.width,
-                               split == SPLIT_VALIDATION ? s->training : 0,
-                               batches_count(b, split, k)};
+        of[k] =
+            (mixed_source){s->set->format.height, s->set->format.width,
+                           split == SPLIT_VALIDATION ? s->training : 0, batches_count(b, split, k)};
     }
     return buffer_new(b->device, sizeof of, "sources", &r->descriptions[split]) ||
                    buffer_write(b->device, r->descriptions[split], 0, of, sizeof of)

@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "evaluate/ssim.h"
 #include "base/signals.h"
+#include "evaluate/ssim.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -81,8 +81,7 @@ static int add_scores(evaluator *e, int images, bool with_ssim, image_scores *su
 {
     network *n = e->network;
     return add_errors(e, images, sums) ||
-                   (with_ssim &&
-                    ssim_add(e->ssim, n->output->data, e->truth, images, sums->ssim))
+                   (with_ssim && ssim_add(e->ssim, n->output->data, e->truth, images, sums->ssim))
                ? -1
                : 0;
 }
@@ -108,8 +107,8 @@ static int score_pairs(evaluator *e, enum split split, uint64_t seed, unsigned s
     return 0;
 }
 
-int evaluator_run(evaluator *e, enum split split, uint64_t seed, unsigned stream,
-                  uint64_t position, long samples, double mse[])
+int evaluator_run(evaluator *e, enum split split, uint64_t seed, unsigned stream, uint64_t position,
+                  long samples, double mse[])
 {
     image_scores scores;
     if (score_pairs(e, split, seed, stream, position, samples, false, &scores))
@@ -123,8 +122,8 @@ int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned str
                      uint64_t position, long samples, image_scores *out)
 {
     network *n = e->network;
-    if (!e->ssim && ssim_new(&e->ssim, n->params->device, n->mixture.format, n->mixture.sources,
-                             n->batch))
+    if (!e->ssim &&
+        ssim_new(&e->ssim, n->params->device, n->mixture.format, n->mixture.sources, n->batch))
         return -1;
     return score_pairs(e, split, seed, stream, position, samples, true, out);
 }

@@ -34,8 +34,8 @@ void evaluator_free(evaluator *e);
 
 /* Mean squared error per source over the pairs position .. position + samples - 1 of the sequence
  * (split, seed, stream). */
-int evaluator_run(evaluator *e, enum split split, uint64_t seed, unsigned stream,
-                  uint64_t position, long samples, double mse[]);
+int evaluator_run(evaluator *e, enum split split, uint64_t seed, unsigned stream, uint64_t position,
+                  long samples, double mse[]);
 
 /* All scores of the same pairs. */
 int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned stream,

@@ -53,10 +53,9 @@ static int mse_forward(layer *l, run *r)
     const struct mse_options *o = l->options;
     int pixels = pixel_count(l), spans = span_count(l), channels = channels_of_source(l);
     float values = (float)pixels * (float)channels;
-    if (LAUNCH(r->device, s->span_errors,
-               range_single((size_t)o->sources, (size_t)spans, 1), ARG(l->inputs[0]->data),
-               ARG(l->inputs[1]->data), ARG(r->workspace), ARG(pixels), ARG(o->sources),
-               ARG(channels), ARG((int)SPAN)))
+    if (LAUNCH(r->device, s->span_errors, range_single((size_t)o->sources, (size_t)spans, 1),
+               ARG(l->inputs[0]->data), ARG(l->inputs[1]->data), ARG(r->workspace), ARG(pixels),
+               ARG(o->sources), ARG(channels), ARG((int)SPAN)))
         return -1;
     return LAUNCH(r->device, s->mean, range_single((size_t)o->sources, 1, 1), ARG(r->workspace),
                   ARG(l->output->data), ARG(spans), ARG(o->sources), ARG(values));

@@ -38,12 +38,12 @@ static tensor *stage_input(network *n, const stage *s, tensor *previous)
     return concat(n->graph, label_of(s->prefix, "input").text, n->input, previous);
 }
 
-static int build_stages(network *n, const struct config *c)
+static int build_stages(network *n, const settings *c)
 {
     tensor *x = NULL;
     for (int i = 0; i < c->stage_count; i++) {
-        label section = i ? label_of("stage.", "%d", i + 1) : label_of("model", ""),
-              prefix = i ? label_of("stage", "%d/", i + 1) : label_of("", "");
+        label section = i ? label_of("stage.", "%d", i + 1) : label_of("", "model"),
+              prefix = i ? label_of("stage", "%d/", i + 1) : (label){""};
         stage s = {section.text, prefix.text, &c->stages[i], n->mixture.sources,
                    n->mixture.format.channels};
         x = architectures[s.config->architecture](n->graph, &s,
@@ -56,11 +56,10 @@ static int build_stages(network *n, const struct config *c)
     return 0;
 }
 
-static int build_objective(network *n, const struct config *c)
+static int build_objective(network *n, const settings *c)
 {
     n->truth = graph_input(n->graph, "truth", n->output->shape);
-    n->losses =
-        objective_layers(n->graph, &c->train, n->mixture.sources, n->output, n->truth);
+    n->losses = objective_layers(n->graph, &c->train, n->mixture.sources, n->output, n->truth);
     if (!n->losses)
         return -1;
     n->losses->is_output = true;
@@ -88,7 +87,7 @@ static void hand_out_whole(network *n)
     n->output = &n->whole[1];
 }
 
-int network_new_planned(network **out, params *p, const struct config *c, int batch,
+int network_new_planned(network **out, params *p, const settings *c, int batch,
                         enum network_use use, struct plan_options options)
 {
     network *n = allocate(1, sizeof *n);
@@ -116,7 +115,7 @@ failed:
     return -1;
 }
 
-int network_new(network **out, params *p, const struct config *c, int batch, enum network_use use)
+int network_new(network **out, params *p, const settings *c, int batch, enum network_use use)
 {
     return network_new_planned(out, p, c, batch, use, (struct plan_options){0});
 }
@@ -142,8 +141,7 @@ int network_forward(network *n)
         size_t count = (size_t)(n->batch - first < n->slice ? n->batch - first : n->slice);
         if (buffer_copy(d, n->input->data, (size_t)first * in, n->inner[0]->data, 0, count * in) ||
             plan_forward(n->plan) ||
-            buffer_copy(d, n->inner[1]->data, 0, n->output->data, (size_t)first * out,
-                        count * out))
+            buffer_copy(d, n->inner[1]->data, 0, n->output->data, (size_t)first * out, count * out))
             return -1;
     }
     return 0;

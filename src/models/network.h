@@ -14,7 +14,7 @@
 #ifndef MODELS_NETWORK_H
 #define MODELS_NETWORK_H
 
-#include "config/config.h"
+#include "config/settings.h"
 #include "nn/plan.h"
 
 /* Batches of so many images are inferred in slices of so many on a CPU. */
@@ -40,10 +40,10 @@ typedef struct network {
 } network;
 
 /* On paper: p->device may be NULL, and nothing is allocated on it. */
-int network_new(network **out, params *p, const struct config *c, int batch, enum network_use use);
+int network_new(network **out, params *p, const settings *c, int batch, enum network_use use);
 
 /* The same with a plan of one's choice (the tests). */
-int network_new_planned(network **out, params *p, const struct config *c, int batch,
+int network_new_planned(network **out, params *p, const settings *c, int batch,
                         enum network_use use, struct plan_options options);
 
 /* Buffers and kernels; params must have been allocated. */

@@ -15,7 +15,7 @@ static tensor *squared_error(graph *g, const struct train_config *c, int sources
 static objective_build *const objectives[] = {[OBJECTIVE_SQUARED_ERROR] = squared_error};
 
 tensor *objective_layers(graph *g, const struct train_config *c, int sources, tensor *output,
-                        tensor *truth)
+                         tensor *truth)
 {
     return objectives[c->objective](g, c, sources, output, truth);
 }

@@ -12,8 +12,8 @@
  * The losses (1, 1, 1, sources) of output and truth, both (n, h, w, sources * channels). Training
  * follows the gradient of their sum, each times its weight (train.source_weights). NULL on failure.
  */
-typedef tensor *objective_build(graph *g, const struct train_config *c, int sources,
-                                tensor *output, tensor *truth);
+typedef tensor *objective_build(graph *g, const struct train_config *c, int sources, tensor *output,
+                                tensor *truth);
 
 /* By the objective that the config names. */
 objective_build objective_layers;

@@ -129,7 +129,8 @@ static tensor *cbam(const builder *b, const char *prefix, tensor *x, int channel
     return scale_pixels(g, join(prefix, "pixels").text, x, y);
 }
 
-static tensor *decoder_stage(const builder *b, const char *prefix, tensor *x, tensor *skip, int filters)
+static tensor *decoder_stage(const builder *b, const char *prefix, tensor *x, tensor *skip,
+                             int filters)
 {
     graph *g = b->graph;
     x = up_relu_norm(g, prefix, "norm1", x, filters);

@@ -5,9 +5,9 @@
 #include "base/memory.h"
 #include "base/streams.h"
 #include "data/batches.h"
-#include "plot/result_panel.h"
 #include "models/model_file.h"
 #include "models/trained.h"
+#include "plot/result_panel.h"
 #include <stdlib.h>
 
 /* What is drawn: results in memory of one's own. */
@@ -86,10 +86,10 @@ int picture_panel(device *d, const settings *s, const safetensors *weights, cons
         return fail(STATUS_USAGE, "%s/%s: not written: %d rows (allowed: 1 to %d)", run_directory,
                     PANEL_PICTURE_NAME, rows, PANEL_ROWS_MOST);
     values v;
-    int result =
-        values_new(&v, &s->data.mixture, rows) || compute(&v, d, s, weights, path) || draw(&v, path, run_directory)
-            ? -1
-            : 0;
+    int result = values_new(&v, &s->data.mixture, rows) || compute(&v, d, s, weights, path) ||
+                         draw(&v, path, run_directory)
+                     ? -1
+                     : 0;
     values_release(&v);
     return result;
 }

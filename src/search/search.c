@@ -4,10 +4,10 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include "search/rungs.h"
 #include "search/trial_run.h"
 #include "train/run_directory.h"
-#include "base/signals.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

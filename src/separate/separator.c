@@ -71,7 +71,7 @@ int separator_open(separator **out, const char *path, const model_file *file, in
     s->batch_limit = batch;
     s->mixture = file->mixture;
     if (!(s->path = copy_text(path)) || settings_derive(&s->settings, file->settings, NULL, 0) ||
-        open_device(&s->device, s->settings) || params_new(&s->params, s->device) ||
+        open_device(&s->device, &s->settings->device) || params_new(&s->params, s->device) ||
         plan_for(s, 1) || params_allocate(s->params, false) ||
         params_load(s->params, file->tensors, path) || network_prepare(s->network) || run_black(s))
         goto failed;
@@ -114,11 +114,9 @@ int separator_batch(const separator *s)
 static void put_picture(const separation *item, struct image_format format, float *values)
 {
     if (item->type == PIXELS_FLOATS)
-        floats_to_values(item->mixture, item->height, item->width, values, format,
-                         format.channels);
+        floats_to_values(item->mixture, item->height, item->width, values, format, format.channels);
     else
-        pixels_to_values(item->mixture, item->height, item->width, values, format,
-                         format.channels);
+        pixels_to_values(item->mixture, item->height, item->width, values, format, format.channels);
 }
 
 /* Source k of the results of one picture. False if a value is not a number. */
@@ -126,11 +124,10 @@ static bool take_source(const separation *item, const mixture *m, int k, const f
 {
     int stride = m->sources * m->format.channels;
     const float *from = results + k * m->format.channels;
-    return item->type == PIXELS_FLOATS
-               ? values_to_floats(from, m->format, stride, item->sources[k], item->height,
-                                  item->width)
-               : values_to_pixels(from, m->format, stride, item->sources[k], item->height,
-                                  item->width);
+    return item->type == PIXELS_FLOATS ? values_to_floats(from, m->format, stride, item->sources[k],
+                                                          item->height, item->width)
+                                       : values_to_pixels(from, m->format, stride, item->sources[k],
+                                                          item->height, item->width);
 }
 
 /* count is at most the network's batch; what is behind it is computed and dropped. */
@@ -142,8 +139,7 @@ static int run_batch(separator *s, separation *items, size_t count)
         put_picture(&items[i], m->format, s->values + i * size);
     if (buffer_write(s->device, s->network->input->data, 0, s->values, bytes) ||
         network_forward(s->network) ||
-        buffer_read(s->device, s->network->output->data, 0, s->results,
-                    (size_t)m->sources * bytes))
+        buffer_read(s->device, s->network->output->data, 0, s->results, (size_t)m->sources * bytes))
         return -1;
     for (size_t i = 0; i < count; i++) {
         const float *results = s->results + i * size * (size_t)m->sources;

@@ -134,7 +134,8 @@ int worklist_read(const worklist *w, work_item *item, struct image *picture)
 {
     char *path = path_join(w->input, item->name);
     *picture = (struct image){0};
-    int result = path ? image_read_if(path, w->mixture.format.channels, fits, &w->mixture, picture) : -1;
+    int result =
+        path ? image_read_if(path, w->mixture.format.channels, fits, &w->mixture, picture) : -1;
     item->width = picture->width;
     item->height = picture->height;
     free(path);
@@ -146,8 +147,8 @@ static int write_one(const worklist *w, work_item *item, int source, const unsig
     unsigned char *png = NULL;
     size_t length;
     char *path = path_join(w->output, item->outputs[source]);
-    int result = path ? image_pack_png(path, item->width, item->height,
-                                       w->mixture.format.channels, pixels, &png, &length)
+    int result = path ? image_pack_png(path, item->width, item->height, w->mixture.format.channels,
+                                       pixels, &png, &length)
                       : -1;
     if (!result) {
         result = file_write_named(path, png, length, STATUS_DATA);
@@ -214,8 +215,8 @@ static json_t *item_as_json(const worklist *w, const work_item *item)
     } else {
         json_t *outputs = json_object();
         for (int k = 0; k < w->mixture.sources; k++)
-            broken |= json_object_set_new(outputs, w->mixture.names[k],
-                                          text_as_json(item->outputs[k]));
+            broken |=
+                json_object_set_new(outputs, w->mixture.names[k], text_as_json(item->outputs[k]));
         broken |= json_object_set_new(entry, "outputs", outputs);
     }
     if (broken)

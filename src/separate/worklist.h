@@ -23,8 +23,8 @@
 
 #include "base/json.h"
 #include "data/folder.h"
-#include "image/image.h"
 #include "image/format.h"
+#include "image/image.h"
 
 enum work_status { WORK_PENDING, WORK_DONE, WORK_FAILED };
 

@@ -39,11 +39,11 @@ static json_t *losses_json(const double losses[], int sources)
 static char *state_text(const stepper *t, const train_state *s)
 {
     json_t *root = json_pack(
-        "{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
-        "step", (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step",
-        (json_int_t)s->first_step, "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
-        losses_json(s->sums.loss, t->network->mixture.sources), "epoch_seconds", s->seconds, "history",
-        (json_int_t)s->history, "schedule", "rate", s->schedule.rate, "best",
+        "{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}", "step",
+        (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step", (json_int_t)s->first_step,
+        "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
+        losses_json(s->sums.loss, t->network->mixture.sources), "epoch_seconds", s->seconds,
+        "history", (json_int_t)s->history, "schedule", "rate", s->schedule.rate, "best",
         from_best(s->schedule.best), "wait", (json_int_t)s->schedule.wait, "resting",
         (json_int_t)s->schedule.resting, "stopping", "best", from_best(s->stopping.best),
         "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait);
@@ -76,13 +76,12 @@ static int parse_state(const char *text, const char *path, int sources, long *st
     int broken =
         !root ||
         json_unpack(
-            root,
-            "{s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
+            root, "{s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
             "step", &numbers[0], "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
-            &numbers[3], "epoch_loss", &losses, "epoch_seconds",
-            &s->seconds, "history", &numbers[4], "schedule", "rate", &s->schedule.rate, "best",
-            &schedule_best, "wait", &numbers[5], "resting", &numbers[6], "stopping", "best",
-            &stopping_best, "best_epoch", &numbers[7], "wait", &numbers[8]) ||
+            &numbers[3], "epoch_loss", &losses, "epoch_seconds", &s->seconds, "history",
+            &numbers[4], "schedule", "rate", &s->schedule.rate, "best", &schedule_best, "wait",
+            &numbers[5], "resting", &numbers[6], "stopping", "best", &stopping_best, "best_epoch",
+            &numbers[7], "wait", &numbers[8]) ||
         parse_losses(losses, sources, s->sums.loss);
     if (!broken) {
         *step = (long)numbers[0];
@@ -227,7 +226,8 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
     const char *text = safetensors_metadata(file, "state");
     if (!format || strcmp(format, format_name) || !text)
         return fail(STATUS_DATA, "%s: not a checkpoint of unblend", path);
-    if (parse_state(text, path, t->network->mixture.sources, &step, &read) || params_check(p, "", false, file, path))
+    if (parse_state(text, path, t->network->mixture.sources, &step, &read) ||
+        params_check(p, "", false, file, path))
         return -1;
     for (int i = 0; i < count; i++)
         if (params_check(p, parts[i].prefix, true, file, path))

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "models/objective.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -17,6 +18,16 @@ static double seconds_left(const progress *p, long epoch, long steps, double rat
     return limit && left > until_limit ? until_limit : left;
 }
 
+/* "mnist 0.00123, fashion 0.00456": the mean losses of the epoch's steps so far. */
+static const char *describe_losses(const mixture *m, const step_sums *sums, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int k = 0; k < m->sources; k++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s %.5f", k ? ", " : "", m->names[k],
+                                 sums->loss[k] / (double)sums->steps);
+    return text;
+}
+
 void progress_step(progress *p, long epoch, const step_sums *sums, double learning_rate)
 {
     double now = clock_seconds(), done = (double)(sums->steps - p->steps_at_begin);
@@ -25,22 +36,21 @@ void progress_step(progress *p, long epoch, const step_sums *sums, double learni
     p->shown = now;
     const struct train_config *c = p->config;
     const mixture *m = p->mixture;
-    double rate = done / (now - p->begun), steps = (double)sums->steps;
-    char eta[32];
-    log_live("epoch %ld/%d  step %ld/%d  %.0f images/s  %s left  loss %.5f (%s %.5f, %s %.5f)  "
-             "rate %.2g",
-             epoch, c->epochs, sums->steps, c->steps_per_epoch, rate * (double)c->batch,
+    double rate = done / (now - p->begun);
+    char eta[32], losses[SOURCES_MAX * (SOURCE_NAME_MAX + 32)];
+    log_live("epoch %ld/%d  step %ld/%d  %.0f images/s  %s left  loss %.5f (%s)  rate %.2g", epoch,
+             c->epochs, sums->steps, c->steps_per_epoch, rate * (double)c->batch,
              clock_text(seconds_left(p, epoch, sums->steps, rate), eta, sizeof eta),
-             (sums->loss[0] + sums->loss[1]) / steps, m->names[0], sums->loss[0] / steps,
-             m->names[1], sums->loss[1] / steps, learning_rate);
+             objective_total(c, m->sources, sums->loss) / (double)sums->steps,
+             describe_losses(m, sums, losses, sizeof losses), learning_rate);
 }
 
 void progress_epoch(const progress *p, const epoch_record *e, bool is_best)
 {
     char validation[64] = "";
-    if (isfinite(e->val_loss[0]))
-        snprintf(validation, sizeof validation, "  val_loss %.6f", e->val_loss[0] + e->val_loss[1]);
+    if (isfinite(e->val_total))
+        snprintf(validation, sizeof validation, "  val_loss %.6f", e->val_total);
     log_info("epoch %ld/%d  %ld steps  %.1f s  %.0f images/s  rate %.2g  loss %.6f%s%s", e->epoch,
              p->config->epochs, e->steps, e->seconds, e->images_per_second, e->learning_rate,
-             e->loss[0] + e->loss[1], validation, is_best ? "  best" : "");
+             e->total, validation, is_best ? "  best" : "");
 }

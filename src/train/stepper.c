@@ -21,7 +21,7 @@ int stepper_new(stepper **out, batches *b, network *n, const struct train_config
     t->batches = b;
     t->network = n;
     t->seed = (uint64_t)c->seed;
-    t->warm_averages = !strcmp(c->moving_averages, "warm");
+    t->warm_averages = c->moving_averages == AVERAGES_WARM;
     t->report_losses = kernel_get(d, "losses", "", "report_losses");
     if (!t->report_losses || optimizer_new(&t->optimizer, n->params, c) ||
         buffer_new(d, report_bytes(n), "losses", &t->report) ||
