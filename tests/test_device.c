@@ -233,7 +233,7 @@ static void errors_name_call_code_and_layer(void **state)
     cl_mem b;
     char byte;
     assert_int_equal(buffer_new(d, 16, "b", &b), 0);
-    d->layer = "conv 7";
+    device_annotate(d, (annotation){.layer = "conv 7"});
     assert_int_equal(buffer_read(d, b, 16, &byte, 1), -1);
     assert_int_equal(error_status(), STATUS_DEVICE);
     const char *const parts[] = {"clEnqueueReadBuffer failed in layer conv 7",

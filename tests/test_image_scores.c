@@ -261,7 +261,7 @@ static void evaluator_scores_a_model(void **state)
     const char *path = scratch_path("tiny.safetensors");
     assert_int_equal(tiny_model_save(path), 0);
     assert_int_equal(model_open(path, sample, 1, &m), 0);
-    assert_int_equal(open_device(&d, m.settings), 0);
+    assert_int_equal(open_device(&d, &m.settings->device), 0);
     assert_int_equal(mixer_open(&pairs, d, m.settings, true), 0);
     assert_int_equal(trained_open(&t, d, m.settings, m.tensors, path, BATCH), 0);
     assert_int_equal(evaluator_new(&e, t.network, pairs), 0);

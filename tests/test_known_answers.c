@@ -368,7 +368,7 @@ static void plot_shows_truths_results_and_errors(void **state)
     make_directory(run);
     assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
     assert_int_equal(history_add(&h, &epoch), 0);
-    assert_int_equal(history_write(&h, s, run), 0);
+    assert_int_equal(history_write(&h, &s->data.mixture, run), 0);
     char *path = path_join(run, MODEL_NAME);
     assert_int_equal(rename(model, path), 0);
     unblend("plot '%s' --data '%s' --count %d --seed 9", run, data, ROWS);

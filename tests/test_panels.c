@@ -2,9 +2,9 @@
 #include "image/panel.h"
 
 #include "base/files.h"
-#include "evaluate/result_panel.h"
 #include "image/font.h"
 #include "image/image.h"
+#include "plot/result_panel.h"
 #include "scratch.h"
 #include <math.h>
 

@@ -7,8 +7,9 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
+#include "compute/open_device.h"
+#include "config/settings.h"
 #include "layers/layers.h"
-#include "models/open_device.h"
 #include "nn/plan.h"
 #include "scratch.h"
 
@@ -24,8 +25,8 @@ static int open_vector(void **state)
 {
     static const char *const overrides[] = {"device.kernels=vector"};
     settings *s = NULL;
-    int result =
-        scratch_make(state) || settings_load(&s, NULL, overrides, 1) || open_device(&opened, s);
+    int result = scratch_make(state) || settings_load(&s, NULL, overrides, 1) ||
+                 open_device(&opened, &s->device);
     settings_free(s);
     return result ? -1 : 0;
 }
@@ -82,7 +83,7 @@ static drawing draw(draw_layers *layers, device *d, bool separate)
     must(params_new(&drawn.params, d));
     must(graph_new(&drawn.graph, drawn.params));
     tensor *y = layers(drawn.graph, graph_input(drawn.graph, "x", images));
-    if (!mse(drawn.graph, "loss", y, graph_input(drawn.graph, "truth", outputs)))
+    if (!mse(drawn.graph, "loss", y, graph_input(drawn.graph, "truth", outputs), 1, NULL))
         fail_msg("%s", error_message());
     must(plan_new(&drawn.plan, drawn.graph,
                   (struct plan_options){.training = true, .separate = separate}));
@@ -118,7 +119,8 @@ static float *gradients(draw_layers *layers, bool separate, size_t *count)
     fill(graph_find(d.graph, "truth")->data, shape_count(outputs), &random);
     must(plan_forward(d.plan));
     must(plan_backward(d.plan));
-    assert_false(opened->backward); /* what comes next is not counted as backward's */
+    assert_null(opened->annotation.layer);     /* what comes next is not counted as a layer's, */
+    assert_false(opened->annotation.backward); /* nor as backward's */
     *count = d.params->trainable_floats;
     float *values = allocate(*count, sizeof *values);
     assert_non_null(values);
@@ -164,11 +166,42 @@ static void what_was_read_is_given_away(void **state)
     erase(&d);
 }
 
+/* ---- Who commands are counted for ---- */
+
+static int fails(layer *l, run *r)
+{
+    assert_ptr_equal(r->device->annotation.layer, l->name);
+    return (fail)(STATUS_RUNTIME, "backward %d", r->device->annotation.backward);
+}
+
+static void a_failed_layer_is_not_annotated_for_good(void **state)
+{
+    (void)state;
+    drawing d = draw(one_behind_the_other, opened, false);
+    must(params_allocate(d.params, true));
+    must(plan_prepare(d.plan, opened));
+    layer *first = d.graph->layers[0];
+    const layer_type *type = first->type;
+    layer_type failing = *type;
+    failing.forward = failing.backward = fails;
+    for (int backward = 0; backward < 2; backward++) {
+        first->type = &failing;
+        assert_int_equal(backward ? plan_backward(d.plan) : plan_forward(d.plan), -1);
+        assert_error(STATUS_RUNTIME, backward ? "backward 1" : "backward 0", "");
+        assert_null(opened->annotation.layer);
+        assert_false(opened->annotation.backward);
+        first->type = type;
+        must(plan_forward(d.plan));
+    }
+    erase(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sharing_changes_no_gradient),
         cmocka_unit_test(what_was_read_is_given_away),
+        cmocka_unit_test(a_failed_layer_is_not_annotated_for_good),
     };
     log_set_level(LOG_QUIET);
     return cmocka_run_group_tests_name("plan", tests, open_vector, close_device);

@@ -5,7 +5,9 @@
 #include "base/streams.h"
 #include "check/layer_check.h"
 #include "compute/gemm.h"
+#include "compute/open_device.h"
 #include "compute/profile.h"
+#include "compute/tunables.h"
 #include "layers/layers.h"
 #include "own_kernels.h"
 #include "scratch.h"
@@ -44,12 +46,25 @@ static const tunable *find(const char *name)
     return NULL;
 }
 
-/* A column of the table. */
-static void take_set(tuning *t, enum tuning_section s, int column)
+/* Parameters of CLBlast that fit together, in the table's order. */
+enum { SETS = 2 };
+static const int xgemm_sets[SETS][XGEMM_PARAMETERS] = {
+    {0, 1, 16, 2, 8, 8, 32, 8, 8, 32, 1, 1, 0, 0, 2, 2},
+    {0, 1, 16, 2, 16, 16, 128, 16, 16, 128, 1, 1, 0, 0, 4, 4},
+};
+static const int direct_sets[SETS][XGEMM_DIRECT_PARAMETERS] = {
+    {2, 8, 8, 8, 8, 1, 1, 1, 1, 8},
+    {2, 8, 8, 8, 8, 1, 1, 4, 4, 32},
+};
+
+static void take_xgemm(tuning *t, int set)
 {
-    for (int i = 0; i < TUNABLES; i++)
-        if (tunables[i].section == s)
-            tunable_set(&tunables[i], t, tunables[i].candidates[column]);
+    memcpy(t->xgemm, xgemm_sets[set], sizeof t->xgemm);
+}
+
+static void take_direct(tuning *t, int set)
+{
+    memcpy(t->xgemm_direct, direct_sets[set], sizeof t->xgemm_direct);
 }
 
 /* ---- The table ---- */
@@ -65,11 +80,16 @@ static void every_class_and_candidate_is_allowed(void **state)
         const tunable *row = &tunables[i];
         for (int k = 0; k < row->candidate_count; k++) {
             tuning t = tuning_default;
-            if (section_is_set(row->section))
-                take_set(&t, row->section, k);
             tunable_set(row, &t, row->candidates[k]);
             must(tuning_check(&t));
         }
+        assert_int_equal(row->candidate_count == 0, section_is_clblast(row->section));
+    }
+    for (int i = 0; i < SETS; i++) {
+        tuning t = tuning_default;
+        take_xgemm(&t, i);
+        take_direct(&t, i);
+        must(tuning_check(&t));
     }
 }
 
@@ -99,7 +119,7 @@ static void a_class_can_be_chosen(void **state)
         assert_null(profile_find(&chosen, &t));
         assert_true(same_tuning(&t, &chosen.class->values));
         device *d;
-        must(device_open(&d, (device_choice){.class = chosen.class}));
+        must(device_open_tuned(&d, (device_choice){.class = chosen.class}));
         assert_true(same_tuning(&d->tuning, &chosen.class->values));
         device_close(d);
     }
@@ -114,14 +134,19 @@ static void values_that_do_not_fit_are_refused(void **state)
     assert_int_equal(tuning_check(&t), -1);
     assert_error(STATUS_RUNTIME, "tiled.rows = 40", "16");
     t = tuning_default;
-    take_set(&t, SECTION_XGEMM, 0);
+    take_xgemm(&t, 0);
     tunable_set(find("VWM"), &t, 8); /* 8 * 8 is more than 32 */
     assert_int_equal(tuning_check(&t), -1);
     assert_error(STATUS_RUNTIME, "[xgemm]", "fit");
-    take_set(&t, SECTION_XGEMM, 0);
+    take_xgemm(&t, 0);
     tunable_set(find("KWG"), &t, 0);
     assert_int_equal(tuning_check(&t), -1);
     assert_error(STATUS_RUNTIME, "xgemm.KWG = 0", "1 to 256");
+    t = tuning_default;
+    take_direct(&t, 0);
+    tunable_set(find("WGD"), &t, 9); /* no multiple of KWID */
+    assert_int_equal(tuning_check(&t), -1);
+    assert_error(STATUS_RUNTIME, "[xgemm_direct]", "fit");
 }
 
 /* ---- Files ---- */
@@ -193,7 +218,7 @@ static tuning unusual(void)
     t.tile = 12;
     t.winograd_channels = 0;
     t.depth = 8;
-    take_set(&t, SECTION_XGEMM, 4);
+    take_xgemm(&t, 1);
     return t;
 }
 
@@ -207,7 +232,7 @@ static void what_is_written_is_read(void **state)
     must(profile_write(path, &machine, &written));
     must(profile_read(path, &machine, &got));
     assert_true(same_tuning(&written, &got));
-    assert_false(tuning_has_set(&got, SECTION_XGEMM_DIRECT));
+    assert_false(tuning_overrides(&got, SECTION_XGEMM_DIRECT));
     char *found = profile_find(&machine, &got);
     assert_string_equal(found, path);
     assert_true(same_tuning(&written, &got));
@@ -402,7 +427,7 @@ static void directories_are_made_or_complained_of(void **state)
 static device *open_real(enum kernel_family family)
 {
     device *d = NULL;
-    must(device_open(&d, test_choice(family)));
+    must(device_open_tuned(&d, test_choice(family)));
     return d;
 }
 
@@ -444,7 +469,7 @@ static void a_profile_reaches_the_kernels(void **state)
     assert_true(same_tuning(&d->tuning, &t));
     check_convolutions(d);
     device_close(d);
-    must(device_open_untuned(&d, test_choice(KERNELS_VECTOR)));
+    must(device_open(&d, test_choice(KERNELS_VECTOR)));
     assert_null(d->profile);
     assert_true(same_tuning(&d->tuning, &device_class(&d->info)->values));
     device_close(d);
@@ -488,6 +513,21 @@ static void every_tiled_size_computes_the_same(void **state)
         check_convolutions(d);
     }
     device_close(d);
+}
+
+static void settings_choose_the_kernels(void **state)
+{
+    (void)state;
+    for (int tiled = 0; tiled < 2; tiled++) {
+        const char *const chosen = tiled ? "device.kernels=tiled" : "device.kernels=vector";
+        settings *s;
+        device *d;
+        must(settings_load(&s, NULL, &chosen, 1));
+        must(open_device(&d, s));
+        assert_int_equal(d->kernels, tiled ? KERNELS_TILED : KERNELS_VECTOR);
+        device_close(d);
+        settings_free(s);
+    }
 }
 
 /* ---- CLBlast ---- */
@@ -538,19 +578,18 @@ static void clblast_multiplies_with_other_parameters(void **state)
 {
     (void)state;
     device *d = open_real(KERNELS_TILED);
-    must(gemm_tune(d)); /* its own: nothing to do */
-    assert_false(tuning_has_set(&d->in_force, SECTION_XGEMM_DIRECT));
+    must(gemm_override(d)); /* its own: nothing to do */
+    must(check_product(d, 33, 17, 50));
     /* nonsense, to see that they arrive */
-    take_set(&d->tuning, SECTION_XGEMM_DIRECT, 1);
+    take_direct(&d->tuning, 0);
     tunable_set(find("MDIMCD"), &d->tuning, 1 << 12);
     tunable_set(find("NDIMCD"), &d->tuning, 1 << 12);
-    must(gemm_tune(d));
+    must(gemm_override(d));
     assert_int_equal(check_product(d, 33, 17, 50), -1);
     assert_error(STATUS_DEVICE, "CLBlast 33 x 17 x 50", "error");
-    take_set(&d->tuning, SECTION_XGEMM_DIRECT, 2);
-    take_set(&d->tuning, SECTION_XGEMM, 2);
-    must(gemm_tune(d));
-    assert_true(tuning_same(&d->tuning, &d->in_force, SECTION_XGEMM));
+    take_direct(&d->tuning, 1);
+    take_xgemm(&d->tuning, 1);
+    must(gemm_override(d));
     must(check_product(d, 33, 17, 50));
     must(check_product(d, 900, 1000, 901)); /* beyond 896 on average: Xgemm's */
     device_close(d);
@@ -575,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_profile_reaches_the_kernels),
         cmocka_unit_test(every_vector_size_computes_the_same),
         cmocka_unit_test(every_tiled_size_computes_the_same),
+        cmocka_unit_test(settings_choose_the_kernels),
         cmocka_unit_test(clblast_multiplies_with_other_parameters),
     };
     return cmocka_run_group_tests_name("profiles", tests, set_up, scratch_remove);

@@ -86,7 +86,7 @@ static void device_draws_the_published_words(void **state)
     assert_int_equal(buffer_new(d, sizeof uniforms, "uniform", &uniform), 0);
     assert_int_equal(buffer_new(d, sizeof belows, "below", &below), 0);
     assert_int_equal(buffer_write(d, cases, 0, drawn, sizeof drawn), 0);
-    assert_int_equal(LAUNCH(d, k, range_items(KNOWN, 1, 1), ARG(cases), ARG(uniform), ARG(below)),
+    assert_int_equal(LAUNCH(d, k, range_single(KNOWN, 1, 1), ARG(cases), ARG(uniform), ARG(below)),
                      0);
     assert_int_equal(buffer_read(d, cases, 0, drawn, sizeof drawn), 0);
     assert_int_equal(buffer_read(d, uniform, 0, uniforms, sizeof uniforms), 0);

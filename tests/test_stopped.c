@@ -52,11 +52,6 @@ void log_set_level(enum log_level level)
     (void)level;
 }
 
-enum log_level log_get_level(void)
-{
-    return LOG_QUIET;
-}
-
 bool log_is_live(void)
 {
     return false;

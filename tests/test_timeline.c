@@ -84,15 +84,14 @@ static void commands_are_counted_for_their_layer(void **state)
     must(timeline_start(&t, opened));
     for (int step = 0; step < 3; step++) {
         must(buffer_copy(opened, x, 0, y, 0, BYTES));
-        opened->layer = first;
+        device_annotate(opened, (annotation){first, false});
         multiply();
         multiply();
-        opened->layer = second;
+        device_annotate(opened, (annotation){second, false});
         multiply();
-        opened->backward = true;
+        device_annotate(opened, (annotation){second, true});
         multiply();
-        opened->backward = false;
-        opened->layer = NULL;
+        device_annotate(opened, (annotation){0});
         must(timeline_drain(t));
     }
     assert_int_equal(row_count(t), 4);

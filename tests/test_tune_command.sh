@@ -25,7 +25,8 @@ END
 
 only_profile() { [ "$(find "$UNBLEND_PROFILE_DIR" -type f | wc -l)" -eq 1 ]; }
 told_nothing_of_profiles() { not grep -q -e warning -e profile "$scratch/err"; }
-is_listed() { printed "^$1 +(CLBlast's own|[0-9]+): [0-9.]+ ms(, (off|set [0-9]|[0-9]+): [^,]+)* -> "; }
+is_listed() { printed "^$1 +[0-9]+: [0-9.]+ ms(, (off|[0-9]+): [^,]+)* -> "; }
+has_clblast() { grep -A 10 '^\[xgemm_direct\]$' "$profile" | tail -10 | cmp -s - "$clblast"; }
 
 # ---- The defaults ----
 
@@ -71,15 +72,20 @@ UNBLEND_DEVICE_CLASS=cpu32 refuses "a class that does not exist" 2 "UNBLEND_DEVI
     devices
 
 sed -i 's/^tile = .*/tile = 6/; s/^vectors = .*/vectors = 1/' "$profile"
+clblast=$scratch/clblast # as one of CLBlast's tuners might have found them
+printf '%s = %d\n' KWID 2 MDIMAD 8 MDIMCD 8 NDIMBD 8 NDIMCD 8 PADA 1 PADB 1 VWMD 4 VWND 4 WGD 32 \
+    >"$clblast"
+{ echo '[xgemm_direct]' && cat "$clblast"; } >>"$profile"
 leave_half "$UNBLEND_PROFILE_DIR"
 works "tune of the other family" tune "$tiny" --quick --batch 1 --set device.kernels=tiled \
     --set model.filters=2
 for name in rows columns depth; do
     check "tune tries $name" is_listed "$name"
 done
-check "a network without products needs no CLBlast" not printed '^xgemm'
+check "tune leaves CLBlast to its own tuners" not printed '^xgemm'
 check "tune sweeps" [ ! -e "$half" ]
 check "the first family's sizes stay" grep -qx 'tile = 6' "$profile"
+check "and CLBlast's parameters" has_clblast
 
 # ---- Kernels that are wrong, or do not build, with one of the sizes ----
 

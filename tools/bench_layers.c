@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "bench_shapes.h"
 #include "compute/gemm.h"
+#include "compute/open_device.h"
 #include "layers/convolution.h"
 #include "layers/layers.h"
 #include "models/network.h"
@@ -181,7 +182,7 @@ static int serve(const char *const *texts, size_t count)
 {
     bench b = {0};
     char about[320];
-    if (device_open(&b.device, (device_choice){0}))
+    if (device_open_tuned(&b.device, (device_choice){0}))
         return -1;
     snprintf(about, sizeof about, "\"device\": \"%s\", \"driver\": \"%s\"", b.device->info.name,
              b.device->info.driver);
@@ -256,7 +257,7 @@ static int list(const char *config, const char *const *overrides, size_t count)
     params *p = NULL;
     network *n = NULL;
     int result = settings_load(&s, config, overrides, count) || params_new(&p, NULL) ||
-                         network_new(&n, p, s, (int)settings_int(s, "train.batch"), NETWORK_INFER)
+                         network_new(&n, p, s, s->train.batch, NETWORK_INFER)
                      ? -1
                      : 0;
     if (!result)

@@ -16,11 +16,6 @@ void log_set_level(enum log_level level)
     current = level;
 }
 
-enum log_level log_get_level(void)
-{
-    return current;
-}
-
 bool log_is_live(void)
 {
     const char *terminal = getenv("TERM");

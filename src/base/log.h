@@ -7,7 +7,6 @@
 enum log_level { LOG_SILENT, LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
 
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));    /* not if quiet */
 void log_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* if verbose */

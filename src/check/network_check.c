@@ -45,7 +45,7 @@ static int add_case(network_check *c, const layer *l, int side_limit, bool infer
 static bool keeps_statistics(const layer *l)
 {
     for (int i = 0; i < l->param_count; i++)
-        if (!l->params[i]->trainable)
+        if (l->params[i]->kind == PARAM_STATISTICS)
             return true;
     return false;
 }
@@ -104,11 +104,10 @@ int network_check_verdict(const network_check *c, const device *d)
     return 0;
 }
 
-int network_check_quick(device *d, const settings *s)
+int network_check_run(device *d, const settings *s, int batch, int side_limit)
 {
-    enum { BATCH = 1, SIDE = 8 };
     network_check c;
-    int result = network_check_list(&c, s, BATCH, SIDE);
+    int result = network_check_list(&c, s, batch, side_limit);
     for (size_t i = 0; !result && i < c.count; i++) {
         log_live("checking the device's kernels: %zu of %zu", i + 1, c.count);
         result = network_check_case(d, &c.items[i], CHECK_QUICK);
@@ -118,4 +117,10 @@ int network_check_quick(device *d, const settings *s)
         result = network_check_verdict(&c, d);
     network_check_release(&c);
     return result;
+}
+
+int network_check_quick(device *d, const settings *s)
+{
+    enum { BATCH = 1, SIDE = 8 };
+    return network_check_run(d, s, BATCH, SIDE);
 }

@@ -6,6 +6,7 @@
 #define CHECK_NETWORK_CHECK_H
 
 #include "check/layer_check.h"
+#include "config/settings.h"
 #include "models/network.h"
 
 typedef struct outcome {
@@ -34,7 +35,9 @@ size_t network_check_failed(const network_check *c);
 /* STATUS_SELFTEST if any of the cases that were run has failed, naming the first. */
 int network_check_verdict(const network_check *c, const device *d);
 
-/* The quick one: small images, one run, nothing printed. */
+/* All of these with CHECK_QUICK, nothing printed. */
+int network_check_run(device *d, const settings *s, int batch, int side_limit);
+/* The same for one small image. */
 int network_check_quick(device *d, const settings *s);
 
 #endif

@@ -2,12 +2,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
+#include "compute/open_device.h"
 #include "compute/profile.h"
-#include "models/open_device.h"
-#include "nn/summary.h"
 #include <string.h>
 
 static double images_per_second(const bench_report *r, const bench_figures *f)
@@ -187,7 +187,7 @@ int command_bench(const options *given)
     if (subject_open(given, &subject))
         return -1;
     double begun = clock_seconds();
-    int result = open_device(&d, subject.settings);
+    int result = open_device(&d, &subject.settings->device);
     double opening = clock_seconds() - begun;
     if (!result)
         result = bench_run(&r, d, subject.settings);

@@ -1,25 +1,20 @@
 /* unblend tune [MODEL|CONFIG]: finds the fastest sizes of a device's kernels and keeps them as its
  * profile. */
 #include "base/error.h"
-#include "base/log.h"
+#include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
+#include "compute/open_device.h"
 #include "compute/profile.h"
-#include "models/open_device.h"
+#include "models/network.h"
 #include "tune/tuner.h"
 #include <stdlib.h>
 
 /* ---- What is printed ---- */
 
-static void print_value(const tuner_choice *c, const tuner_trial *t)
+static void print_value(int value)
 {
-    bool set = section_is_set(c->what->section);
-    int value = t->candidate < 0 ? c->before : c->what->candidates[t->candidate];
-    if (set && t->candidate < 0)
-        fputs("CLBlast's own", stdout);
-    else if (set)
-        printf("set %d", t->candidate + 1);
-    else if (value)
+    if (value)
         printf("%d", value);
     else
         fputs("off", stdout);
@@ -29,12 +24,11 @@ static void print_value(const tuner_choice *c, const tuner_trial *t)
  * with what was best so far, timed in the same rounds. */
 static void print_choice(const tuner_choice *c)
 {
-    bool set = section_is_set(c->what->section);
-    printf("%-18s", set ? tuning_sections[c->what->section] : c->what->name);
+    printf("%-18s", c->what->name);
     for (int i = 0; i < c->trial_count; i++) {
         const tuner_trial *t = &c->trials[i];
         fputs(i ? ", " : "  ", stdout);
-        print_value(c, t);
+        print_value(t->value);
         if (t->skipped)
             printf(": skipped (%s)", t->skipped);
         else if (t->ratio > 0)
@@ -43,7 +37,7 @@ static void print_choice(const tuner_choice *c)
             printf(": %.2f ms", t->seconds * 1e3);
     }
     fputs(" -> ", stdout);
-    print_value(c, &c->trials[c->chosen]);
+    print_value(c->trials[c->chosen].value);
     putchar('\n');
     fflush(stdout);
 }
@@ -53,53 +47,68 @@ static void print_result(const tuner_report *r, const char *path)
     if (r->defaults_stay)
         printf("a step: %.2f ms; nothing is faster than the defaults\n", r->before * 1e3);
     else
-        printf("a step: %.2f ms with the defaults, %.2f ms tuned (%+.1f %%)%s\n", r->before * 1e3,
-               r->after * 1e3, (r->after / r->before - 1) * 100,
-               r->side_by_side ? "" : ", not timed side by side");
+        printf("a step: %.2f ms with the defaults, %.2f ms tuned (%+.1f %%)\n", r->before * 1e3,
+               r->after * 1e3, (r->after / r->before - 1) * 100);
     printf("written: %s\n", path);
 }
 
 /* ---- What is tuned for ---- */
 
+/* The model or config of the argument, or every architecture by its defaults. */
 typedef struct subjects {
     model_file given;
-    settings *derived[TUNER_MODELS_MAX];
-    const settings *list[TUNER_MODELS_MAX];
+    settings **derived; /* one for each architecture; NULL with an argument */
     int count;
 } subjects;
 
-/* The argument, or both architectures. */
-static int open_subjects(const options *given, subjects *out)
+static int derive_each(subjects *s)
 {
-    static const char *const architectures[TUNER_MODELS_MAX] = {
-        "model.architecture=unet", "model.architecture=unet-transformer"};
-    *out = (subjects){0};
-    if (subject_open(given, &out->given))
+    size_t architectures = 0;
+    while (network_architecture(architectures))
+        architectures++;
+    if (!(s->derived = allocate(architectures, sizeof(settings *))))
         return -1;
-    if (given->argument_count) {
-        out->list[out->count++] = out->given.settings;
-        return 0;
-    }
-    for (; out->count < TUNER_MODELS_MAX; out->count++) {
-        settings **derived = &out->derived[out->count];
-        if (settings_derive(derived, out->given.settings, &architectures[out->count], 1))
+    for (; s->count < (int)architectures; s->count++) {
+        char *choice = format_text("model.architecture=%s", network_architecture((size_t)s->count));
+        const char *const overrides[] = {choice};
+        int result =
+            choice ? settings_derive(&s->derived[s->count], s->given.settings, overrides, 1) : -1;
+        free(choice);
+        if (result)
             return -1;
-        out->list[out->count] = *derived;
     }
     return 0;
 }
 
+static int open_subjects(const options *given, subjects *out)
+{
+    *out = (subjects){0};
+    if (subject_open(given, &out->given))
+        return -1;
+    if (!given->argument_count)
+        return derive_each(out);
+    out->count = 1;
+    return 0;
+}
+
+static const settings *const *list_subjects(const subjects *s)
+{
+    return (const settings *const *)(s->derived ? s->derived : &s->given.settings);
+}
+
 static void close_subjects(subjects *s)
 {
-    for (int i = 0; i < TUNER_MODELS_MAX; i++)
+    for (int i = 0; s->derived && i < s->count; i++)
         settings_free(s->derived[i]);
+    free(s->derived);
     model_close(&s->given);
 }
 
 /* ---- The command ---- */
 
-/* What an earlier profile holds for the other kernel family stays. */
-static void keep_other_family(const device *d, const char *path, tuning *t)
+/* What an earlier profile holds beside what was tuned stays: the other kernel family's sizes, and what
+ * CLBlast's own tuners have found. */
+static void keep_the_rest(const device *d, const char *path, tuning *t)
 {
     tuning earlier;
     if (profile_read(path, &d->info, &earlier)) {
@@ -107,7 +116,7 @@ static void keep_other_family(const device *d, const char *path, tuning *t)
         return;
     }
     for (int s = 0; s < TUNING_SECTIONS; s++)
-        if ((s == SECTION_VECTOR) != (d->kernels == KERNELS_VECTOR))
+        if (s != (int)tuner_section(d))
             tuning_copy(t, &earlier, s);
 }
 
@@ -120,10 +129,10 @@ static int tune(device *d, const subjects *s, bool quick)
         printf("device: %s, driver %s, %s kernels; defaults: %s\n", d->info.name, d->info.driver,
                kernel_family_name(d->kernels), device_class(&d->info)->name);
         fflush(stdout);
-        result = tuner_run(&r, d, s->list, s->count, quick, print_choice);
+        result = tuner_run(&r, d, list_subjects(s), s->count, quick, print_choice);
     }
     if (!result) {
-        keep_other_family(d, path, &r.best);
+        keep_the_rest(d, path, &r.best);
         result = profile_write(path, &d->info, &r.best);
     }
     if (!result)
@@ -136,8 +145,8 @@ int command_tune(const options *given)
 {
     subjects s;
     device *d = NULL;
-    int result = open_subjects(given, &s) || open_device_untuned(&d, s.list[0]) ? -1 : 0;
-    if (!result)
+    int result = -1;
+    if (!open_subjects(given, &s) && !open_device_untuned(&d, &s.given.settings->device))
         result = tune(d, &s, given->quick);
     device_close(d);
     close_subjects(&s);

@@ -3,10 +3,14 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "compute/tunables.h"
 #include "opencl/timeline.h"
+#include <assert.h>
 #include <clblast_c.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* ---- cl/gemm_vector.cl ---- */
 
 /* DEPTH: rows of b that an item of cl/gemm_vector.cl gathers at a time, at most. */
 enum { DEPTH = 384, ITEMS_FOR_UNIT = 4 };
@@ -39,22 +43,52 @@ static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix
     int vectors = s->n <= 16 ? 1 : d->tuning.vectors, lanes = 16 * vectors;
     snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", vectors, d->tuning.tile);
     kernel *k = kernel_get(d, "gemm_vector", options, "gemm");
-    shares by = share_out(d, s, lanes);
+    shares share = share_out(d, s, lanes);
     size_t room = (size_t)d->info.local_memory / ((size_t)lanes * sizeof(float));
     int depth = room < DEPTH ? (int)room : DEPTH;
     depth = s->k < depth ? s->k : depth;
     if (!k)
         return -1;
     return LAUNCH(
-        d, k, range_single((size_t)by.across, (size_t)by.down, (size_t)s->outer * (size_t)s->inner),
-        ARG(a->buffer), ARG((unsigned long)a->offset), ARG(s->transpose_a ? 1 : a->row_stride),
+        d, k,
+        range_single((size_t)share.across, (size_t)share.down, (size_t)s->outer * (size_t)s->inner),
+        ARG(a->buffer), ARG((uint64_t)a->offset), ARG(s->transpose_a ? 1 : a->row_stride),
         ARG(s->transpose_a ? a->row_stride : 1), ARG(a->outer_stride), ARG(a->inner_stride),
-        ARG(b->buffer), ARG((unsigned long)b->offset), ARG(s->transpose_b ? 1 : b->row_stride),
+        ARG(b->buffer), ARG((uint64_t)b->offset), ARG(s->transpose_b ? 1 : b->row_stride),
         ARG(s->transpose_b ? b->row_stride : 1), ARG(b->outer_stride), ARG(b->inner_stride),
-        ARG(c->buffer), ARG((unsigned long)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
-        ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG(by.rows), ARG(by.panels),
+        ARG(c->buffer), ARG((uint64_t)c->offset), ARG(c->row_stride), ARG(c->outer_stride),
+        ARG(c->inner_stride), ARG(s->m), ARG(s->n), ARG(s->k), ARG(share.rows), ARG(share.panels),
         ARG(depth), ARG(s->inner), ARG(alpha), ARG(beta),
         LOCAL((size_t)depth * (size_t)lanes * sizeof(float)));
+}
+
+/* ---- CLBlast ---- */
+
+static CLBlastTranspose transposed(bool yes)
+{
+    return yes ? CLBlastTransposeYes : CLBlastTransposeNo;
+}
+
+static int check_product(const device *d, const gemm_shape *s, CLBlastStatusCode code)
+{
+    const char *layer = d->annotation.layer;
+    if (code == CLBlastSuccess)
+        return 0;
+    return fail(STATUS_DEVICE, "CLBlast %d x %d x %d (%d matrices) failed: error %d%s%s", s->m,
+                s->n, s->k, s->outer * s->inner, (int)code, layer ? ", layer " : "",
+                layer ? layer : "");
+}
+
+static int gemm_single(device *d, const gemm_shape *s, float alpha, const matrix *a,
+                       const matrix *b, float beta, const matrix *c)
+{
+    cl_event *event = timeline_call(d, "clblast", "gemm");
+    CLBlastStatusCode code =
+        CLBlastSgemm(CLBlastLayoutRowMajor, transposed(s->transpose_a), transposed(s->transpose_b),
+                     (size_t)s->m, (size_t)s->n, (size_t)s->k, alpha, a->buffer, a->offset,
+                     (size_t)a->row_stride, b->buffer, b->offset, (size_t)b->row_stride, beta,
+                     c->buffer, c->offset, (size_t)c->row_stride, &d->queue, event);
+    return check_product(d, s, code);
 }
 
 static void list_offsets(const gemm_shape *s, const matrix *m, size_t *offsets)
@@ -66,42 +100,30 @@ static void list_offsets(const gemm_shape *s, const matrix *m, size_t *offsets)
 }
 
 /* CLBlast takes an offset and a scale for each matrix of the batch. */
-static int gemm_clblast(device *d, const gemm_shape *s, float alpha, const matrix *a,
+static int gemm_batched(device *d, const gemm_shape *s, float alpha, const matrix *a,
                         const matrix *b, float beta, const matrix *c)
 {
     size_t count = (size_t)s->outer * (size_t)s->inner;
     size_t *offsets = allocate(3 * count, sizeof *offsets);
     float *scales = allocate(2 * count, sizeof *scales);
     int result = -1;
-    if (offsets && scales) {
-        list_offsets(s, a, offsets);
-        list_offsets(s, b, offsets + count);
-        list_offsets(s, c, offsets + 2 * count);
-        for (size_t i = 0; i < count; i++) {
-            scales[i] = alpha;
-            scales[count + i] = beta;
-        }
-        CLBlastTranspose ta = s->transpose_a ? CLBlastTransposeYes : CLBlastTransposeNo;
-        CLBlastTranspose tb = s->transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo;
-        cl_event *event = timeline_call(d, "clblast", count == 1 ? "gemm" : "gemm_batched");
-        CLBlastStatusCode code =
-            count == 1
-                ? CLBlastSgemm(CLBlastLayoutRowMajor, ta, tb, (size_t)s->m, (size_t)s->n,
-                               (size_t)s->k, alpha, a->buffer, offsets[0], (size_t)a->row_stride,
-                               b->buffer, offsets[1], (size_t)b->row_stride, beta, c->buffer,
-                               offsets[2], (size_t)c->row_stride, &d->queue, event)
-                : CLBlastSgemmBatched(
-                      CLBlastLayoutRowMajor, ta, tb, (size_t)s->m, (size_t)s->n, (size_t)s->k,
-                      scales, a->buffer, offsets, (size_t)a->row_stride, b->buffer, offsets + count,
-                      (size_t)b->row_stride, scales + count, c->buffer, offsets + 2 * count,
-                      (size_t)c->row_stride, count, &d->queue, event);
-        result =
-            code == CLBlastSuccess
-                ? 0
-                : fail(STATUS_DEVICE, "CLBlast %d x %d x %d (%zu matrices) failed: error %d%s%s",
-                       s->m, s->n, s->k, count, (int)code, d->layer ? ", layer " : "",
-                       d->layer ? d->layer : "");
+    if (!offsets || !scales)
+        goto done;
+    list_offsets(s, a, offsets);
+    list_offsets(s, b, offsets + count);
+    list_offsets(s, c, offsets + 2 * count);
+    for (size_t i = 0; i < count; i++) {
+        scales[i] = alpha;
+        scales[count + i] = beta;
     }
+    cl_event *event = timeline_call(d, "clblast", "gemm_batched");
+    CLBlastStatusCode code = CLBlastSgemmBatched(
+        CLBlastLayoutRowMajor, transposed(s->transpose_a), transposed(s->transpose_b), (size_t)s->m,
+        (size_t)s->n, (size_t)s->k, scales, a->buffer, offsets, (size_t)a->row_stride, b->buffer,
+        offsets + count, (size_t)b->row_stride, scales + count, c->buffer, offsets + 2 * count,
+        (size_t)c->row_stride, count, &d->queue, event);
+    result = check_product(d, s, code);
+done:
     free(offsets);
     free(scales);
     return result;
@@ -111,7 +133,7 @@ static int override(device *d, enum tuning_section s, const char *kernel_name)
 {
     const char *names[XGEMM_PARAMETERS];
     size_t values[XGEMM_PARAMETERS], count = 0;
-    if (!tuning_has_set(&d->tuning, s) || tuning_same(&d->tuning, &d->in_force, s))
+    if (!tuning_overrides(&d->tuning, s))
         return 0;
     for (int i = 0; i < TUNABLES; i++) {
         if (tunables[i].section != s)
@@ -124,19 +146,24 @@ static int override(device *d, enum tuning_section s, const char *kernel_name)
     if (code != CLBlastSuccess)
         return fail(STATUS_DEVICE, "CLBlast refuses the parameters of [%s]: error %d",
                     tuning_sections[s], (int)code);
-    tuning_copy(&d->in_force, &d->tuning, s);
     return 0;
 }
 
-int gemm_tune(device *d)
+int gemm_override(device *d)
 {
-    return override(d, SECTION_XGEMM, "Xgemm") || override(d, SECTION_XGEMM_DIRECT, "XgemmDirect")
-               ? -1
-               : 0;
+    if (override(d, SECTION_XGEMM, "Xgemm"))
+        return -1;
+    return override(d, SECTION_XGEMM_DIRECT, "XgemmDirect");
 }
+
+/* ---- Either ---- */
 
 int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, float beta, matrix c)
 {
-    return d->kernels == KERNELS_VECTOR ? gemm_vector(d, shape, alpha, &a, &b, beta, &c)
-                                        : gemm_clblast(d, shape, alpha, &a, &b, beta, &c);
+    assert(shape->m > 0 && shape->n > 0 && shape->k > 0 && shape->outer > 0 && shape->inner > 0);
+    if (d->kernels == KERNELS_VECTOR)
+        return gemm_vector(d, shape, alpha, &a, &b, beta, &c);
+    if (shape->outer * shape->inner == 1)
+        return gemm_single(d, shape, alpha, &a, &b, beta, &c);
+    return gemm_batched(d, shape, alpha, &a, &b, beta, &c);
 }

@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/xdg.h"
+#include "compute/tunables.h"
+#include "compute/tuned_sources.h"
 #include "opencl/cache.h"
-#include "opencl/source.h"
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -16,33 +18,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SIZE_LIMIT = 1 << 16, TEXT_SIZE = 128, HASH_DIGITS = 16, SLUG_LIMIT = 60 };
-
-/* The files that a tuning makes a difference to. */
-static const char *const tuned_files[] = {
-    "convolution_vector", "convolution_narrow", "winograd", "gemm_vector",
-    "convolution_tiled",  "batch_norm",         "max_pool"};
-enum { TUNED_FILES = sizeof tuned_files / sizeof *tuned_files };
-
-const tuning_class *device_class(const device_info *info)
-{
-    return info->class ? info->class : tuning_class_of(device_is_cpu(info), info->vector_width);
-}
+enum { SIZE_LIMIT = 1 << 16, TEXT_SIZE = 128, SLUG_LIMIT = 60 };
 
 /* ---- The place ---- */
 
 static char *directory_of_profiles(void)
 {
-    const char *own = getenv("UNBLEND_PROFILE_DIR"), *home = getenv("HOME");
-    const char *shared = getenv("XDG_CONFIG_HOME");
-    if (own && *own)
-        return copy_text(own);
-    if (shared && *shared == '/') /* the XDG specification ignores relative paths */
-        return path_join(shared, "unblend/profiles");
-    if (home && *home)
-        return path_join(home, ".config/unblend/profiles");
-    fail(STATUS_RUNTIME, "there is no place for profiles: set HOME or UNBLEND_PROFILE_DIR");
-    return NULL;
+    static const xdg_place place = {"profiles", "UNBLEND_PROFILE_DIR", "XDG_CONFIG_HOME",
+                                    "unblend/profiles", ".config/unblend/profiles"};
+    return xdg_directory(&place);
 }
 
 /* "portable-computing-language-cpu-haswell"; what the limit cuts off is in the hash. */
@@ -98,21 +82,6 @@ typedef struct facts {
     char texts[FACTS][TEXT_SIZE];
 } facts;
 
-static int hash_kernels(char hash[HASH_DIGITS + 1])
-{
-    char *sources[TUNED_FILES] = {NULL}, key[CACHE_KEY_SIZE];
-    int result = 0;
-    for (size_t i = 0; !result && i < TUNED_FILES; i++)
-        result = (sources[i] = source_expand(tuned_files[i])) ? 0 : -1;
-    if (!result) {
-        cache_key((const char *const *)sources, TUNED_FILES, key);
-        snprintf(hash, HASH_DIGITS + 1, "%.*s", HASH_DIGITS, key);
-    }
-    for (size_t i = 0; i < TUNED_FILES; i++)
-        free(sources[i]);
-    return result;
-}
-
 /* As a line of an INI file can hold it. */
 static void copy_line(char to[TEXT_SIZE], const char *text)
 {
@@ -130,7 +99,7 @@ static int facts_of(const device_info *info, facts *out)
     copy_line(out->texts[PLATFORM], info->platform);
     copy_line(out->texts[DEVICE], info->name);
     copy_line(out->texts[DRIVER], info->driver);
-    return hash_kernels(out->texts[KERNELS]);
+    return tuned_sources_hash(out->texts[KERNELS]);
 }
 
 /* ---- Reading ---- */
@@ -227,7 +196,7 @@ static int read_line(reader *r, char *text)
     return r->section == PROFILE ? read_fact(r, name, value) : read_value(r, name, value);
 }
 
-/* A set has all of its values or none. */
+/* Of CLBlast's sections all values are there or none. */
 static int check_whole(const reader *r)
 {
     for (int i = 0; i < FACTS; i++)
@@ -235,8 +204,8 @@ static int check_whole(const reader *r)
             return fail(STATUS_RUNTIME, "%s: [profile] lacks %s", r->path, fact_names[i]);
     for (int i = 0; i < TUNABLES; i++)
         for (int k = 0; k < TUNABLES; k++)
-            if (section_is_set(tunables[i].section) && tunables[k].section == tunables[i].section &&
-                r->seen[k] && !r->seen[i])
+            if (section_is_clblast(tunables[i].section) &&
+                tunables[k].section == tunables[i].section && r->seen[k] && !r->seen[i])
                 return fail(STATUS_RUNTIME, "%s: [%s] lacks %s", r->path,
                             tuning_sections[tunables[i].section], tunables[i].name);
     return tuning_check(&r->values) ? fail_while("%s", r->path) : 0;
@@ -300,7 +269,7 @@ char *profile_find(const device_info *info, tuning *out)
 static void write_values(const tuning *t, FILE *out)
 {
     for (int s = 0; s < TUNING_SECTIONS; s++) {
-        if (section_is_set(s) && !tuning_has_set(t, s))
+        if (section_is_clblast(s) && !tuning_overrides(t, s))
             continue;
         fprintf(out, "\n[%s]\n", tuning_sections[s]);
         for (int i = 0; i < TUNABLES; i++)

@@ -7,20 +7,18 @@
  *     platform = Portable Computing Language
  *     device = cpu-haswell-Intel(R) Core(TM) i7-4770
  *     driver = 5.0
- *     kernels = 0123456789abcdef     a hash of the .cl files that have something to tune
+ *     kernels = 0123456789abcdef     a hash of the .cl files that are built with tuned sizes
  *     [vector]
- *     tile = 6                       and so on: the table of opencl/tuning.h
+ *     tile = 6                       and so on: the table of compute/tunables.h
  *
- * A value that is not there is the class's. A profile of another device, driver or other kernels is
+ * A value that is not there is the class's. [xgemm] and [xgemm_direct] override CLBlast's parameters
+ * with what CLBlast's own tuners have found; `unblend tune` leaves them as they are. A profile of another device, driver or other kernels is
  * stale: its sizes may be slow there, or not run at all.
  */
 #ifndef COMPUTE_PROFILE_H
 #define COMPUTE_PROFILE_H
 
 #include "opencl/device.h"
-
-/* Whose defaults the device starts with. */
-const tuning_class *device_class(const device_info *info);
 
 /* Where the device's profile is or would be; release with free(). STATUS_RUNTIME if the environment
  * names no place. */

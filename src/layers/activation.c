@@ -1,7 +1,7 @@
 /* Keras Activation: relu, leaky_relu (slope 0.2), sigmoid, tanh; the backward needs only y. */
 #include "layers/layers.h"
 
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "opencl/kernel.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Keras Add of two tensors of one shape. */
 #include "base/error.h"
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

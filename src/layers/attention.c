@@ -6,7 +6,7 @@
  */
 #include "base/error.h"
 #include "compute/gemm.h"
-#include "compute/reductions.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Mean and maximum over the channels of each pixel: what CBAM's spatial attention starts from. */
-#include "compute/reductions.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

@@ -1,6 +1,6 @@
 /* Keras Concatenate on the channel axis, of two tensors. */
 #include "base/error.h"
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

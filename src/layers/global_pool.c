@@ -2,7 +2,7 @@
  * Keras GlobalAveragePooling2D and GlobalMaxPooling2D in one reading: what CBAM's channel attention
  * starts from. Both stand as two pixels of one image, so that one dense layer treats them alike.
  */
-#include "compute/reductions.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

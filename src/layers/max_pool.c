@@ -1,6 +1,6 @@
 /* Keras MaxPooling2D, 2x2, stride 2, 'valid'. Where each maximum stood is kept for the backward, a
  * byte a value, so that the input need not be. */
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "layers/views.h"
 #include "opencl/kernel.h"

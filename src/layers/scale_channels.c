@@ -1,6 +1,6 @@
 /* Keras Multiply of an image with one factor per image and channel: CBAM's channel attention. */
 #include "base/error.h"
-#include "compute/reductions.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

@@ -1,6 +1,6 @@
 /* Keras Multiply of an image with one factor per pixel: CBAM's spatial attention. */
 #include "base/error.h"
-#include "compute/reductions.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

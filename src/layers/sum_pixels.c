@@ -1,5 +1,5 @@
 /* Sums over the pixels of each image; made for the few that global_pool leaves. */
-#include "compute/pixels.h"
+#include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 

@@ -1,8 +1,8 @@
 #include "nn/summary.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include <stdlib.h>
-#include <string.h>
 
 summary_row *summary_rows(const plan *p)
 {
@@ -34,12 +34,6 @@ const char *summary_count(size_t count, char *text, size_t size)
     }
     text[used] = '\0';
     return text;
-}
-
-int column_width(int width, const char *text)
-{
-    int length = (int)strlen(text);
-    return length > width ? length : width;
 }
 
 int summary_print(const plan *p, FILE *out)

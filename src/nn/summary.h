@@ -19,9 +19,6 @@ summary_row *summary_rows(const plan *p);
 /* The rows as a table. */
 int summary_print(const plan *p, FILE *out);
 
-/* The width of a table's column that is `width` wide and is to hold text as well. */
-int column_width(int width, const char *text);
-
 /* "2,071,682"; returns text. */
 const char *summary_count(size_t count, char *text, size_t size);
 

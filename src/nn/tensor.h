@@ -2,23 +2,10 @@
 #ifndef NN_TENSOR_H
 #define NN_TENSOR_H
 
+#include "base/shape.h"
 #include "opencl/device.h"
 #include <stdbool.h>
 #include <stddef.h>
-
-typedef struct shape {
-    int n, h, w, c; /* batch, rows, columns, channels; channels are innermost in memory */
-} shape;
-
-static inline size_t shape_count(shape s)
-{
-    return (size_t)s.n * s.h * s.w * s.c;
-}
-
-static inline bool shape_equal(shape a, shape b)
-{
-    return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
-}
 
 typedef struct tensor {
     char name[64];

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "opencl/pages.h"
 #include "opencl/timeline.h"
+#include <assert.h>
 #include <stdlib.h>
 
 static double mebibytes(cl_ulong bytes)
@@ -75,6 +76,7 @@ void buffer_free(device *d, cl_mem *buffer)
         return;
     size_t bytes = 0;
     clGetMemObjectInfo(*buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    assert(d->allocated >= bytes); /* each buffer is freed with the device that made it */
     clReleaseMemObject(*buffer);
     d->allocated -= bytes;
     *buffer = NULL;
@@ -123,6 +125,7 @@ int event_wait(device *d, cl_event *event)
 
 int buffer_fill(device *d, cl_mem buffer, float value, size_t offset, size_t length)
 {
+    assert(offset % sizeof value == 0 && length % sizeof value == 0);
     return length ? CL_CALL(d, clEnqueueFillBuffer(d->queue, buffer, &value, sizeof value, offset,
                                                    length, 0, NULL, transfer(d, "fill")))
                   : 0;

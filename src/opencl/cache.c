@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/xdg.h"
 #include <sha2.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -37,18 +38,15 @@ bool cache_is_on(void)
     return !off || !*off || !strcmp(off, "0");
 }
 
-/* NULL without a message if the cache is off. */
+/* NULL without a message if the cache is off or has no place. */
 static char *cache_directory(void)
 {
-    const char *own = getenv("UNBLEND_CACHE_DIR");
-    const char *shared = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (!cache_is_on())
-        return NULL;
-    if (own && *own)
-        return copy_text(own);
-    if (shared && *shared == '/') /* the XDG specification ignores relative paths */
-        return path_join(shared, "unblend");
-    return home && *home ? path_join(home, ".cache/unblend") : NULL;
+    static const xdg_place place = {"compiled kernels", "UNBLEND_CACHE_DIR", "XDG_CACHE_HOME",
+                                    "unblend", ".cache/unblend"};
+    char *directory = cache_is_on() ? xdg_directory(&place) : NULL;
+    if (!directory)
+        error_clear();
+    return directory;
 }
 
 static char *cache_path(const char *key)

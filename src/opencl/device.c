@@ -2,8 +2,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "compute/gemm.h"
-#include "compute/profile.h"
 #include "opencl/choose.h"
 #include "opencl/program.h"
 #include <stdlib.h>
@@ -23,6 +21,11 @@ const char *kernel_family_name(enum kernel_family f)
     return f == KERNELS_VECTOR ? "vector" : "tiled";
 }
 
+const tuning_class *device_class(const device_info *info)
+{
+    return info->class ? info->class : tuning_class_of(device_is_cpu(info), info->vector_width);
+}
+
 static int open_chosen(device *d)
 {
     cl_int code;
@@ -35,7 +38,7 @@ static int open_chosen(device *d)
     return cl_check(d, code, "clCreateCommandQueue", __FILE__, __LINE__);
 }
 
-int device_open_untuned(device **out, device_choice choice)
+int device_open(device **out, device_choice choice)
 {
     device_info *list = NULL;
     size_t count = 0;
@@ -60,27 +63,6 @@ failed:
     return -1;
 }
 
-/* CLBlast may be another than the one the profile was made with. */
-static void use_profile(device *d)
-{
-    d->profile = profile_find(&d->info, &d->tuning);
-    if (!d->profile || d->kernels != KERNELS_TILED || !gemm_tune(d))
-        return;
-    fail_while("%s", d->profile);
-    profile_warn();
-    d->tuning = device_class(&d->info)->values;
-    free(d->profile);
-    d->profile = NULL;
-}
-
-int device_open(device **out, device_choice choice)
-{
-    if (device_open_untuned(out, choice))
-        return -1;
-    use_profile(*out);
-    return 0;
-}
-
 void device_close(device *d)
 {
     if (!d)
@@ -99,6 +81,11 @@ void device_close(device *d)
 const tuning *device_tuning(const device *d)
 {
     return d ? &d->tuning : &tuning_default;
+}
+
+void device_annotate(device *d, annotation a)
+{
+    d->annotation = a;
 }
 
 int device_finish(device *d)

@@ -50,6 +50,12 @@ typedef struct build_count {
     double seconds;
 } build_count;
 
+/* What commands are enqueued for: named in errors, and told apart by timelines. */
+typedef struct annotation {
+    const char *layer; /* NULL: for no layer */
+    bool backward;
+} annotation;
+
 typedef struct device {
     device_info info;
     cl_context context;
@@ -57,9 +63,7 @@ typedef struct device {
     enum kernel_family kernels; /* never KERNELS_AUTO */
     tuning tuning;              /* its class's, or its profile's (compute/profile.h) */
     char *profile;              /* the profile's path; NULL without one */
-    tuning in_force;            /* of which CLBlast has the parameters (compute/gemm.h) */
-    const char *layer;          /* whose kernels run now; named in errors, may be NULL */
-    bool backward;              /* and whether they are its backward's */
+    annotation annotation;      /* of the commands that are enqueued next */
     struct program *programs;   /* built so far, with their kernels */
     build_count builds;         /* what that took */
     size_t allocated;           /* bytes in buffers of this device */
@@ -84,21 +88,26 @@ const char *kernel_family_name(enum kernel_family f);
 /* "discrete GPU", "integrated GPU", "accelerator" or "CPU" */
 const char *device_kind(const device_info *info);
 
+/* The class whose defaults the device starts with. */
+const tuning_class *device_class(const device_info *info);
+
 /*
- * Opens the device that the choice selects. Names are compared in any case; "" is left open, like
- * NULL. Of several devices the first in the order discrete GPU, integrated GPU, accelerator, CPU.
+ * Opens the device that the choice selects, with its class's tuning (compute/open_device.h opens it
+ * with its profile's). Names are compared in any case; "" is left open, like NULL. Of several devices the first in the order discrete GPU, integrated GPU, accelerator, CPU.
  *
  * One or two digits are an index. A device's index counts within its platform, so without a
  * platform it is accepted only while a single platform has devices. What does not exist, or is not
  * clear, is STATUS_USAGE with the list of what there is.
  */
 int device_open(device **out, device_choice choice);
-/* The same with its class's tuning, whatever profile there is. */
-int device_open_untuned(device **out, device_choice choice);
 void device_close(device *d);
 
 /* The device's tuning; of NULL, the one that plans without a device reckon with. */
 const tuning *device_tuning(const device *d);
+
+/* Says what the commands are for that are enqueued from here on; {0} for nothing in particular. The
+ * name must live as long as a timeline counts for it. */
+void device_annotate(device *d, annotation a);
 
 /* Waits until everything enqueued has run. */
 int device_finish(device *d);

@@ -96,8 +96,8 @@ int cl_check(const device *d, cl_int code, const char *call, const char *file, i
         return 0;
     int function = (int)strcspn(call, "("); /* the name says enough, the arguments do not help */
     char layer[128] = "";
-    if (d && d->layer)
-        snprintf(layer, sizeof layer, " in layer %s", d->layer);
+    if (d && d->annotation.layer)
+        snprintf(layer, sizeof layer, " in layer %s", d->annotation.layer);
     return fail(status_of(code), "%.*s failed%s: %s (%d)%s%s, at %s:%d", function, call, layer,
                 cl_error_name(code), code, d ? " on " : "", d ? d->info.name : "", file, line);
 }

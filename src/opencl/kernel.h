@@ -1,8 +1,8 @@
 /*
  * Kernels: found in cl/, compiled at run time for one device, launched in one place.
  *
- *     kernel *k = kernel_get(d, "max_pool", "", "max_pool_forward");
- *     LAUNCH(d, k, RANGE(n, h, w), ARG(x), ARG(y), ARG(channels));
+ *     kernel *k = kernel_get(d, "activation", "-DACTIVATION=1", "activation_forward");
+ *     if (!k || LAUNCH(d, k, range_flat(count), ARG(x), ARG(y), ARG(channels))) ...
  *
  * A kernel belongs to its device and is built once per (file, options).
  */
@@ -10,6 +10,7 @@
 #define OPENCL_KERNEL_H
 
 #include "opencl/device.h"
+#include <stdint.h>
 
 typedef struct kernel kernel;
 
@@ -26,17 +27,10 @@ typedef struct kernel kernel;
  */
 kernel *kernel_get(device *d, const char *file, const char *options, const char *name);
 
-/* The largest work-group this kernel can run with on its device. */
-size_t kernel_max_work_group(const kernel *k);
-const char *kernel_name(const kernel *k);
-
-/* Work-items: global is rounded up to a multiple of local by launch(), so kernels with a local size
- * test their indices. local[0] == 0 leaves the work-group to the runtime. */
+/* Work-items: global is rounded up to a multiple of local by launch(), so kernels test their indices. */
 typedef struct range {
-    int dimensions; /* 1 to 3 */
     size_t global[3], local[3];
 } range;
-range range_items(size_t x, size_t y, size_t z); /* local left open */
 range range_groups(size_t x, size_t y, size_t z, size_t local_x, size_t local_y, size_t local_z);
 /* n items, in groups of 64 on any device; a multiple of the group is run. One local size for all n
  * means one compiled variant of the kernel (PoCL makes one per local size). */
@@ -45,7 +39,7 @@ range range_flat(size_t n);
 range range_single(size_t x, size_t y, size_t z);
 
 typedef struct arg {
-    enum { ARG_BUFFER, ARG_LOCAL, ARG_INT, ARG_UINT, ARG_ULONG, ARG_FLOAT } type;
+    enum { ARG_BUFFER, ARG_LOCAL, ARG_INT, ARG_UINT, ARG_ULONG, ARG_FLOAT, ARG_STRUCT } type;
     union {
         cl_mem buffer;
         size_t local_bytes;
@@ -53,23 +47,32 @@ typedef struct arg {
         cl_uint u;
         cl_ulong l;
         cl_float f;
+        struct {
+            const void *at;
+            size_t bytes;
+            const char *name;
+        } structure;
     } value;
 } arg;
 arg arg_buffer(cl_mem buffer);
 arg arg_int(int value);
 arg arg_uint(unsigned value);
-arg arg_ulong(unsigned long value);
+arg arg_ulong(uint64_t value);
 arg arg_float(float value);
 arg arg_local(size_t bytes); /* __local memory of that many bytes */
+arg arg_struct(const void *at, size_t bytes, const char *name);
 
 #define ARG(value)                                                                                 \
     _Generic((value), cl_mem                                                                       \
              : arg_buffer, int                                                                     \
              : arg_int, unsigned                                                                   \
-             : arg_uint, unsigned long                                                             \
+             : arg_uint, uint64_t                                                                  \
              : arg_ulong, float                                                                    \
              : arg_float)(value)
 #define LOCAL(bytes) arg_local(bytes)
+/* A struct by value: a type that a header in cl/ defines for both sides, and an object of it that
+ * lives until the launch. */
+#define STRUCT(type, object) arg_struct((const type *){&(object)}, sizeof(type), #type)
 
 /* Sets every argument and enqueues. The number of arguments is always checked, their types in
  * debug builds (UNBLEND_DEBUG). On failure the message names kernel, layer, call and error. */

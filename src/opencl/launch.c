@@ -5,20 +5,11 @@
 #include "opencl/timeline.h"
 #include <string.h>
 
-/* Dimensions of one item at the end are left out; get_global_id() answers 0 for them. */
-static int dimensions_of(size_t y, size_t z)
-{
-    return z > 1 ? 3 : y > 1 ? 2 : 1;
-}
-
-range range_items(size_t x, size_t y, size_t z)
-{
-    return (range){dimensions_of(y, z), {x, y, z}, {0, 0, 0}};
-}
+enum { DIMENSIONS = 3 }; /* of every range */
 
 range range_groups(size_t x, size_t y, size_t z, size_t local_x, size_t local_y, size_t local_z)
 {
-    return (range){3, {x, y, z}, {local_x, local_y, local_z}};
+    return (range){{x, y, z}, {local_x, local_y, local_z}};
 }
 
 range range_flat(size_t n)
@@ -28,7 +19,7 @@ range range_flat(size_t n)
 
 range range_single(size_t x, size_t y, size_t z)
 {
-    return (range){3, {x, y, z}, {1, 1, 1}};
+    return (range){{x, y, z}, {1, 1, 1}};
 }
 
 arg arg_buffer(cl_mem buffer)
@@ -46,7 +37,7 @@ arg arg_uint(unsigned value)
     return (arg){.type = ARG_UINT, .value.u = value};
 }
 
-arg arg_ulong(unsigned long value)
+arg arg_ulong(uint64_t value)
 {
     return (arg){.type = ARG_ULONG, .value.l = value};
 }
@@ -59,6 +50,11 @@ arg arg_float(float value)
 arg arg_local(size_t bytes)
 {
     return (arg){.type = ARG_LOCAL, .value.local_bytes = bytes};
+}
+
+arg arg_struct(const void *at, size_t bytes, const char *name)
+{
+    return (arg){.type = ARG_STRUCT, .value.structure = {at, bytes, name}};
 }
 
 static cl_int set_argument(cl_kernel id, cl_uint index, const arg *a)
@@ -76,6 +72,8 @@ static cl_int set_argument(cl_kernel id, cl_uint index, const arg *a)
         return clSetKernelArg(id, index, sizeof a->value.l, &a->value.l);
     case ARG_FLOAT:
         return clSetKernelArg(id, index, sizeof a->value.f, &a->value.f);
+    case ARG_STRUCT:
+        return clSetKernelArg(id, index, a->value.structure.bytes, a->value.structure.at);
     }
     return CL_INVALID_ARG_VALUE;
 }
@@ -123,7 +121,8 @@ static int check_type(const kernel *k, cl_uint index, const arg *a)
                            NULL) ||
         clGetKernelArgInfo(k->id, index, CL_KERNEL_ARG_TYPE_NAME, sizeof type - 1, type, NULL))
         return 0;
-    bool fits = address_fits(a, space);
+    bool fits =
+        address_fits(a, space) && (a->type != ARG_STRUCT || !strcmp(type, a->value.structure.name));
     const char *const *names = spellings(a);
     if (fits && names) {
         while (*names && strcmp(*names, type))
@@ -160,14 +159,13 @@ static int set_arguments(const device *d, const kernel *k, const arg *args, size
 /* Rounds global up to whole work-groups. */
 static int complete_range(const kernel *k, range *r)
 {
-    for (int i = 0; i < r->dimensions; i++) {
-        if (!r->global[i] || (r->local[0] && !r->local[i]))
+    for (int i = 0; i < DIMENSIONS; i++) {
+        if (!r->global[i] || !r->local[i])
             return fail(STATUS_RUNTIME,
                         "kernel %s: an empty range: global %zu %zu %zu, local %zu %zu %zu", k->name,
                         r->global[0], r->global[1], r->global[2], r->local[0], r->local[1],
                         r->local[2]);
-        if (r->local[0])
-            r->global[i] = (r->global[i] + r->local[i] - 1) / r->local[i] * r->local[i];
+        r->global[i] = (r->global[i] + r->local[i] - 1) / r->local[i] * r->local[i];
     }
     return 0;
 }
@@ -176,9 +174,8 @@ int launch(device *d, kernel *k, range r, const arg *args, size_t count)
 {
     if (set_arguments(d, k, args, count) || complete_range(k, &r))
         return -1;
-    cl_int code = clEnqueueNDRangeKernel(d->queue, k->id, (cl_uint)r.dimensions, NULL, r.global,
-                                         r.local[0] ? r.local : NULL, 0, NULL,
-                                         timeline_slot(d, k->file, k->name));
+    cl_int code = clEnqueueNDRangeKernel(d->queue, k->id, DIMENSIONS, NULL, r.global, r.local, 0,
+                                         NULL, timeline_slot(d, k->file, k->name));
     if (cl_check(d, code, "clEnqueueNDRangeKernel", __FILE__, __LINE__))
         return fail_while("kernel %s, global %zu %zu %zu, local %zu %zu %zu (at most %zu items)",
                           k->name, r.global[0], r.global[1], r.global[2], r.local[0], r.local[1],

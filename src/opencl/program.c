@@ -228,13 +228,3 @@ failed:
     free(k);
     return NULL;
 }
-
-size_t kernel_max_work_group(const kernel *k)
-{
-    return k->max_work_group;
-}
-
-const char *kernel_name(const kernel *k)
-{
-    return k->name;
-}

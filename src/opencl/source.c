@@ -4,6 +4,8 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "opencl/kernel.h"
+#include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,4 +124,47 @@ char *source_expand(const char *file)
         return NULL;
     }
     return e.text;
+}
+
+/* ---- All of them ---- */
+
+static int is_source(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+    return entry->d_name[0] != '.' && dot && !strcmp(dot, ".cl");
+}
+
+/* The same in every locale. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int sources_expand(char ***texts, size_t *count)
+{
+    struct dirent **entries;
+    const char *directory = kernel_directory();
+    int found = directory ? scandir(directory, &entries, is_source, by_name) : -1, result = 0;
+    if (found < 0)
+        return directory ? fail(STATUS_DEVICE, "%s: %s", directory, strerror(errno)) : -1;
+    *count = (size_t)found;
+    *texts = allocate(*count, sizeof **texts);
+    for (size_t i = 0; i < *count; i++) {
+        *strrchr(entries[i]->d_name, '.') = '\0';
+        if (*texts && !result && !((*texts)[i] = source_expand(entries[i]->d_name)))
+            result = -1;
+        free(entries[i]);
+    }
+    free(entries);
+    if (*texts && !result)
+        return 0;
+    sources_free(*texts, *count);
+    return -1;
+}
+
+void sources_free(char **texts, size_t count)
+{
+    for (size_t i = 0; texts && i < count; i++)
+        free(texts[i]);
+    free(texts);
 }

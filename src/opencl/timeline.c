@@ -5,20 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PENDING_MAX = 4096 };
+enum { COMMANDS_MAX = 4096 };
 
 /* A command whose time is not known yet. */
-typedef struct pending {
-    timeline_row what;
-    cl_event event;  /* NULL: it was not enqueued after all */
-    cl_event before; /* a marker: the command counts from its end; NULL: from its own start */
-} pending;
+typedef struct timed_command {
+    timeline_row what; /* without count and seconds */
+    cl_event event;    /* NULL: it was not enqueued after all */
+    cl_event before;   /* a marker: the command counts from its end; NULL: from its own start */
+} timed_command;
 
 struct timeline {
     device *device;
     cl_command_queue own; /* the device's, which it gets back */
-    pending pending[PENDING_MAX];
-    size_t pending_count;
+    timed_command commands[COMMANDS_MAX];
+    size_t command_count;
     timeline_row *rows;
     size_t count, capacity;
     bool failed; /* while draining by itself; the message is recorded */
@@ -51,14 +51,14 @@ int timeline_start(timeline **out, device *d)
 
 static void release_events(timeline *t)
 {
-    for (size_t i = 0; i < t->pending_count; i++) {
-        pending *p = &t->pending[i];
+    for (size_t i = 0; i < t->command_count; i++) {
+        timed_command *p = &t->commands[i];
         if (p->event)
             clReleaseEvent(p->event);
         if (p->before)
             clReleaseEvent(p->before);
     }
-    t->pending_count = 0;
+    t->command_count = 0;
 }
 
 void timeline_stop(timeline *t)
@@ -104,7 +104,7 @@ static int ask(const timeline *t, cl_event event, cl_profiling_info what, cl_ulo
     return CL_CALL(t->device, clGetEventProfilingInfo(event, what, sizeof *time, time, NULL));
 }
 
-static int add_pending(timeline *t, const pending *p)
+static int add_command(timeline *t, const timed_command *p)
 {
     cl_ulong start = 0, end = 0;
     /* a driver that does not time markers is no reason to stop */
@@ -119,9 +119,9 @@ static int add_pending(timeline *t, const pending *p)
 int timeline_drain(timeline *t)
 {
     int result = t->failed ? -1 : device_finish(t->device);
-    for (size_t i = 0; i < t->pending_count && !result; i++)
-        if (t->pending[i].event)
-            result = add_pending(t, &t->pending[i]);
+    for (size_t i = 0; i < t->command_count && !result; i++)
+        if (t->commands[i].event)
+            result = add_command(t, &t->commands[i]);
     release_events(t);
     return result;
 }
@@ -139,35 +139,35 @@ void timeline_clear(timeline *t)
 
 /* ---- For whoever enqueues ---- */
 
-static pending *next_pending(device *d, const char *file, const char *command)
+static timed_command *next_command(device *d, const char *file, const char *name)
 {
     timeline *t = d->timeline;
     if (!t)
         return NULL;
-    if (t->pending_count == PENDING_MAX && timeline_drain(t))
+    if (t->command_count == COMMANDS_MAX && timeline_drain(t))
         t->failed = true;
-    pending *p = &t->pending[t->pending_count++];
-    *p = (pending){.what = {d->layer, d->backward, file, command, 0, 0}};
+    timed_command *p = &t->commands[t->command_count++];
+    *p = (timed_command){.what = {d->annotation.layer, d->annotation.backward, file, name, 0, 0}};
     return p;
 }
 
-cl_event *timeline_slot(device *d, const char *file, const char *command)
+cl_event *timeline_slot(device *d, const char *file, const char *name)
 {
-    pending *p = next_pending(d, file, command);
+    timed_command *p = next_command(d, file, name);
     return p ? &p->event : NULL;
 }
 
-cl_event *timeline_call(device *d, const char *file, const char *command)
+cl_event *timeline_call(device *d, const char *file, const char *name)
 {
-    pending *p = next_pending(d, file, command);
+    timed_command *p = next_command(d, file, name);
     if (p && clEnqueueMarkerWithWaitList(d->queue, 0, NULL, &p->before))
         p->before = NULL;
     return p ? &p->event : NULL;
 }
 
-void timeline_share(device *d, const char *file, const char *command, cl_event event)
+void timeline_share(device *d, const char *file, const char *name, cl_event event)
 {
-    pending *p = next_pending(d, file, command);
+    timed_command *p = next_command(d, file, name);
     if (p && !clRetainEvent(event))
         p->event = event;
 }

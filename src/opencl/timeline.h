@@ -20,7 +20,7 @@
 typedef struct timeline timeline;
 
 typedef struct timeline_row {
-    const char *layer; /* device->layer when it was enqueued: the pointer tells layers apart */
+    const char *layer; /* device->annotation when it was enqueued: the pointer tells layers apart */
     bool backward;
     const char *file;    /* the kernel's .cl, "clblast", or "transfer" */
     const char *command; /* the kernel; or "read", "write", "copy", "fill" */
@@ -48,13 +48,13 @@ void timeline_clear(timeline *t);
 
 /* Where to put the event of the command that is enqueued next; NULL if nobody wants it. The texts
  * must live as long as the timeline. */
-cl_event *timeline_slot(device *d, const char *file, const char *command);
+cl_event *timeline_slot(device *d, const char *file, const char *name);
 
 /* The same for a library's call, which may enqueue several commands and gives the last one's event:
  * counts from the end of what was enqueued before. */
-cl_event *timeline_call(device *d, const char *file, const char *command);
+cl_event *timeline_call(device *d, const char *file, const char *name);
 
 /* For an event that has another owner too. */
-void timeline_share(device *d, const char *file, const char *command, cl_event event);
+void timeline_share(device *d, const char *file, const char *name, cl_event event);
 
 #endif

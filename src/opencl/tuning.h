@@ -1,13 +1,12 @@
 /*
  * What may be chosen freely for a device: sizes that change how fast kernels run, never what they
  * compute beyond rounding. A device starts with its class's defaults; `unblend tune` finds better
- * ones, and a profile (compute/profile.h) keeps them.
+ * ones, and a profile (compute/profile.h) keeps them. compute/tunables.h lists them all.
  */
 #ifndef OPENCL_TUNING_H
 #define OPENCL_TUNING_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum { XGEMM_PARAMETERS = 16, XGEMM_DIRECT_PARAMETERS = 10 };
 
@@ -25,7 +24,7 @@ typedef struct tuning {
     int rows, columns; /* of the results that a work-group computes; columns: of outputs with more
                           than 16 channels */
     int depth;         /* values of the inner dimension that it holds in local memory */
-    /* CLBlast's, in the order of the table below; all 0: its own. */
+    /* CLBlast's parameters, in the order of compute/tunables.c; all 0: CLBlast's own. */
     int xgemm[XGEMM_PARAMETERS], xgemm_direct[XGEMM_DIRECT_PARAMETERS];
 } tuning;
 
@@ -45,43 +44,5 @@ const tuning_class *tuning_class_of(bool cpu, unsigned vector_width);
 
 /* NULL if no class has this key ("auto" is none). */
 const tuning_class *tuning_class_named(const char *key);
-
-/* ---- The table of everything in a tuning: profiles and the tuner follow from it ---- */
-
-enum tuning_section { SECTION_VECTOR, SECTION_TILED, SECTION_XGEMM, SECTION_XGEMM_DIRECT };
-enum {
-    TUNING_SECTIONS = SECTION_XGEMM_DIRECT + 1,
-    TUNABLES = 10 + XGEMM_PARAMETERS + XGEMM_DIRECT_PARAMETERS,
-    CANDIDATES_MAX = 8
-};
-extern const char *const tuning_sections[TUNING_SECTIONS]; /* as profiles name them */
-
-typedef struct tunable {
-    enum tuning_section section;
-    const char *name;
-    size_t offset; /* in struct tuning */
-    int low, high; /* allowed, */
-    int multiple;  /* in multiples of this */
-    int candidate_count;
-    int candidates[CANDIDATES_MAX]; /* what the tuner tries; in a set's section the rows' candidates
-                                       of one number go together */
-} tunable;
-
-extern const tunable tunables[TUNABLES]; /* section by section */
-
-int tunable_value(const tunable *t, const tuning *from);
-void tunable_set(const tunable *t, tuning *to, int value);
-
-/* Sections whose values are chosen together: CLBlast's. Such a set is left out while CLBlast's own
- * is in use. */
-bool section_is_set(enum tuning_section s);
-bool tuning_has_set(const tuning *t, enum tuning_section s);
-
-/* A section's values: copied, compared. */
-void tuning_copy(tuning *to, const tuning *from, enum tuning_section s);
-bool tuning_same(const tuning *a, const tuning *b, enum tuning_section s);
-
-/* 0 if every value is allowed, and CLBlast's fit together; else -1, naming what is not. */
-int tuning_check(const tuning *t);
 
 #endif
