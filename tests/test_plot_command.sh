@@ -112,5 +112,38 @@ for key in mse heads psnr psnr_heads ssim ssim_heads; do
     check "$key of both runs and of all" [ "$(grep -cF "\"$key\":" "$scratch/out")" -eq 3 ]
 done
 
+# ---- Small pictures ----
+
+# 20 gray pictures of 8 x 8, which are too small for SSIM's windows.
+small=$scratch/small
+for set in a b; do
+    mkdir -p "$small/$set"
+    for part in train t10k; do
+        { printf '\0\0\10\3\0\0\0\24\0\0\0\10\0\0\0\10' && head -c 1280 "$unblend"; } \
+            >"$small/$set/$part-images-idx3-ubyte"
+    done
+done
+cat >"$scratch/small.ini" <<END
+[model]
+filters = 2
+modules = 2
+[data]
+directory = $small
+sources = a, b
+size = 8x8
+[train]
+batch = 2
+steps_per_epoch = 1
+epochs = 1
+END
+run "train on small pictures" 0 train "$scratch/small.ini" --run "$scratch/run8"
+# 7 columns of 16 * 8, 1 row; the rest as above
+run "plot them" 0 plot "$scratch/run8" --count 1
+check "magnified to the same cells" is_png_of "$scratch/run8/panel.png" "952 $((16 + 44 + 128 + 16))"
+run "evaluate them" 0 evaluate "$scratch/run8/model.safetensors" --runs 1 --samples 4
+check "there is no SSIM" printed '^both +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +- +-$'
+run "evaluate --json" 0 evaluate "$scratch/run8/model.safetensors" --runs 2 --samples 4 --json
+check "which is null" [ "$(grep -cE '"(mean|sd|ssim|a|b)": null' "$scratch/out")" -eq 12 ]
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

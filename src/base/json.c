@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,11 @@ json_t *text_as_json(const char *text)
     value = legible ? json_string(legible) : NULL;
     free(legible);
     return value;
+}
+
+json_t *number_as_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
 static char *to_text(json_t *document)

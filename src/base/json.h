@@ -8,6 +8,9 @@
  * text stands as \xNN. NULL without memory, as jansson's own constructors. */
 json_t *text_as_json(const char *text);
 
+/* null for what is not finite: JSON has no such numbers. */
+json_t *number_as_json(double value);
+
 /* Both take document over, NULL too: jansson gives it when memory ran out. */
 int print_json(json_t *document);                   /* to stdout */
 int write_json(const char *path, json_t *document); /* atomically */

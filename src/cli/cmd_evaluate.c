@@ -33,9 +33,14 @@ typedef struct report {
     long count;
 } report;
 
+/* Not a number where there is no such score: SSIM of pictures that are too small for it. */
 static statistics over_runs(const report *r, int metric, int head)
 {
-    return statistics_of(&r->runs[0][metric].heads[head], (size_t)r->count, sizeof *r->runs);
+    statistics s =
+        statistics_of(&r->runs[0][metric].heads[head], (size_t)r->count, sizeof *r->runs);
+    if (!isfinite(s.mean))
+        s.deviation = NAN;
+    return s;
 }
 
 /* ---- Measuring ---- */
@@ -99,8 +104,8 @@ static json_t *run_json(const report *r, long number)
         const double *values = r->runs[number][m].heads;
         json_t *heads = json_object();
         for (int k = 0; k < r->mixture->sources; k++)
-            json_object_set_new(heads, r->mixture->names[k], json_real(values[k]));
-        json_object_set_new(object, metrics[m].name, json_real(values[r->mixture->sources]));
+            json_object_set_new(heads, r->mixture->names[k], number_as_json(values[k]));
+        json_object_set_new(object, metrics[m].name, number_as_json(values[r->mixture->sources]));
         json_object_set_new(object, metrics[m].heads, heads);
     }
     return object;
@@ -109,7 +114,8 @@ static json_t *run_json(const report *r, long number)
 static json_t *mean_and_deviation(const report *r, int metric, int head)
 {
     statistics s = over_runs(r, metric, head);
-    return json_pack("{s:f, s:f}", "mean", s.mean, "sd", s.deviation);
+    return json_pack("{s:o, s:o}", "mean", number_as_json(s.mean), "sd",
+                     number_as_json(s.deviation));
 }
 
 static int print_document(const report *r)
@@ -130,6 +136,14 @@ static int print_document(const report *r)
     return print_json(document);
 }
 
+static void print_cell(int metric, double value)
+{
+    if (isfinite(value))
+        printf("  %10.*f", metrics[metric].digits, value);
+    else
+        printf("  %10s", "-");
+}
+
 static int print_table(const report *r)
 {
     int sources = r->mixture->sources;
@@ -142,7 +156,8 @@ static int print_table(const report *r)
         printf("%-12s", head < sources ? r->mixture->names[head] : together);
         for (int m = 0; m < METRICS; m++) {
             statistics s = over_runs(r, m, head);
-            printf("  %10.*f  %10.*f", metrics[m].digits, s.mean, metrics[m].digits, s.deviation);
+            print_cell(m, s.mean);
+            print_cell(m, s.deviation);
         }
         putchar('\n');
     }

@@ -52,17 +52,11 @@ const epoch_record *history_best(const history *h)
 
 /* ---- Writing ---- */
 
-/* null where there is no finite number, as JSON has none for it */
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *losses_json(const history *h, double total, const double losses[])
 {
-    json_t *object = json_pack("{s:o}", "total", number(total));
+    json_t *object = json_pack("{s:o}", "total", number_as_json(total));
     for (int k = 0; k < h->sources && object; k++)
-        if (json_object_set_new(object, h->names[k], number(losses[k]))) {
+        if (json_object_set_new(object, h->names[k], number_as_json(losses[k]))) {
             json_decref(object);
             object = NULL;
         }
@@ -74,8 +68,8 @@ static json_t *epoch_json(const history *h, const epoch_record *e)
     return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "epoch", (json_int_t)e->epoch, "steps",
                      (json_int_t)e->steps, "loss", losses_json(h, e->total, e->loss), "val_loss",
                      losses_json(h, e->val_total, e->val_loss), "learning_rate",
-                     number(e->learning_rate), "seconds", number(e->seconds), "images_per_second",
-                     number(e->images_per_second));
+                     number_as_json(e->learning_rate), "seconds", number_as_json(e->seconds),
+                     "images_per_second", number_as_json(e->images_per_second));
 }
 
 static int write_document(const history *h, const char *path)
