@@ -8,6 +8,7 @@
 #include "compute/open_device.h"
 #include "compute/profile.h"
 #include "compute/tunables.h"
+#include "config/settings.h"
 #include "layers/layers.h"
 #include "own_kernels.h"
 #include "scratch.h"
@@ -523,7 +524,7 @@ static void settings_choose_the_kernels(void **state)
         settings *s;
         device *d;
         must(settings_load(&s, NULL, &chosen, 1));
-        must(open_device(&d, s));
+        must(open_device(&d, &s->device));
         assert_int_equal(d->kernels, tiled ? KERNELS_TILED : KERNELS_VECTOR);
         device_close(d);
         settings_free(s);
