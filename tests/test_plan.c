@@ -141,8 +141,8 @@ static void sharing_changes_no_gradient(void **state)
 {
     (void)state;
     drawing d = draw(interleaved, opened, false);
-    const tensor *a = graph_find(d.graph, "a");
-    assert_string_equal(a->pending_gradient.left_by->name, "norm_a"); /* what this is about */
+    const layer *a = graph_find(d.graph, "a")->producer;
+    assert_string_equal(a->finishes->name, "norm_a"); /* what this is about */
     erase(&d);
     sharing_changes_nothing(one_behind_the_other);
     sharing_changes_nothing(interleaved);
@@ -157,7 +157,7 @@ static void what_was_read_is_given_away(void **state)
     (void)state;
     drawing d = draw(one_behind_the_other, NULL, false);
     size_t image = shape_count(images) * sizeof(float), count = 0;
-    assert_string_equal(graph_find(d.graph, "a")->pending_gradient.left_by->name, "norm_a");
+    assert_string_equal(graph_find(d.graph, "a")->producer->finishes->name, "norm_a");
     for (size_t i = 0; i + 1 < d.plan->buffer_count; i++) /* the last is scratch memory */
         count += d.plan->buffer_bytes[i] == image;
     assert_int_equal(count, 4);

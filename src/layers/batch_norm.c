@@ -6,6 +6,7 @@
  */
 #include "layers/batch_norm.h"
 #include "compute/pixels.h"
+#include "layers/deferred.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 #include <stdio.h>
@@ -34,14 +35,7 @@ static int shape_batch_norm(layer *l)
         layer_param(l, "moving_variance", dims, 1, INIT_ONES, PARAM_STATISTICS))
         return -1;
     l->saved[BATCH_NORM_MOMENTS].bytes = 4 * (size_t)x.c * sizeof(float);
-    enum activation a = ((struct activation_options *)l->options)->kind;
-    l->output->pending.possible = activation_is_piecewise_linear(a);
-    l->output->pending.slope = activation_slope_below_zero(a);
-    l->output->pending.moments = BATCH_NORM_MOMENTS;
-    if (l->output->pending.possible && param_is_trainable(l->params[BATCH_NORM_GAMMA]) &&
-        param_is_trainable(l->params[BATCH_NORM_BETA]))
-        l->flags |=
-            LEAVES_GRADIENT; /* whoever finishes it reads the sums that both gradients are */
+    deferred_allow(l);
     l->workspace_bytes =
         (size_t)spans_reduction(l->store->device, x).count * 2 * (size_t)x.c * sizeof(float);
     return 0;
@@ -106,7 +100,7 @@ static int forward(layer *l, run *r)
     struct state *s = l->state;
     if (r->training && !is_frozen(l) ? batch_moments(l, r) : moving_moments(l, r))
         return -1;
-    if (l->output->pending.planned)
+    if (l->output_deferred)
         return 0;
     spans over = spans_elementwise(r->device, l->output->shape);
     return LAUNCH(r->device, s->normalise, spans_range(r->device, &over), ARG(l->inputs[0]->data),
@@ -143,7 +137,7 @@ static int backward(layer *l, run *r)
         LAUNCH(r->device, s->sums, range_flat((size_t)over.channels), ARG(r->workspace),
                ARG(dgamma), ARG(dbeta), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
         return -1;
-    if (!l->inputs[0]->gradient || l->inputs[0]->pending_gradient.left_by)
+    if (!l->inputs[0]->gradient || l->gradient_deferred)
         return 0;
     over = spans_elementwise(r->device, l->output->shape);
     return LAUNCH(r->device, s->backward, spans_range(r->device, &over), ARG(x), ARG(g),

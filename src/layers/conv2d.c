@@ -28,8 +28,8 @@ static int shape_conv2d(layer *l)
     l->saved[PACKED].bytes = convolution_packed_floats(c, l->store->device, false) * sizeof(float);
     l->saved[PACKED].persistent = true;
     bool trained = param_is_trainable(l->params[KERNEL]);
-    l->output->pending_gradient.possible =
-        trained && convolution_finishes_gradient(c, l->store->device);
+    if (trained && convolution_finishes_gradient(c, l->store->device))
+        l->flags |= CAN_FINISH_GRADIENT;
     size_t packed = convolution_packed_floats(c, l->store->device, true) * sizeof(float);
     size_t sums = trained ? convolution_partial_floats(c, l->store->device) * sizeof(float)
                           : channel_sums_bytes(l->store->device, c->y);
@@ -113,7 +113,7 @@ const layer_type conv2d_layer = {
     .name = "conv2d",
     .options_size = sizeof(struct conv2d_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X | READS_PENDING | READS_PARTS,
+    .flags = BACKWARD_NEEDS_X | READS_DEFERRED | READS_PARTS,
     .shape = shape_conv2d,
     .prepare = prepare,
     .forward = forward,

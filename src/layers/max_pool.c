@@ -56,7 +56,7 @@ static int backward(layer *l, run *r)
 const layer_type max_pool_layer = {
     .name = "max_pool",
     .state_size = sizeof(struct state),
-    .flags = READS_PENDING,
+    .flags = READS_DEFERRED,
     .shape = shape_max_pool,
     .prepare = prepare,
     .forward = forward,

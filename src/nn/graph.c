@@ -97,6 +97,7 @@ static layer *new_layer(graph *g, const layer_type *type, const char *name, cons
         memcpy(l->options, options, type->options_size);
     for (int i = 0; i < LAYER_SAVED_MAX; i++)
         l->saved[i].number = -1;
+    l->index = g->layer_count;
     g->layers[g->layer_count++] = l;
     return l;
 }
