@@ -120,12 +120,27 @@ tensor *scale_pixels(graph *g, const char *name, tensor *x, tensor *factor);
 /* MeanSquaredError over all elements: a loss, (1, 1, 1, 1). truth gets no gradient. */
 tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth);
 
-/* Every kind of layer, for whoever checks or lists them. */
-extern const layer_type *const layer_table[];
-extern const size_t layer_table_count;
-extern const layer_type conv2d_layer, conv2d_transpose_layer, batch_norm_layer, activation_layer,
-    max_pool_layer, concat_layer, mse_layer, layer_norm_layer, position_embedding_layer,
-    dropout_layer, add_layer, global_pool_layer, sum_pixels_layer, channel_pool_layer,
-    scale_channels_layer, scale_pixels_layer, dense_layer, attention_layer;
+/* Every kind of layer: x.c has x_layer, and src/check has x_reference for it. */
+#define LAYERS(X)                                                                                  \
+    X(conv2d)                                                                                      \
+    X(conv2d_transpose)                                                                            \
+    X(batch_norm)                                                                                  \
+    X(activation)                                                                                  \
+    X(max_pool)                                                                                    \
+    X(concat)                                                                                      \
+    X(mse)                                                                                         \
+    X(layer_norm)                                                                                  \
+    X(position_embedding)                                                                          \
+    X(dropout)                                                                                     \
+    X(add)                                                                                         \
+    X(global_pool)                                                                                 \
+    X(sum_pixels)                                                                                  \
+    X(channel_pool)                                                                                \
+    X(scale_channels)                                                                              \
+    X(scale_pixels)                                                                                \
+    X(dense)                                                                                       \
+    X(attention)
+#define DECLARE_LAYER(name) extern const layer_type name##_layer;
+LAYERS(DECLARE_LAYER)
 
 #endif

@@ -9,7 +9,6 @@
 #include "bench/step.h"
 #include "check/network_check.h"
 #include "compute/gemm.h"
-#include "layers/layers.h"
 #include "models/network.h"
 #include <math.h>
 #include <stdlib.h>
@@ -462,11 +461,9 @@ static int descend(tuner *t)
 
 static bool network_multiplies(const network *n)
 {
-    for (size_t i = 0; i < n->graph->layer_count; i++) {
-        const layer_type *type = n->graph->layers[i]->type;
-        if (type == &dense_layer || type == &attention_layer)
+    for (size_t i = 0; i < n->graph->layer_count; i++)
+        if (n->graph->layers[i]->flags & USES_GEMM)
             return true;
-    }
     return false;
 }
 
