@@ -30,6 +30,11 @@ static int shape_attention(layer *l)
         !shape_equal(q, l->inputs[V]->shape))
         return fail(STATUS_RUNTIME, "query, key and value differ, or %d channels are not %d heads",
                     q.c, heads);
+    if ((double)q.n * heads * tokens * tokens > VALUES_MAX)
+        return fail(STATUS_MEMORY,
+                    "%d heads of %d x %d tokens for %d images have more than %d weights; smaller "
+                    "images or a smaller batch need fewer",
+                    heads, tokens, tokens, q.n, VALUES_MAX);
     l->saved[WEIGHTS].bytes = (size_t)q.n * heads * tokens * tokens * sizeof(float);
     l->workspace_bytes = l->saved[WEIGHTS].bytes;
     return layer_output_shape(l, q.n, q.h, q.w, q.c);

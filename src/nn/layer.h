@@ -114,7 +114,7 @@ struct layer {
 int layer_param(layer *l, const char *name, const int *dims, int rank, enum initializer initializer,
                 enum param_kind kind);
 
-/* l->output->shape from n, h, w, c; refuses sizes below 1. */
+/* l->output->shape from n, h, w, c; refuses sizes below 1, and more than VALUES_MAX values. */
 int layer_output_shape(layer *l, int n, int h, int w, int c);
 
 /* In flops(), where each weight of the first param is multiplied once a pixel: backward does that for
