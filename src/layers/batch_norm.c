@@ -24,7 +24,7 @@ static bool is_frozen(const layer *l)
            !param_is_trainable(l->params[BATCH_NORM_BETA]);
 }
 
-static int shape_batch_norm(layer *l)
+static int batch_norm_shape(layer *l)
 {
     shape x = l->inputs[0]->shape;
     int dims[] = {x.c};
@@ -41,7 +41,7 @@ static int shape_batch_norm(layer *l)
     return 0;
 }
 
-static int prepare(layer *l, device *d)
+static int batch_norm_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     char defines[32];
@@ -95,7 +95,7 @@ static int moving_moments(layer *l, run *r)
                   ARG(l->saved[BATCH_NORM_MOMENTS].buffer), ARG(channels), ARG(epsilon));
 }
 
-static int forward(layer *l, run *r)
+static int batch_norm_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     if (r->training && !is_frozen(l) ? batch_moments(l, r) : moving_moments(l, r))
@@ -120,7 +120,7 @@ static int frozen_backward(layer *l, run *r)
 
 /* The sums that are the gradients of gamma and beta are needed for the input's too. Where one of the two
  * is not trained, its sum goes to the workspace: an item writes there what only it has read. */
-static int backward(layer *l, run *r)
+static int batch_norm_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     if (is_frozen(l))
@@ -150,10 +150,10 @@ const layer_type batch_norm_layer = {
     .options_size = sizeof(struct activation_options),
     .state_size = sizeof(struct state),
     .flags = BACKWARD_NEEDS_X | GRADIENT_IN_PLACE | KEEPS_STATISTICS,
-    .shape = shape_batch_norm,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = batch_norm_shape,
+    .prepare = batch_norm_prepare,
+    .forward = batch_norm_forward,
+    .backward = batch_norm_backward,
 };
 
 tensor *batch_norm(graph *g, const char *name, tensor *x, enum activation a)

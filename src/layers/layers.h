@@ -41,7 +41,6 @@ struct dropout_options {
 
 /* "relu", ...; ACT_LINEAR for an unknown name. */
 enum activation activation_named(const char *name);
-const char *activation_name(enum activation a);
 /* act(x) = x < 0 ? slope * x : x, and with which slope. */
 bool activation_is_piecewise_linear(enum activation a);
 float activation_slope_below_zero(enum activation a);
