@@ -283,15 +283,15 @@ static void fused_passes_change_nothing(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bench fused = wide_bench(cases[i][0], cases[i][1], false);
         bench plain = wide_bench(cases[i][0], cases[i][1], true);
-        size_t skipped = 0, pending = 0, left = 0;
+        size_t skipped = 0, deferred = 0, left = 0;
         for (size_t k = 0; k < fused.train->graph->layer_count; k++) {
             skipped += fused.train->graph->layers[k]->skipped;
-            pending += fused.train->graph->layers[k]->output->pending.planned;
-            left += fused.train->graph->layers[k]->output->pending_gradient.left_by != NULL;
+            deferred += fused.train->graph->layers[k]->output_deferred;
+            left += fused.train->graph->layers[k]->gradient_deferred;
             assert_false(plain.train->graph->layers[k]->skipped);
         }
         assert_true(skipped > 0);
-        assert_true(pending > 0 || i == 2); /* tanh is dear: it is computed once */
+        assert_true(deferred > 0 || i == 2); /* tanh is dear: it is computed once */
         bool unet_on_cpu = !strcmp(cases[i][0], "model.architecture=unet") &&
                            opened->kernels == KERNELS_VECTOR; /* Winograd's */
         assert_int_equal(left > 0, unet_on_cpu && i != 2);
