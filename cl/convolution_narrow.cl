@@ -30,7 +30,7 @@
 #endif
 
 /* By index, because Oclgrind takes what .lo and .hi give for uninitialised. */
-static float sum_of_lanes(float16 values)
+float sum_of_lanes(float16 values)
 {
     float part[16];
     vstore16(values, 0, part);

@@ -26,7 +26,7 @@
 #define R (ROWS / GROUP_SIDE)
 #define C (COLUMNS / GROUP_SIDE)
 
-static void clear(float sum[R][C])
+void clear(float sum[R][C])
 {
     for (int r = 0; r < R; r++)
         for (int c = 0; c < C; c++)
@@ -34,8 +34,8 @@ static void clear(float sum[R][C])
 }
 
 /* sum += a^T b over the slices' depth; item (row, column) owns rows row + GROUP_SIDE * r. */
-static void multiply_slices(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS],
-                            int depth, int row, int column, float sum[R][C])
+void multiply_slices(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS], int depth,
+                     int row, int column, float sum[R][C])
 {
     for (int k = 0; k < depth; k++)
         for (int r = 0; r < R; r++)

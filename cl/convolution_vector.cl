@@ -31,7 +31,7 @@ typedef struct place {
     int row, column;
 } place;
 
-static place next_place(place at, int columns)
+place next_place(place at, int columns)
 {
     at.column++;
     if (at.column == columns) {
@@ -46,8 +46,8 @@ static place next_place(place at, int columns)
  * Only `left` places are in the strip: the last one stands for those beyond, which are computed and not
  * stored. Returns the place of the next tile.
  */
-static place tile_offsets(int offset[TILE], place at, int left, int columns, int patch_columns,
-                          int column_step)
+place tile_offsets(int offset[TILE], place at, int left, int columns, int patch_columns,
+                   int column_step)
 {
     if (at.column + TILE <= columns) {
         const int first = (at.row * patch_columns + at.column) * column_step;
@@ -66,7 +66,7 @@ static place tile_offsets(int offset[TILE], place at, int left, int columns, int
     return at;
 }
 
-static float16 load_bias(global const float *bias, int left)
+float16 load_bias(global const float *bias, int left)
 {
     float part[16];
     for (int i = 0; i < 16; i++)
@@ -146,7 +146,7 @@ convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SIN
 }
 
 /* Pixel `pixel` of g, LANES channels from `first`, zero beyond cout. */
-static void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS])
+void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS])
 {
     for (int v = 0; v < VECTORS; v++) {
         const int c = first + 16 * v;
@@ -171,13 +171,13 @@ typedef struct fetch_walk {
     pace pace;
 } fetch_walk;
 
-static fetch_walk fetch_walk_of(size_t first, int pixels, int turns)
+fetch_walk fetch_walk_of(size_t first, int pixels, int turns)
 {
     const fetch_walk walk = {first, pace_of(pixels, turns)};
     return walk;
 }
 
-static void fetch_share(view v, fetch_walk *walk)
+void fetch_share(view v, fetch_walk *walk)
 {
     const int due = pace_turn(&walk->pace);
     fetch_view(v, walk->next, due);
@@ -185,8 +185,8 @@ static void fetch_share(view v, fetch_walk *walk)
 }
 
 /* Copies a panel of g, `pixels` from `from` and LANES channels from `first`, and adds it to sums. */
-static void gather_gradients(local float *panel, view g, size_t from, int pixels, int first,
-                             int cout, global float *sums)
+void gather_gradients(local float *panel, view g, size_t from, int pixels, int first, int cout,
+                      global float *sums)
 {
     float16 total[VECTORS];
     for (int v = 0; v < VECTORS; v++)

@@ -136,8 +136,8 @@
 /* ---- Forward, and the input gradient ---- */
 
 /* B^T x B of one tile and 16 channels of one part of a view, to v[point * stride]. */
-static void transform_input_part(local float *v, int stride, view_part p, int c, float16 scale,
-                                 float16 shift, int pending, tile t, tiling of)
+void transform_input_part(local float *v, int stride, view_part p, int c, float16 scale,
+                          float16 shift, int pending, tile t, tiling of)
 {
     float16 m[6][6];
 #pragma unroll
@@ -168,7 +168,7 @@ static void transform_input_part(local float *v, int stride, view_part p, int c,
 }
 
 /* The same for all channels of a view. */
-static void transform_input(local float *v, int stride, view from, int channels, tile t, tiling of)
+void transform_input(local float *v, int stride, view from, int channels, tile t, tiling of)
 {
     for (int c = 0; c < channels; c += 16) {
         int at = c;
@@ -182,8 +182,8 @@ static void transform_input(local float *v, int stride, view from, int channels,
 }
 
 /* A^T m A of one tile and 16 channels from m[point * stride], written with bias. */
-static void transform_output(local const float *m, int stride, sink to, int channel, float16 bias,
-                             tile t, tiling of)
+void transform_output(local const float *m, int stride, sink to, int channel, float16 bias, tile t,
+                      tiling of)
 {
     float16 s[4][6];
 #pragma unroll
@@ -206,7 +206,7 @@ static void transform_output(local const float *m, int stride, sink to, int chan
 }
 
 /* v u to m: v (TILE, cin), u (cin, LANES), m (TILE, LANES). */
-static void multiply_point(local float *m, local const float *v, global const float *u, int cin)
+void multiply_point(local float *m, local const float *v, global const float *u, int cin)
 {
     for (int c0 = 0; c0 < cin; c0 += DEPTH) {
         TILE_CLEAR(sum, TILE);
@@ -226,7 +226,7 @@ typedef struct tile_fetch {
     pace pace;
 } tile_fetch;
 
-static tile_fetch tile_fetch_of(tile_range tiles, int turns, tiling of)
+tile_fetch tile_fetch_of(tile_range tiles, int turns, tiling of)
 {
     const int rows = (tiles.end - tiles.first) * WINOGRAD_SIDE;
     const tile_fetch f = {walk_from(tiles.first, of), pace_of(rows, turns)};
@@ -289,7 +289,7 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
 
 /* ---- Weight gradient ---- */
 
-static void finish_tiles(gradients g, int c, tile_range tiles, tiling of)
+void finish_tiles(gradients g, int c, tile_range tiles, tiling of)
 {
     const finisher f = finisher_of(g, c);
     for (int i = tiles.first; i < tiles.end; i++) {
@@ -300,8 +300,8 @@ static void finish_tiles(gradients g, int c, tile_range tiles, tiling of)
 }
 
 /* A g A^T of one tile and 16 channels, to q[point * stride]. Returns the sum of g. */
-static float16 transform_gradient(local float *q, int stride, global const float *g, int channels,
-                                  tile t, tiling of)
+float16 transform_gradient(local float *q, int stride, global const float *g, int channels, tile t,
+                           tiling of)
 {
     float16 s[6][4], total = 0.0f;
 #pragma unroll
@@ -328,8 +328,8 @@ static float16 transform_gradient(local float *q, int stride, global const float
 }
 
 /* TILE rows from c of v^T q, v (tiles, cin) and q (tiles, LANES): written to `to`, or added. */
-static void sum_products(global float *to, int adds, local const float *v, local const float *q,
-                         int tiles, int c, int cin)
+void sum_products(global float *to, int adds, local const float *v, local const float *q, int tiles,
+                  int c, int cin)
 {
     int offset[TILE]; /* rows beyond cin are computed and not stored */
 #pragma unroll
@@ -446,7 +446,7 @@ winograd_reduce(global const float *partial, global float *gradient, global floa
 /* ---- Weights ---- */
 
 /* G w G^T of 16 output channels, from w[tap], to u[point * stride]. */
-static void transform_weights(global float *u, int stride, const float16 w[9])
+void transform_weights(global float *u, int stride, const float16 w[9])
 {
     float16 s[6][3];
 #pragma unroll
