@@ -47,7 +47,7 @@ void scale_and_shift(global float *moments, global const float *gamma, global co
     moments[MOMENT_SHIFT * channels + c] = beta[c] - gamma[c] * inverse * mean;
 }
 
-/* Merges the spans (Chan, Golub and LeVeque 1979) and moves the moving statistics. Item: channel. */
+/* Merges the spans (Chan, Golub and LeVeque 1979), moves the moving statistics. Item: channel. */
 kernel void moments_of_batch(global const float *partial, global const float *gamma,
                              global const float *beta, global float *moving_mean,
                              global float *moving_variance, global float *moments, int pixels,

@@ -1,6 +1,6 @@
 /*
- * Dropout (Srivastava et al. 2014), inverted: what is kept is scaled up in training, so that nothing
- * happens in inference.
+ * Dropout (Srivastava et al. 2014), inverted: what is kept is scaled up in training, so that
+ * nothing happens in inference.
  *
  * Whether element i is kept depends only on (seed, stream, i): it takes word i of that stream, as
  * base/rng.h draws it on the host. So the backward draws the mask again rather than keeping it.

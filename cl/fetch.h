@@ -1,7 +1,7 @@
 /*
- * Fetching ahead: memory that will soon be read or written is brought into the cache while arithmetic
- * goes on, so that nobody waits for it. A hint for CPUs; with FETCH 0, and where the compiler has no
- * such builtin, nothing happens.
+ * Fetching ahead: memory that will soon be read or written is brought into the cache while
+ * arithmetic goes on, so that nobody waits for it. A hint for CPUs; with FETCH 0, and where the
+ * compiler has no such builtin, nothing happens.
  *
  * A processor has room for few requests at a time: a burst of them makes it wait after all. So what
  * the next block needs is spread evenly over the turns of an inner loop, by a pace:
@@ -25,8 +25,8 @@
 #endif
 #endif
 
-/* So many floats, in whole lines of 16: for kernels that stream through memory, a fixed distance ahead.
- * The builtin wants a pointer without address space. */
+/* So many floats, in whole lines of 16: for kernels that stream through memory, a fixed distance
+ * ahead. The builtin wants a pointer without address space. */
 void fetch(global const float *from, int floats)
 {
 #ifdef CAN_FETCH
@@ -58,8 +58,8 @@ void fetch_view_row(view v, int row, int rows, int w)
         fetch_view(v, (size_t)row * w, w);
 }
 
-/* `count` things, spread over `turns` turns: at the end of turn t, (t + 1) * count / turns of them have
- * been due (Bresenham's way, without a division). */
+/* `count` things, spread over `turns` turns: at the end of turn t, (t + 1) * count / turns of them
+ * have been due (Bresenham's way, without a division). */
 typedef struct pace {
     int count, turns, owed;
 } pace;

@@ -1,11 +1,27 @@
 /*
- * c = alpha * op(a) * op(b) + beta * c for devices with long vectors and few cores (CPUs).
+ * c = alpha * op(a) * op(b) + beta * c for devices with long vectors and few cores (CPUs). What it
+ * computes, one value after the other, for each matrix of the batch:
  *
- * A work-group is a single item: a block of rows of one matrix of the batch, and some panels of LANES
- * columns. It copies `deepest` rows of op(b)'s panel to local memory, zero beyond n, unless it reads them
- * but a few times, and walks tiles of TILE rows x LANES columns with their sums in registers. Element
- * (i, k) of op(a) lies at a[i * a_row + k * a_column], so that a transposed operand is only another
- * pair of strides.
+ *     for (i < m, j < n) {
+ *         float sum = 0;
+ *         for (l = 0; l < k; l++)
+ *             sum += a[i * a_row + l * a_column] * b[l * b_row + j * b_column];
+ *         c[i * c_row + j] = alpha * sum + (beta == 0 ? 0 : beta * c[i * c_row + j]);
+ *     }
+ *
+ * so that a transposed operand is only another pair of strides. A work-group is a single item: a
+ * block of rows of one matrix, and some panels of LANES columns.
+ *
+ *                                 op(b), n columns
+ *                               +--------+--------+--
+ *               deepest rows -> | panel  |        |      copied to local memory, zero beyond n
+ *                               +--------+--------+--
+ *          op(a)                  LANES
+ *         +------------+--      +--------+
+ *    TILE | rows       |        |  sums  |               in registers
+ *         +------------+--      +--------+
+ *
+ * A panel is copied unless it is read only a few times.
  */
 #include "tile.h"
 #include "transpose.h"
@@ -69,8 +85,9 @@ void store_row(global float *to, const float16 sum[VECTORS], int columns, float 
     }
 }
 
-/* sum[r] += a's row r times the panel; consecutive rows of the panel are `stride` floats apart. */
-#define MULTIPLY(sum, value, offset, a_column, panel, stride, depth)                               \
+/* sum[r] += a's row r times the panel, whose rows are `stride` floats apart; a's row r is at
+ * offset[r]. */
+#define ADD_PRODUCT(sum, value, offset, a_column, panel, stride, depth)                            \
     for (int j = 0; j < depth; j++)                                                                \
     TILE_STEP(sum, TILE, (value)[offset[r] + j * a_column], (panel) + j * stride)
 
@@ -103,9 +120,9 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
                     offset[r] = min(r, last - 1 - i) * a_row;
                 TILE_CLEAR(sum, TILE);
                 if (in_place)
-                    MULTIPLY(sum, value, offset, a_column, from, b_row, depth);
+                    ADD_PRODUCT(sum, value, offset, a_column, from, b_row, depth);
                 else
-                    MULTIPLY(sum, value, offset, a_column, panel, LANES, depth);
+                    ADD_PRODUCT(sum, value, offset, a_column, panel, LANES, depth);
                 for (int r = 0; r < TILE && i + r < last; r++)
                     store_row(c + (size_t)(i + r) * c_row + first, sum[r], columns, alpha,
                               k0 ? 1.0f : beta);

@@ -1,7 +1,7 @@
 /*
- * Gradients that a batch norm behind may have left to be finished, in place, by who reads them first
- * (tensor.pending_gradient). g (N, h, w, channels) is then the gradient behind the norm's piecewise
- * linear activation, and x the norm's input. For CPUs; channels come in multiples of 16.
+ * Gradients that a batch norm behind may have left to be finished, in place, by who reads them
+ * first (tensor.pending_gradient). g (N, h, w, channels) is then the gradient behind the norm's
+ * piecewise linear activation, and x the norm's input. For CPUs; channels come in multiples of 16.
  */
 #ifndef GRADIENTS_H
 #define GRADIENTS_H

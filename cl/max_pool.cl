@@ -7,7 +7,7 @@
 #include "lanes.h"
 #include "view.h"
 
-/* The window of an output pixel: its first pixel of x, and where it stands in its row of windows. */
+/* The window of an output pixel: its first pixel of x, and its place in the row of windows. */
 typedef struct window {
     int from, column;
 } window;

@@ -28,9 +28,9 @@ lane normalised(lane x, channel k)
     return (x - k.mean) * k.inverse;
 }
 
-/* dx = scale * (inside - mean of inside - normalised x * mean of inside * normalised x). inside: the
- * gradient before the activation; sum, product: over all pixels, of it and of it * normalised x;
- * part: 1 / pixels. */
+/* dx = scale * (inside - mean of inside - normalised x * mean of inside * normalised x). inside:
+ * the gradient before the activation; sum, product: over all pixels, of it and of it * normalised
+ * x; part: 1 / pixels. */
 lane normalise_gradient(lane inside, lane x, channel k, lane sum, lane product, float part)
 {
     return k.scale * fma((lane)(-part), fma(normalised(x, k), product, sum), inside);

@@ -1,6 +1,6 @@
 /*
- * Images cut into tiles of 4 x 4 pixels, as Winograd's method takes them. The last tiles of a row or
- * column may hang over the edge. Tiles are counted row by row, through all images:
+ * Images cut into tiles of 4 x 4 pixels, as Winograd's method takes them. The last tiles of a row
+ * or column may hang over the edge. Tiles are counted row by row, through all images:
  *
  *            w = 10                   tiles_x = 3, tiles_y = 2
  *       +----+----+--.-+

@@ -1,4 +1,5 @@
-/* Transposes 16 x 16 floats in registers: four steps, each of which exchanges blocks half as large. */
+/* Transposes 16 x 16 floats in registers: four steps, each of which exchanges blocks half as large.
+ * */
 #ifndef TRANSPOSE_H
 #define TRANSPOSE_H
 

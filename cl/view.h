@@ -11,7 +11,8 @@
 #include "constants.h"
 #include "view_layout.h"
 
-/* As src/layers/views.h passes them: x_a, x_b (N, h, w, channels), moments (MOMENT_ROWS, channels). */
+/* As src/layers/views.h passes them: x_a, x_b (N, h, w, channels), moments (MOMENT_ROWS, channels).
+ * */
 #define VIEW_ARGS(x)                                                                               \
     global const float *x##_a, global const float *x##_a_moments, global const float *x##_b,       \
         global const float *x##_b_moments, view_layout x##_layout

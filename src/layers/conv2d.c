@@ -10,7 +10,7 @@ struct state {
 enum { KERNEL, BIAS }; /* l->params */
 enum { PACKED };       /* l->saved: weights for forward, kept while the params stay */
 
-static int shape_conv2d(layer *l)
+static int conv2d_shape(layer *l)
 {
     const struct conv2d_options *o = l->options;
     convolution *c = &((struct state *)l->state)->convolution;
@@ -31,7 +31,7 @@ static int shape_conv2d(layer *l)
     return 0;
 }
 
-static int prepare(layer *l, device *d)
+static int conv2d_prepare(layer *l, device *d)
 {
     unsigned parts = CONVOLUTION_FORWARD;
     if (l->output->needs_gradient)
@@ -45,7 +45,7 @@ static const param *bias_of(const layer *l)
     return l->param_count > BIAS ? l->params[BIAS] : NULL;
 }
 
-static int forward(layer *l, run *r)
+static int conv2d_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     const convolution *c = &s->convolution;
@@ -60,7 +60,7 @@ static int forward(layer *l, run *r)
                            bias ? bias->data : NULL, sink_of(l->output->data, c->y.c, false));
 }
 
-static int backward(layer *l, run *r)
+static int conv2d_backward(layer *l, run *r)
 {
     const convolution *c = &((struct state *)l->state)->convolution;
     const param *bias = bias_of(l);
@@ -78,12 +78,12 @@ static int backward(layer *l, run *r)
                            sink_of_gradients(l));
 }
 
-static void release(layer *l)
+static void conv2d_release(layer *l)
 {
     convolution_release(&((struct state *)l->state)->convolution);
 }
 
-static double flops(const layer *l, bool backward)
+static double conv2d_flops(const layer *l, bool backward)
 {
     return layer_weight_flops(l, l->output->shape, backward);
 }
@@ -93,12 +93,12 @@ const layer_type conv2d_layer = {
     .options_size = sizeof(struct conv2d_options),
     .state_size = sizeof(struct state),
     .flags = BACKWARD_NEEDS_X | READS_PENDING | READS_PARTS,
-    .shape = shape_conv2d,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
-    .flops = flops,
-    .release = release,
+    .shape = conv2d_shape,
+    .prepare = conv2d_prepare,
+    .forward = conv2d_forward,
+    .backward = conv2d_backward,
+    .flops = conv2d_flops,
+    .release = conv2d_release,
 };
 
 tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, int stride)
