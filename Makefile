@@ -1,12 +1,14 @@
 # unblend: `make demo` and `make test` are all that a newcomer needs; both install what is missing.
 #
-#   make            build/unblend and build/libunblend.a
+#   make            build/unblend and the libraries; names missing packages, installs nothing
+#   make setup      installs the packages that are missing
+#   make install    under PREFIX (/usr/local)       make uninstall  removes what install put there
 #   make demo       train a small U-Net in front of you, separate images, draw build/demo/panel.png
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole
 #   make test-soak  200 trainings killed    make mutants  mistakes put in: do the tests notice?
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
-#   make install    under PREFIX            make clean    removes what was built, keeps build/data
+#   make clean      removes what was built, keeps build/data
 
 ifeq ($(origin CC),default)
 CC       := gcc
@@ -14,19 +16,39 @@ endif
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
-PREFIX   ?= /usr/local
 BUILD    ?= build
+PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib
+OBJCOPY  ?= objcopy
 CFLAGS   ?= -O2 -g
-WARNINGS := -Wall -Wextra -Werror
-CPPFLAGS += -D_POSIX_C_SOURCE=200809L -DPREFIX='"$(PREFIX)"' -Isrc -Iinclude -MMD -MP
-ALL_CFLAGS = -std=c11 $(WARNINGS) $(CFLAGS)
+OWN_CFLAGS := -std=c11 -Wall -Wextra -fPIC -fvisibility=hidden
+OWN_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Isrc -Iinclude
+ALL_CPPFLAGS = $(OWN_CPPFLAGS) $(CPPFLAGS)
+ALL_CFLAGS = $(OWN_CFLAGS) $(CFLAGS)
 LDLIBS   += -lOpenCL -lclblast -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm
+
+# The version stands in include/unblend.h, and nowhere else.
+VERSION  := $(shell sed -n 's/^.define UB_VERSION "\(.*\)"/\1/p' include/unblend.h)
+SONAME   := libunblend.so.$(firstword $(subst ., ,$(VERSION)))
 
 OBJECTS  := $(BUILD)/obj
 SOURCES  := $(sort $(wildcard src/*/*.c))
-LIBRARY_SOURCES := $(filter-out src/cli/main.c,$(SOURCES))
-LIBRARY  := $(BUILD)/libunblend.a
+OBJECTS_OF = $(patsubst %.c,$(OBJECTS)/%.o,$(1))
 PROGRAM  := $(BUILD)/unblend
+
+# For the program, the tests and the tools: every room but check, and check, which only selftest, tune
+# and the tests use.
+CHECK_SOURCES := $(filter src/check/%,$(SOURCES))
+INTERNAL := $(BUILD)/internal/libunblend.a
+CHECK    := $(BUILD)/internal/libcheck.a
+INSIDE   := -Wl,--start-group $(INTERNAL) $(CHECK) -Wl,--end-group
+
+# For everybody else: what src/api needs, and no names but those of include/unblend.h.
+API_SOURCES := $(filter src/api/%,$(SOURCES))
+SHARED   := $(BUILD)/libunblend.so.$(VERSION)
+STATIC   := $(BUILD)/libunblend.a
+PKGCONFIG := $(BUILD)/unblend.pc
+
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
 # Those that take longest start first, so that no core is idle while the last one runs.
@@ -34,34 +56,77 @@ LONG_TESTS := $(patsubst %,tests/test_%.sh,tune_command oclgrind kill bench_comm
 TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
+EXAMPLES := $(sort $(wildcard docs/examples/*.c))
+KERNELS  := $(sort $(wildcard cl/*.cl cl/*.h))
+SCRIPTS  := $(addprefix tools/,check-includes check-kernels setup demo run-tests run-valgrind kill-test mutants get-data \
+    make-sample)
 
-.PHONY: all setup setup-bench demo test test-soak mutants data bench asan valgrind check format install clean distclean
+.PHONY: all packages setup setup-bench demo test test-soak mutants data bench asan valgrind check \
+    format install uninstall clean distclean FORCE
 .DELETE_ON_ERROR:
 
-all: $(PROGRAM)
+all: $(PROGRAM) $(SHARED) $(STATIC) $(PKGCONFIG)
 
-$(PROGRAM): $(OBJECTS)/src/cli/main.o $(LIBRARY)
+# A warning is an error for those who work on unblend, not for those who use it with another compiler.
+test test-soak mutants bench asan valgrind check: WERROR := -Werror
+
+$(PROGRAM): $(OBJECTS)/src/cli/main.o $(INTERNAL) $(CHECK)
 	@echo "  link $@"
-	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(INSIDE) $(LDLIBS)
 
-$(LIBRARY): $(LIBRARY_SOURCES:%.c=$(OBJECTS)/%.o)
+$(INTERNAL): $(call OBJECTS_OF,$(filter-out src/cli/main.c $(CHECK_SOURCES),$(SOURCES)))
+$(CHECK): $(call OBJECTS_OF,$(CHECK_SOURCES))
+$(INTERNAL) $(CHECK):
+	@mkdir -p $(@D)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(OBJECTS)/%.o: %.c | setup
+$(SHARED): $(call OBJECTS_OF,$(API_SOURCES)) $(INTERNAL)
+	@echo "  link $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -o $@ $^ $(LDLIBS)
+
+# One object, in which all other names are local.
+$(STATIC): $(call OBJECTS_OF,$(API_SOURCES)) $(INTERNAL)
+	@echo "  link $@"
+	@$(LD) -r -o $(BUILD)/internal/unblend.o $^
+	@$(OBJCOPY) --localize-hidden $(BUILD)/internal/unblend.o
+	@rm -f $@
+	@$(AR) rcs $@ $(BUILD)/internal/unblend.o
+
+$(PKGCONFIG): src/api/unblend.pc.in include/unblend.h $(BUILD)/flags $(BUILD)/prefix
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LIBS@|$(LDLIBS)|' $< >$@
+
+$(OBJECTS)/%.o: %.c $(BUILD)/flags | packages
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
-	@$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	@$(CC) $(ALL_CPPFLAGS) $(PREFIX_FLAG) -MMD -MP $(ALL_CFLAGS) $(WERROR) -c -o $@ $<
 
-$(BUILD)/tests/%: $(OBJECTS)/tests/%.o $(LIBRARY)
+# The one object that knows where unblend will be installed.
+$(OBJECTS)/src/opencl/directory.o: private PREFIX_FLAG := -DPREFIX='"$(PREFIX)"'
+$(OBJECTS)/src/opencl/directory.o: $(BUILD)/prefix
+
+# What everything was built with, and for where: as arguments of make, one a line. The files change only
+# when that does, and then what depends on them is built anew.
+settings = $(foreach name,$(1),'$(name)=$(subst ','\'',$($(name)))')
+BUILT_WITH := $(call settings,CC OWN_CPPFLAGS CPPFLAGS OWN_CFLAGS CFLAGS LDFLAGS LDLIBS)
+BUILT_FOR  := $(call settings,PREFIX LIBDIR)
+keep = @mkdir -p $(@D) && printf '%s\n' $(1) >$@.new && \
+    if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/flags: FORCE
+	$(call keep,$(BUILT_WITH))
+$(BUILD)/prefix: FORCE
+	$(call keep,$(BUILT_FOR))
+
+$(BUILD)/tests/%: $(OBJECTS)/tests/%.o $(INTERNAL) $(CHECK)
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(INSIDE) -lcmocka $(LDLIBS)
 
-$(BUILD)/tools/%: $(OBJECTS)/tools/%.o $(LIBRARY)
+$(BUILD)/tools/%: $(OBJECTS)/tools/%.o $(INTERNAL) $(CHECK)
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(INSIDE) $(LDLIBS)
 
 # Two workers and what they share; only oneDNN's side needs more than the program does.
 $(BUILD)/tools/bench_layers $(BUILD)/tools/bench_onednn: $(OBJECTS)/tools/bench_shapes.o
@@ -74,6 +139,11 @@ $(OBJECTS)/tools/bench_onednn.o: | setup-bench
 # Installs what is missing (and nothing if nothing is).
 setup:
 	@tools/setup
+
+# Only says what is missing; after setup, where the goal is one of those that install.
+INSTALLING := setup setup-bench demo test test-soak mutants data bench asan valgrind check
+packages: $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),setup)
+	@tools/setup missing
 
 setup-bench: setup
 	@tools/setup bench
@@ -109,21 +179,44 @@ valgrind: all $(TESTS)
 
 check: setup
 	tools/setup check
-	clang-format --dry-run -Werror $(C_FILES)
-	# cppcheck 2.10 takes the arrays that mixer.c hands to philox() for empty
+	tools/check-includes
+	clang-format --dry-run -Werror $(C_FILES) $(EXAMPLES) $(KERNELS)
+	tools/check-kernels
+	# cppcheck 2.10 takes the arrays that batches.c hands to philox() for empty
 	cppcheck --quiet --error-exitcode=1 --suppress=ctuArrayIndex:cl/philox.h --std=c11 --enable=warning,portability --inline-suppr -Isrc -Iinclude src
-	$(MAKE) all BUILD=$(BUILD)/clang CC=clang
-	shellcheck -x tools/setup tools/demo tools/run-tests tools/run-valgrind tools/kill-test tools/mutants tools/get-data tools/make-sample tests/*.sh .ci/run
+	printf '%s\n' $(SOURCES) $(EXAMPLES) | xargs -P 2 -n 12 \
+	    sh -c 'clang-tidy --quiet "$$@" -- -std=c11 $(OWN_CPPFLAGS) 2>/dev/null' sh
+	clang -x c++ -fsyntax-only -Wall -Wextra -pedantic -Werror include/unblend.h
+	$(MAKE) all BUILD=$(BUILD)/clang CC=clang WERROR=-Werror
+	shellcheck -x $(SCRIPTS) tests/*.sh .ci/run
 
 format:
-	clang-format -i $(C_FILES)
+	clang-format -i $(C_FILES) $(EXAMPLES) $(KERNELS)
+
+# DESTDIR goes before every path, for those who make packages.
+DATADIR  := $(PREFIX)/share/unblend
+INSTALLED_CONFIGS := $(sort $(wildcard configs/*.ini))
 
 install: all
-	install -D $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/unblend
-	install -D -m 644 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libunblend.a
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include include/unblend.h
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/unblend/cl cl/*
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/unblend/configs configs/*.ini
+	install -D $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/unblend"
+	install -D -m 644 include/unblend.h "$(DESTDIR)$(PREFIX)/include/unblend.h"
+	install -D -m 644 $(SHARED) "$(DESTDIR)$(LIBDIR)/$(notdir $(SHARED))"
+	ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
+	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libunblend.so"
+	install -D -m 644 $(STATIC) "$(DESTDIR)$(LIBDIR)/libunblend.a"
+	install -D -m 644 $(PKGCONFIG) "$(DESTDIR)$(LIBDIR)/pkgconfig/unblend.pc"
+	install -d "$(DESTDIR)$(DATADIR)/cl" "$(DESTDIR)$(DATADIR)/configs"
+	install -m 644 $(KERNELS) "$(DESTDIR)$(DATADIR)/cl"
+	install -m 644 $(INSTALLED_CONFIGS) "$(DESTDIR)$(DATADIR)/configs"
+	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/unblend" "$(DESTDIR)$(PREFIX)/include/unblend.h"
+	rm -f $(foreach name,$(notdir $(SHARED)) $(SONAME) libunblend.so libunblend.a \
+	    pkgconfig/unblend.pc,"$(DESTDIR)$(LIBDIR)/$(name)")
+	rm -f $(foreach name,$(KERNELS) $(INSTALLED_CONFIGS),"$(DESTDIR)$(DATADIR)/$(name)")
+	rmdir "$(DESTDIR)$(DATADIR)/cl" "$(DESTDIR)$(DATADIR)/configs" "$(DESTDIR)$(DATADIR)" || true
+	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 clean:
 	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name data -exec rm -rf {} + 2>/dev/null || true

@@ -17,20 +17,19 @@ kernel void adam(global float *values, global const float *gradients, global flo
     if (status[0])
         return;
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        const size_t i = (size_t)p * channels + c;
-        const int left = channels - c;
-        const lane g = load_lane(gradients + i, left) * scale[0];
-        lane m = load_lane(first_moment + i, left), v = load_lane(second_moment + i, left);
-        lane value = load_lane(values + i, left);
-        m += (g - m) * one_less_beta1;
-        v += (g * g - v) * one_less_beta2;
-        value -= decay * value;
-        store_lane(m, first_moment + i, left);
-        store_lane(v, second_moment + i, left);
-        store_lane(value - rate * m / (sqrt(v) + epsilon), values + i, left);
-    }
+        FOR_LANES(c, channels) {
+            const size_t i = (size_t)p * channels + c;
+            const int left = channels - c;
+            const lane g = load_lane(gradients + i, left) * scale[0];
+            lane m = load_lane(first_moment + i, left), v = load_lane(second_moment + i, left);
+            lane value = load_lane(values + i, left);
+            m += (g - m) * one_less_beta1;
+            v += (g * g - v) * one_less_beta2;
+            value -= decay * value;
+            store_lane(m, first_moment + i, left);
+            store_lane(v, second_moment + i, left);
+            store_lane(value - rate * m / (sqrt(v) + epsilon), values + i, left);
+        }
 }
 
 /* average = decay * average + (1 - decay) * value */
@@ -41,11 +40,11 @@ kernel void move_average(global const float *values, global float *average,
     if (status[0])
         return;
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        const size_t i = (size_t)p * channels + c;
-        const int left = channels - c;
-        const lane old = load_lane(average + i, left);
-        store_lane(old + (load_lane(values + i, left) - old) * one_less_decay, average + i, left);
-    }
+        FOR_LANES(c, channels) {
+            const size_t i = (size_t)p * channels + c;
+            const int left = channels - c;
+            const lane old = load_lane(average + i, left);
+            store_lane(old + (load_lane(values + i, left) - old) * one_less_decay, average + i,
+                       left);
+        }
 }

@@ -20,8 +20,7 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
     global float *to = partial + (size_t)get_global_id(1) * 2 * channels;
     if (first >= last)
         return;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         lane sum = 0.0f, squares = 0.0f;
         for (int p = first; p < last; p++)
@@ -29,7 +28,7 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
         const lane mean = sum / (float)(last - first);
         for (int p = first; p < last; p++) { /* the span is near by now, the next one not yet */
             if (p + span < pixels)
-                fetch(x + (size_t)(p + span) * channels + c, 16);
+                fetch_channels(x, channels, c, 16, p + span, 1);
             const lane d = load_lane(x + (size_t)p * channels + c, left) - mean;
             squares += d * d;
         }
@@ -38,14 +37,15 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
     }
 }
 
-void scale_and_shift(global float *moments, global const float *gamma, global const float *beta,
-                     int c, int channels, float mean, float variance, float epsilon)
+static void scale_and_shift(global float *moments, global const float *gamma,
+                            global const float *beta, int c, int channels, float mean,
+                            float variance, float epsilon)
 {
     const float inverse = 1.0f / sqrt(variance + epsilon);
-    moments[MEAN * channels + c] = mean;
-    moments[INVERSE * channels + c] = inverse;
-    moments[SCALE * channels + c] = gamma[c] * inverse;
-    moments[SHIFT * channels + c] = beta[c] - gamma[c] * inverse * mean;
+    moments[MOMENT_MEAN * channels + c] = mean;
+    moments[MOMENT_INVERSE * channels + c] = inverse;
+    moments[MOMENT_SCALE * channels + c] = gamma[c] * inverse;
+    moments[MOMENT_SHIFT * channels + c] = beta[c] - gamma[c] * inverse * mean;
 }
 
 /* Merges the spans (Chan, Golub and LeVeque 1979) and moves the moving statistics. Item: channel. */
@@ -80,15 +80,13 @@ kernel void moments_of_moving(global const float *gamma, global const float *bet
     scale_and_shift(moments, gamma, beta, c, channels, moving_mean[c], moving_variance[c], epsilon);
 }
 
-kernel void normalise(global const float *x, global const float *moments, global float *y, int pixels,
-                      int channels, int span)
+kernel void normalise(global const float *x, global const float *moments, global float *y,
+                      int pixels, int channels, int span)
 {
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const channel k = load_channel(moments, c, channels);
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
             store_lane(activate(fma(load_lane(x + at, left), k.scale, k.shift)), y + at, left);
         }
@@ -96,9 +94,9 @@ kernel void normalise(global const float *x, global const float *moments, global
 }
 
 /* The gradient before the activation. Its output is computed again from x rather than kept. */
-lane gradient_inside(lane x, lane g, channel k)
+static lane gradient_inside(lane x, lane g, channel k)
 {
-    return g * slope(activate(fma(x, k.scale, k.shift)));
+    return g * activation_slope(activate(fma(x, k.scale, k.shift)));
 }
 
 /* partial (spans, 2, channels): sums of the gradient and of gradient * normalised x. */
@@ -106,19 +104,18 @@ kernel void gradient_sums_of_spans(global const float *x, global const float *g,
                                    global const float *moments, global float *partial, int pixels,
                                    int channels, int span)
 {
+    const int first = get_global_id(1) * span;
     global float *to = partial + (size_t)get_global_id(1) * 2 * channels;
-    if (get_global_id(1) * span >= pixels)
+    if (first >= pixels)
         return;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const channel k = load_channel(moments, c, channels);
         lane sum = 0.0f, product = 0.0f;
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
-            fetch(x + at + PIXELS_AHEAD * channels, 16);
-            fetch(g + at + PIXELS_AHEAD * channels, 16);
+            fetch_channels(x, channels, c, 16, p + PIXELS_AHEAD, 1);
+            fetch_channels(g, channels, c, 16, p + PIXELS_AHEAD, 1);
             const lane value = load_lane(x + at, left);
             const lane inside = gradient_inside(value, load_lane(g + at, left), k);
             sum += inside;
@@ -148,21 +145,39 @@ kernel void gradient_sums(global const float *partial, global float *dgamma, glo
 /* The input's gradient, dx; it may be g itself. */
 kernel void normalise_backward(global const float *x, global const float *g,
                                global const float *moments, global const float *dgamma,
-                               global const float *dbeta, global float *dx, int pixels, int channels,
-                               int span, int accumulate)
+                               global const float *dbeta, global float *dx, int pixels,
+                               int channels, int span, int accumulate)
 {
     const float part = 1.0f / pixels;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const channel k = load_channel(moments, c, channels);
         const lane sum = load_lane(dbeta + c, left), product = load_lane(dgamma + c, left);
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
             const lane value = load_lane(x + at, left);
             const lane inside = gradient_inside(value, load_lane(g + at, left), k);
             lane result = normalise_gradient(inside, value, k, sum, product, part);
+            if (accumulate)
+                result += load_lane(dx + at, left);
+            store_lane(result, dx + at, left);
+        }
+    }
+}
+
+/* The same where the moments are constants: of a norm that is frozen. */
+kernel void normalise_backward_frozen(global const float *x, global const float *g,
+                                      global const float *moments, global float *dx, int pixels,
+                                      int channels, int span, int accumulate)
+{
+    FOR_LANES(c, channels)
+    {
+        const int left = channels - c;
+        const channel k = load_channel(moments, c, channels);
+        FOR_PIXELS(p, pixels, span)
+        {
+            const size_t at = (size_t)p * channels + c;
+            lane result = k.scale * gradient_inside(load_lane(x + at, left), load_lane(g + at, left), k);
             if (accumulate)
                 result += load_lane(dx + at, left);
             store_lane(result, dx + at, left);

@@ -9,12 +9,10 @@ kernel void channel_pool_forward(global const float *x, global float *y, global 
 {
     local float meeting[ROW_GROUP];
     local int place_meeting[ROW_GROUP];
-    FOR_PIXELS(p, pixels, span)
-    {
+    FOR_PIXELS(p, pixels, span) {
         lane sum = 0.0f, best = -INFINITY;
         lane_mask place = 0;
-        FOR_LANES(c, channels)
-        {
+        FOR_LANES(c, channels) {
             const int left = channels - c;
             const lane value = load_lane(x + (size_t)p * channels + c, left);
             const lane seen = or_other(value, left, -INFINITY);
@@ -25,7 +23,8 @@ kernel void channel_pool_forward(global const float *x, global float *y, global 
         }
         const float mean = row_sum(sum, meeting) / channels;
         const float largest = row_largest(best, meeting);
-        const lane_mask candidates = select((lane_mask)(INT_MAX), place, (lane_mask)(best == largest));
+        const lane_mask candidates =
+            select((lane_mask)(INT_MAX), place, (lane_mask)(best == largest));
         const int lowest = row_smallest_int(candidates, place_meeting);
         if (get_local_id(0) == 0) {
             vstore2((float2)(mean, largest), p, y);
@@ -38,11 +37,9 @@ kernel void channel_pool_forward(global const float *x, global float *y, global 
 kernel void channel_pool_backward(global const int *places, global const float *g, global float *dx,
                                   int pixels, int channels, int span, int accumulate)
 {
-    FOR_PIXELS(p, pixels, span)
-    {
+    FOR_PIXELS(p, pixels, span) {
         const float mean = g[2 * p] / channels, largest = g[2 * p + 1];
-        FOR_LANES(c, channels)
-        {
+        FOR_LANES(c, channels) {
             const int left = channels - c;
             const size_t at = (size_t)p * channels + c;
             const lane_mask is_maximum = c + LANE_OFFSETS == places[p];

@@ -7,8 +7,7 @@ kernel void channel_sums_of_spans(global const float *x, global float *partial, 
     const int first = get_global_id(1) * span, last = min(pixels, first + span);
     if (first >= last)
         return;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         lane sum = 0.0f;
         for (int p = first; p < last; p++)
             sum += load_lane(x + (size_t)p * channels + c, channels - c);

@@ -3,16 +3,16 @@
 #include "lanes.h"
 
 kernel void copy_channels(global const float *from, int from_channels, int from_offset,
-                          global float *to, int to_channels, int to_offset, int channels, int pixels,
-                          int span, int accumulate)
+                          global float *to, int to_channels, int to_offset, int channels,
+                          int pixels, int span, int accumulate)
 {
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        global float *target = to + (size_t)p * to_channels + to_offset + c;
-        lane value = load_lane(from + (size_t)p * from_channels + from_offset + c, channels - c);
-        if (accumulate)
-            value += load_lane(target, channels - c);
-        store_lane(value, target, channels - c);
-    }
+        FOR_LANES(c, channels) {
+            global float *target = to + (size_t)p * to_channels + to_offset + c;
+            lane value =
+                load_lane(from + (size_t)p * from_channels + from_offset + c, channels - c);
+            if (accumulate)
+                value += load_lane(target, channels - c);
+            store_lane(value, target, channels - c);
+        }
 }

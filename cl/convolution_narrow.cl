@@ -1,11 +1,26 @@
 /*
- * Convolution with stride 1 and few output channels (1 to 4), where vectors of output channels
- * would be mostly empty: the heads of a network, CBAM's map. For CPUs: an item takes `strip` rows.
+ * Convolution with stride 1 and few output channels (1 to 4), where vectors of output channels would be
+ * mostly empty: the heads of a network, CBAM's map. For CPUs: an item takes `strip.rows` rows.
  *
- * The taps of one kernel row and all their channels lie side by side in memory, so a row of taps is
- * a run of kernel * cin floats, padded to whole vectors by weights of zero: an output is the sum of
- * `kernel` dot products.
+ * The taps of one row of the window and all their channels lie side by side in memory, so vectors go
+ * along this tap row, and an output is the sum of K dot products:
+ *
+ *     patch, one row:   ... [ x-1: c c c ][ x: c c c ][ x+1: c c c ] ...        K = 3, cin = 3
+ *     tap row of x:         |<---------- K * cin floats ---------->|0 0 ...|    in whole vectors
+ *     packed weights:       [ w w w        w w w       w w w       |0 0 ...]
+ *
+ * What convolve_narrow computes, one value after the other (pixels outside the image are zero):
+ *
+ *     for (n, y, x, o) {
+ *         float sum = bias[o];
+ *         for (ky = 0; ky < K; ky++)
+ *             for (kx = 0; kx < K; kx++)
+ *                 for (c = 0; c < cin; c++)
+ *                     sum += x[n][y + ky - pad][x + kx - pad][c] * weights[ky][kx][c][o];
+ *         y[n][y][x][o] = sum;
+ *     }
  */
+#include "convolution_shape.h"
 #include "fetch.h"
 #include "patch.h"
 #include "view.h"
@@ -15,7 +30,7 @@
 #endif
 
 /* By index, because Oclgrind takes what .lo and .hi give for uninitialised. */
-float sum_of_lanes(float16 values)
+static float sum_of_lanes(float16 values)
 {
     float part[16];
     vstore16(values, 0, part);
@@ -27,37 +42,26 @@ float sum_of_lanes(float16 values)
     return part[0];
 }
 
-/* Fetches ahead (fetch.h) row `row` of the strip of image n that begins at y0, or of the next image's
- * first strip. */
-void fetch_row(view v, int n, int y0, int row, int images, int h, int w)
-{
-    row += n * h + min(y0, h);
-    if (row >= images * h)
-        return;
-    fetch(v.a.data + (size_t)row * w * v.a.channels, w * v.a.channels);
-    if (v.b.channels)
-        fetch(v.b.data + (size_t)row * w * v.b.channels, w * v.b.channels);
-}
-
 /*
- * y = bias + convolution of x. x (N, h, w, cin), y (N, h, w, cout). packed (cout, kernel, run), from
- * pack_narrow. pad: rows and columns of zeros before the image. patch: (patch_rows, patch_columns,
- * cin) and 16 floats.
+ * y = bias + convolution of x. packed (cout, K, tap_row), from pack_narrow. patch: (patch_rows,
+ * patch_columns, cin) and 16 floats.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 convolve_narrow(VIEW_ARGS(x), global const float *packed, global const float *bias, SINK_ARGS(y),
-                int h, int w, int cin, int cout, int kernel_size, int run, int pad, int strip,
-                int patch_rows, int patch_columns, int has_bias, local float *patch)
+                narrow_shape shape, strip_shape strip, int has_bias, local float *patch)
 {
     const view from = VIEW(x);
     const sink to = SINK(y);
-    const int y0 = get_group_id(0) * strip, n = get_group_id(1);
-    gather_patch(patch, from, (size_t)n * h * w, h, w, cin, y0 - pad, -pad, patch_rows,
-                 patch_columns);
+    const int h = shape.h, w = shape.w, cin = shape.cin, cout = shape.cout;
+    const int tap_row = shape.tap_row, patch_columns = strip.patch_columns;
+    const int y0 = get_group_id(0) * strip.rows, n = get_group_id(1);
+    gather_patch(patch, from, (size_t)n * h * w, h, w, cin, y0 - shape.pad, -shape.pad,
+                 strip.patch_rows, patch_columns);
     for (int i = 0; i < 16; i++) /* read, and multiplied by zero */
-        patch[patch_rows * patch_columns * cin + i] = 0.0f;
-    for (int row = 0; row < min(strip, h - y0); row++) {
-        fetch_row(from, n, y0 + strip, row, get_num_groups(1), h, w);
+        patch[strip.patch_rows * patch_columns * cin + i] = 0.0f;
+    const int next = n * h + min(y0 + strip.rows, h); /* first row of the strip behind */
+    for (int row = 0; row < min(strip.rows, h - y0); row++) {
+        fetch_view_row(from, next + row, shape.images * h, w);
         for (int x0 = 0; x0 < w; x0 += TILE) {
             int offset[TILE]; /* pixels beyond the row's end are computed and not stored */
 #pragma unroll
@@ -68,10 +72,10 @@ convolve_narrow(VIEW_ARGS(x), global const float *packed, global const float *bi
 #pragma unroll
                 for (int r = 0; r < TILE; r++)
                     sum[r] = 0.0f;
-                global const float *weight = packed + (size_t)o * kernel_size * run;
-                for (int ky = 0; ky < kernel_size; ky++, weight += run) {
+                global const float *weight = packed + (size_t)o * shape.kernel_size * tap_row;
+                for (int ky = 0; ky < shape.kernel_size; ky++, weight += tap_row) {
                     local const float *value = patch + ky * patch_columns * cin;
-                    for (int i = 0; i < run; i += 16) {
+                    for (int i = 0; i < tap_row; i += 16) {
                         const float16 k = vload16(0, weight + i);
 #pragma unroll
                         for (int r = 0; r < TILE; r++)
@@ -87,46 +91,48 @@ convolve_narrow(VIEW_ARGS(x), global const float *packed, global const float *bi
     }
 }
 
-/* weights (K, K, A, B) to packed (cout, K, run), zero beyond K * cin. Forward A is cin and B cout;
- * adjoint the reverse, and the taps run backwards. Item (float of the run, ky, cout). */
-kernel void pack_narrow(global const float *weights, global float *packed, int cin, int cout,
-                        int kernel_size, int run, int adjoint)
+/* weights (K, K, A, B) to packed (cout, K, tap_row), zero beyond K * cin. Forward A is cin and B cout;
+ * adjoint the reverse, and the taps run backwards. Item (float of the tap row, ky, cout). */
+kernel void pack_narrow(global const float *weights, global float *packed, narrow_shape shape,
+                        int adjoint)
 {
     const int i = get_global_id(0), ky = get_global_id(1), o = get_global_id(2);
-    if (i >= run)
+    const int kernel_size = shape.kernel_size, cin = shape.cin, cout = shape.cout;
+    if (i >= shape.tap_row)
         return;
     const int tap = ky * kernel_size + i / cin, c = i % cin;
     float value = 0.0f;
     if (i < kernel_size * cin)
         value = adjoint ? weights[((kernel_size * kernel_size - 1 - tap) * cout + o) * cin + c]
                         : weights[(tap * cin + c) * cout + o];
-    packed[((size_t)o * kernel_size + ky) * run + i] = value;
+    packed[((size_t)o * kernel_size + ky) * shape.tap_row + i] = value;
 }
 
 /*
- * Weight gradient, first pass, over a chunk of images: vectors are runs of x again, their factors
- * values of g. partial (chunks, cout, kernel * run + 1); a run's floats beyond kernel * cin mean
- * nothing, the last float is the sum of g. patch as above.
+ * Weight gradient, first pass, over a chunk of images: vectors lie along tap rows of x again, their
+ * factors are values of g (images, h, w, cout). partial (chunks, cout, K * tap_row + 1); a tap row's
+ * floats beyond K * cin mean nothing, the last float is the sum of g. patch as above.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-narrow_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partial, int images,
-                       int chunk_images, int h, int w, int cin, int cout, int kernel_size, int run,
-                       int pad, int strip, int patch_rows, int patch_columns, local float *patch)
+narrow_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partial,
+                       narrow_shape shape, strip_shape strip, int chunk_images, local float *patch)
 {
     const view from = VIEW(x);
-    const int chunk = get_group_id(0), vectors = kernel_size * run / 16;
-    const int size = kernel_size * run + 1;
+    const int h = shape.h, w = shape.w, cin = shape.cin, cout = shape.cout;
+    const int tap_row = shape.tap_row, patch_columns = strip.patch_columns;
+    const int vectors = shape.kernel_size * tap_row / 16, size = shape.kernel_size * tap_row + 1;
+    const int chunk = get_group_id(0), last = min(shape.images, (chunk + 1) * chunk_images);
     global float *sums = partial + (size_t)chunk * cout * size;
     for (int i = 0; i < cout * size; i++)
         sums[i] = 0.0f;
     for (int i = 0; i < 16; i++)
-        patch[patch_rows * patch_columns * cin + i] = 0.0f;
-    for (int n = chunk * chunk_images; n < min(images, (chunk + 1) * chunk_images); n++) {
-        for (int y0 = 0; y0 < h; y0 += strip) {
-            const int rows = min(strip, h - y0);
+        patch[strip.patch_rows * patch_columns * cin + i] = 0.0f;
+    for (int n = chunk * chunk_images; n < last; n++) {
+        for (int y0 = 0; y0 < h; y0 += strip.rows) {
+            const int rows = min(strip.rows, h - y0), next = n * h + min(y0 + strip.rows, h);
             global const float *gradient = g + ((size_t)n * h + y0) * w * cout;
-            gather_patch(patch, from, (size_t)n * h * w, h, w, cin, y0 - pad, -pad, patch_rows,
-                         patch_columns);
+            gather_patch(patch, from, (size_t)n * h * w, h, w, cin, y0 - shape.pad, -shape.pad,
+                         strip.patch_rows, patch_columns);
             for (int o = 0; o < cout; o++) {
                 for (int first = 0; first < vectors; first += TILE) {
                     int offset[TILE]; /* vectors beyond the last are computed and not stored */
@@ -134,12 +140,12 @@ narrow_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partia
 #pragma unroll
                     for (int r = 0; r < TILE; r++) {
                         const int i = min(first + r, vectors - 1) * 16;
-                        offset[r] = i / run * patch_columns * cin + i % run;
+                        offset[r] = i / tap_row * patch_columns * cin + i % tap_row;
                         sum[r] = 0.0f;
                     }
                     for (int row = 0; row < rows; row++) {
                         if (!o && !first)
-                            fetch_row(from, n, y0 + strip, row, images, h, w);
+                            fetch_view_row(from, next + row, shape.images * h, w);
                         local const float *value = patch + row * patch_columns * cin;
                         for (int q = 0; q < w; q++, value += cin) {
                             const float16 k = gradient[(row * w + q) * cout + o];
@@ -165,14 +171,14 @@ narrow_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partia
 /* Second pass: gradient (K, K, cin, cout), and bias_gradient (cout) if bias, summed over the chunks.
  * Item (weight, cout); weight K * K * cin stands for the bias. */
 kernel void narrow_reduce(global const float *partial, global float *gradient,
-                          global float *bias_gradient, int cin, int cout, int kernel_size, int run,
-                          int chunks, int bias)
+                          global float *bias_gradient, narrow_shape shape, int chunks, int bias)
 {
-    const int row = kernel_size * cin, count = kernel_size * row;
-    const int m = get_global_id(0), o = get_global_id(1), size = kernel_size * run + 1;
+    const int row = shape.kernel_size * shape.cin, count = shape.kernel_size * row;
+    const int size = shape.kernel_size * shape.tap_row + 1, cout = shape.cout;
+    const int m = get_global_id(0), o = get_global_id(1);
     if (m >= count + bias)
         return;
-    const int at = m < count ? m / row * run + m % row : size - 1;
+    const int at = m < count ? m / row * shape.tap_row + m % row : size - 1;
     float sum = 0.0f;
     for (int chunk = 0; chunk < chunks; chunk++)
         sum += partial[((size_t)chunk * cout + o) * size + at];

@@ -1,20 +1,21 @@
 /* The small kernels around a convolution: weights into the order that the vector kernels read, and
  * the second pass of the weight gradient. */
+#include "convolution_shape.h"
 
 /*
  * weights (K, K, A, B) to packed (ceil(out_channels / width), taps, in_channels, width), zero beyond
  * out_channels. Forward A is in and B out; adjoint the reverse.
  * Item (tap * in_channels + channel, panel).
  */
-kernel void pack_weights(global const float *weights, global float *packed,
-                         global const int *taps, int first_tap, int tap_count, int in_channels,
-                         int out_channels, int width, int adjoint)
+kernel void pack_weights(global const float *weights, global float *packed, global const tap *taps,
+                         int first_tap, int tap_count, int in_channels, int out_channels, int width,
+                         int adjoint)
 {
     const size_t offset = (size_t)first_tap * in_channels * get_global_size(1) * width;
     const int row = get_global_id(0), panel = get_global_id(1);
     if (row >= tap_count * in_channels)
         return;
-    const int k = taps[3 * (first_tap + row / in_channels) + 2], in = row % in_channels;
+    const int k = taps[first_tap + row / in_channels].index, in = row % in_channels;
     global float *to = packed + offset + ((size_t)panel * tap_count * in_channels + row) * width;
     for (int i = 0; i < width; i++) {
         const int out = panel * width + i;

@@ -4,6 +4,7 @@
 kernel void bias_rows(global const float *bias, global float *y, int pixels, int channels, int span)
 {
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    store_lane(load_lane(bias + c, channels - c), y + (size_t)p * channels + c, channels - c);
+        FOR_LANES(c, channels)
+            store_lane(load_lane(bias + c, channels - c), y + (size_t)p * channels + c,
+                       channels - c);
 }

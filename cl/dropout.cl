@@ -14,7 +14,7 @@ typedef uint16 lane_words;
 typedef uint lane_words;
 #endif
 
-void draw_block(int block, ulong seed, ulong stream, uint words[4])
+static void draw_block(int block, ulong seed, ulong stream, uint words[4])
 {
     const uint counter[4] = {block, 0, (uint)stream, (uint)(stream >> 32)};
     const uint key[2] = {(uint)seed, (uint)(seed >> 32)};
@@ -22,7 +22,7 @@ void draw_block(int block, ulong seed, ulong stream, uint words[4])
 }
 
 /* The words of element i and, in a lane, those behind it. */
-lane_words draw_lane(int i, ulong seed, ulong stream)
+static lane_words draw_lane(int i, ulong seed, ulong stream)
 {
 #ifdef VECTOR_DEVICE
     uint words[LANE + 4];
@@ -44,13 +44,12 @@ kernel void drop_and_scale(global const float *from, global float *to, int pixel
                            int accumulate)
 {
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        const int left = channels - c, i = p * channels + c;
-        const lane_mask kept = draw_lane(i, seed, stream) >= dropped;
-        lane value = select((lane)(0.0f), scale * load_lane(from + i, left), kept);
-        if (accumulate)
-            value += load_lane(to + i, left);
-        store_lane(value, to + i, left);
-    }
+        FOR_LANES(c, channels) {
+            const int left = channels - c, i = p * channels + c;
+            const lane_mask kept = draw_lane(i, seed, stream) >= dropped;
+            lane value = select((lane)(0.0f), scale * load_lane(from + i, left), kept);
+            if (accumulate)
+                value += load_lane(to + i, left);
+            store_lane(value, to + i, left);
+        }
 }

@@ -16,7 +16,7 @@
 #define IN_PLACE_ROWS 64 /* for so few rows of c a panel of b is not worth copying */
 
 /* 16 columns of op(b), which lie b_column apart and each in one piece, as rows of the panel. */
-void gather_columns(local float *panel, global const float *b, int b_column, int depth)
+static void gather_columns(local float *panel, global const float *b, int b_column, int depth)
 {
     int k = 0;
     for (; k + 16 <= depth; k += 16) {
@@ -35,8 +35,8 @@ void gather_columns(local float *panel, global const float *b, int b_column, int
 }
 
 /* Copies `depth` rows and `columns` columns of op(b); zero up to LANES columns. */
-void gather_panel(local float *panel, global const float *b, int b_row, int b_column, int depth,
-                  int columns)
+static void gather_panel(local float *panel, global const float *b, int b_row, int b_column,
+                         int depth, int columns)
 {
     for (int v = 0; v < VECTORS; v++, panel += 16, b += 16 * (size_t)b_column) {
         const int left = columns - 16 * v;
@@ -54,7 +54,8 @@ void gather_panel(local float *panel, global const float *b, int b_row, int b_co
     }
 }
 
-void store_row(global float *to, const float16 sum[VECTORS], int columns, float alpha, float beta)
+static void store_row(global float *to, const float16 sum[VECTORS], int columns, float alpha,
+                      float beta)
 {
     for (int v = 0; v < VECTORS; v++) {
         const float16 value = alpha * sum[v];

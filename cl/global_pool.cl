@@ -12,8 +12,7 @@ kernel void pool_spans(global const float *x, global float *sums, global int *pl
     const int first = get_global_id(1) * span, last = min(pixels, first + span);
     if (first >= last)
         return;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const size_t at = (size_t)get_global_id(1) * channels + c;
         lane best = load_lane(x + (size_t)first * channels + c, left), sum = best;
@@ -60,20 +59,20 @@ kernel void pool_images(global const float *x, global const float *sums, global 
 kernel void pool_backward(global const int *places, global const float *g, global float *dx,
                           int pixels, int channels, int span, int pixels_per_image, int accumulate)
 {
-    global const float *mean_gradient = g + (size_t)(get_global_id(1) * span / pixels_per_image) * 2 * channels;
+    global const float *mean_gradient =
+        g + (size_t)(get_global_id(1) * span / pixels_per_image) * 2 * channels;
     global const int *span_places = places + (size_t)get_global_id(1) * channels;
     const float share = 1.0f / pixels_per_image;
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        const int left = channels - c;
-        const size_t at = (size_t)p * channels + c;
-        const lane_mask is_maximum = load_ints(span_places + c, left) == p;
-        const lane largest = load_lane(mean_gradient + channels + c, left);
-        lane value = share * load_lane(mean_gradient + c, left) +
-                     select((lane)(0.0f), largest, is_maximum);
-        if (accumulate)
-            value += load_lane(dx + at, left);
-        store_lane(value, dx + at, left);
-    }
+        FOR_LANES(c, channels) {
+            const int left = channels - c;
+            const size_t at = (size_t)p * channels + c;
+            const lane_mask is_maximum = load_ints(span_places + c, left) == p;
+            const lane largest = load_lane(mean_gradient + channels + c, left);
+            lane value = share * load_lane(mean_gradient + c, left) +
+                         select((lane)(0.0f), largest, is_maximum);
+            if (accumulate)
+                value += load_lane(dx + at, left);
+            store_lane(value, dx + at, left);
+        }
 }

@@ -11,11 +11,10 @@ kernel void squares_of_spans(global const float *gradients, global float *partia
     local float meeting[ROW_GROUP];
     lane sum = 0.0f;
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        const lane g = load_lane(gradients + (size_t)p * channels + c, channels - c);
-        sum += g * g;
-    }
+        FOR_LANES(c, channels) {
+            const lane g = load_lane(gradients + (size_t)p * channels + c, channels - c);
+            sum += g * g;
+        }
     const float total = row_sum(sum, meeting);
     if (get_local_id(0) == 0)
         partial[get_global_id(1)] = total;

@@ -34,7 +34,7 @@ typedef struct finisher {
     float16 sum, product;
 } finisher;
 
-finisher finisher_of(gradients g, int c)
+static inline finisher finisher_of(gradients g, int c)
 {
     const finisher f = {load_channel(g.moments, c, g.channels), vload16(0, g.dbeta + c),
                         vload16(0, g.dgamma + c)};
@@ -43,7 +43,7 @@ finisher finisher_of(gradients g, int c)
 
 /* Finishes 16 channels from c of so many pixels; the same bits as batch_norm.cl's
  * normalise_backward. */
-void finish_pixels(gradients g, finisher f, int c, size_t first, int pixels)
+static inline void finish_pixels(gradients g, finisher f, int c, size_t first, int pixels)
 {
     for (size_t p = first; p < first + pixels; p++) {
         const size_t at = p * g.channels + c;

@@ -16,7 +16,7 @@
 typedef float16 lane;
 typedef int16 lane_mask;
 
-lane load_lane(global const float *from, int left)
+static inline lane load_lane(global const float *from, int left)
 {
     if (left >= LANE)
         return vload16(0, from);
@@ -26,7 +26,7 @@ lane load_lane(global const float *from, int left)
     return vload16(0, part);
 }
 
-void store_lane(lane value, global float *to, int left)
+static inline void store_lane(lane value, global float *to, int left)
 {
     if (left >= LANE) {
         vstore16(value, 0, to);
@@ -42,12 +42,12 @@ void store_lane(lane value, global float *to, int left)
 typedef float lane;
 typedef int lane_mask;
 
-lane load_lane(global const float *from, int left)
+static inline lane load_lane(global const float *from, int left)
 {
     return *from;
 }
 
-void store_lane(lane value, global float *to, int left)
+static inline void store_lane(lane value, global float *to, int left)
 {
     *to = value;
 }

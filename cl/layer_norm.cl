@@ -10,21 +10,18 @@ kernel void layer_norm_forward(global const float *x, global const float *gamma,
                                int pixels, int channels, int span, float epsilon)
 {
     local float meeting[ROW_GROUP];
-    FOR_PIXELS(p, pixels, span)
-    {
+    FOR_PIXELS(p, pixels, span) {
         global const float *row = x + (size_t)p * channels;
         lane sum = 0.0f, squares = 0.0f;
         FOR_LANES(c, channels)
             sum += load_lane(row + c, channels - c);
         const float mean = row_sum(sum, meeting) / channels;
-        FOR_LANES(c, channels)
-        {
+        FOR_LANES(c, channels) {
             const lane d = or_other(load_lane(row + c, channels - c) - mean, channels - c, 0.0f);
             squares += d * d;
         }
         const float inverse = 1.0f / sqrt(row_sum(squares, meeting) / channels + epsilon);
-        FOR_LANES(c, channels)
-        {
+        FOR_LANES(c, channels) {
             const int left = channels - c;
             const lane z = (load_lane(row + c, left) - mean) * inverse;
             store_lane(fma(z, load_lane(gamma + c, left), load_lane(beta + c, left)),
@@ -38,16 +35,15 @@ kernel void layer_norm_forward(global const float *x, global const float *gamma,
 /* With e = g * gamma: dx = inverse * (e - mean of e - z * mean of e * z). */
 kernel void layer_norm_backward(global const float *x, global const float *g,
                                 global const float *gamma, global const float *moments,
-                                global float *dx, int pixels, int channels, int span, int accumulate)
+                                global float *dx, int pixels, int channels, int span,
+                                int accumulate)
 {
     local float meeting[ROW_GROUP];
-    FOR_PIXELS(p, pixels, span)
-    {
+    FOR_PIXELS(p, pixels, span) {
         const size_t row = (size_t)p * channels;
         const float mean = moments[2 * p], inverse = moments[2 * p + 1];
         lane sum = 0.0f, product = 0.0f;
-        FOR_LANES(c, channels)
-        {
+        FOR_LANES(c, channels) {
             const int left = channels - c;
             const lane e = load_lane(g + row + c, left) * load_lane(gamma + c, left);
             sum += e;
@@ -55,8 +51,7 @@ kernel void layer_norm_backward(global const float *x, global const float *g,
         }
         const float mean_e = row_sum(sum, meeting) / channels;
         const float mean_product = row_sum(product, meeting) / channels;
-        FOR_LANES(c, channels)
-        {
+        FOR_LANES(c, channels) {
             const int left = channels - c;
             const lane e = load_lane(g + row + c, left) * load_lane(gamma + c, left);
             const lane z = (load_lane(x + row + c, left) - mean) * inverse;
@@ -77,8 +72,7 @@ kernel void gradient_sums_of_spans(global const float *x, global const float *g,
     global float *to = partial + (size_t)get_global_id(1) * 2 * channels;
     if (first >= last)
         return;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         lane product = 0.0f, sum = 0.0f;
         for (int p = first; p < last; p++) {

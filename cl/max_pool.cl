@@ -12,7 +12,7 @@ typedef struct window {
     int from, column;
 } window;
 
-window window_at(int p, int h, int w)
+static window window_at(int p, int h, int w)
 {
     const int ow = w / 2, oh = h / 2;
     window at;
@@ -22,7 +22,7 @@ window window_at(int p, int h, int w)
 }
 
 /* That of pixel p + 1, given that of p: divides only at the end of a row. */
-window next_window(window at, int p, int h, int w)
+static window next_window(window at, int p, int h, int w)
 {
     at.column++;
     at.from += 2;
@@ -30,24 +30,24 @@ window next_window(window at, int p, int h, int w)
 }
 
 /* Fetches 16 channels of the window below. */
-void fetch_next_row(global const float *data, window at, int channels, int w)
+static void fetch_window_below(global const float *data, int channels, int c, window at, int w)
 {
-    for (int i = 0; i < 4; i++)
-        fetch(data + ((size_t)at.from + (2 + i / 2) * w + i % 2) * channels, 16);
+    fetch_channels(data, channels, c, 16, (size_t)at.from + 2 * w, 2);
+    fetch_channels(data, channels, c, 16, (size_t)at.from + 3 * w, 2);
 }
 
 #if LANE == 1
-lane_mask load_places(global const uchar *from, int left)
+static lane_mask load_places(global const uchar *from, int left)
 {
     return *from;
 }
 
-void store_places(lane_mask places, global uchar *to, int left)
+static void store_places(lane_mask places, global uchar *to, int left)
 {
     *to = places;
 }
 #else
-lane_mask load_places(global const uchar *from, int left)
+static lane_mask load_places(global const uchar *from, int left)
 {
     if (left >= LANE)
         return convert_int16(vload16(0, from));
@@ -57,7 +57,7 @@ lane_mask load_places(global const uchar *from, int left)
     return vload16(0, part);
 }
 
-void store_places(lane_mask places, global uchar *to, int left)
+static void store_places(lane_mask places, global uchar *to, int left)
 {
     if (left >= LANE) {
         vstore16(convert_uchar16(places), 0, to);
@@ -74,9 +74,8 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
                              float slope, global float *y, global uchar *places, int pixels, int h,
                              int w, int span)
 {
-    const part from_x = {x, moments, channels, slope};
-    FOR_LANES(c, channels)
-    {
+    const view_part from_x = {x, moments, channels, slope};
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         lane scale = 1.0f, shift = 0.0f;
         if (IS_PENDING(from_x)) {
@@ -84,9 +83,8 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
             shift = load_lane(SHIFT_OF(from_x, c), left);
         }
         window at = window_at(get_global_id(1) * span, h, w);
-        FOR_PIXELS(p, pixels, span)
-        {
-            fetch_next_row(x + c, at, channels, w);
+        FOR_PIXELS(p, pixels, span) {
+            fetch_window_below(x, channels, c, at, w);
             lane best = 0.0f;
             lane_mask place = 0;
 #pragma unroll
@@ -114,19 +112,16 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
 kernel void max_pool_backward(global const uchar *places, global const float *g, global float *dx,
                               int pixels, int channels, int h, int w, int span, int accumulate)
 {
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         window at = window_at(get_global_id(1) * span, h, w);
-        FOR_PIXELS(p, pixels, span)
-        {
-            fetch_next_row(dx + c, at, channels, w);
+        FOR_PIXELS(p, pixels, span) {
+            fetch_window_below(dx, channels, c, at, w);
             const lane value = load_lane(g + (size_t)p * channels + c, left);
             const lane_mask place = load_places(places + (size_t)p * channels + c, left);
 #pragma unroll
             for (int i = 0; i < 4; i++) {
-                global float *corner =
-                    dx + ((size_t)at.from + i / 2 * w + i % 2) * channels + c;
+                global float *corner = dx + ((size_t)at.from + i / 2 * w + i % 2) * channels + c;
                 lane part = select((lane)(0.0f), value, (lane_mask)(place == i));
                 if (accumulate)
                     part += load_lane(corner, left);

@@ -1,38 +1,54 @@
 /*
- * Random pairs and their mixtures, see src/data/mixer.h. Which images pair number `position` takes
- * depends only on (seed, stream, position); mixer_pair() of mixer.c draws the same on the host.
+ * Random pictures of every source and their blend, see src/data/resident.c. Built with SOURCES (2 to 4)
+ * and CHANNELS (1 or 3). Which pictures blend number `position` takes depends only on (seed, stream,
+ * position); batches_draw() of src/data/batches.c draws the same on the host.
  */
+#include "mixed_source.h"
 #include "philox.h"
 
-/* One row of source image `image` (size x size bytes), zero-padded to `width` and scaled to 0..1. */
-float source_value(global const uchar *images, int image, int size, int width, int y, int x)
+/* Channel c of a picture's pixel (y, x), in 0..1; 0 outside of it. pictures: (n, height, width, CHANNELS). */
+float source_value(global const uchar *pictures, int number, constant mixed_source *s, int y, int x,
+                   int c)
 {
-    const int border = (width - size) / 2;
-    const int sy = y - border, sx = x - border;
-    if (sy < 0 || sy >= size || sx < 0 || sx >= size)
+    if (y < 0 || y >= s->height || x < 0 || x >= s->width)
         return 0.0f;
-    return images[((size_t)image * size + sy) * size + sx] / 255.0f;
+    return pictures[(((size_t)number * s->height + y) * s->width + x) * CHANNELS + c] / 255.0f;
 }
 
-/* Item (row, n). mixture, a, b: (batch, width, width, 1). */
-kernel void mix_pairs(global const uchar *images_a, global const uchar *images_b, int size_a,
-                      int size_b, int first_a, int first_b, int count_a, int count_b, uint seed,
-                      uint stream, ulong position, int width, global float *mixture, global float *a,
-                      global float *b)
+/*
+ * Item (y, n): row y of blend n. Sources behind SOURCES are not looked at.
+ *
+ *   blend  (batch, height, width, CHANNELS): the average of the sources
+ *   truth  (batch, height, width, SOURCES * CHANNELS): each source, in the middle of a border of zeros
+ */
+kernel void mix(global const uchar *pictures_0, global const uchar *pictures_1,
+                global const uchar *pictures_2, global const uchar *pictures_3,
+                constant mixed_source *sources, uint seed, uint stream, ulong position, int height,
+                int width, global float *blend, global float *truth)
 {
     const int y = get_global_id(0), n = get_global_id(1);
-    const ulong pair = position + n;
-    const uint counter[4] = {(uint)pair, (uint)(pair >> 32), 0, 0}, key[2] = {seed, stream};
+    if (y >= height)
+        return;
+    global const uchar *const pictures[] = {pictures_0, pictures_1, pictures_2, pictures_3};
+    const ulong number = position + n;
+    const uint counter[4] = {(uint)number, (uint)(number >> 32), 0, 0}, key[2] = {seed, stream};
     uint words[4];
     philox(counter, key, words);
-    const int image_a = first_a + philox_below(words[0], count_a);
-    const int image_b = first_b + philox_below(words[1], count_b);
-    const size_t row = ((size_t)n * width + y) * width;
-    for (int x = 0; x < width; x++) {
-        const float value_a = source_value(images_a, image_a, size_a, width, y, x);
-        const float value_b = source_value(images_b, image_b, size_b, width, y, x);
-        a[row + x] = value_a;
-        b[row + x] = value_b;
-        mixture[row + x] = (value_a + value_b) * 0.5f;
+    const size_t row = ((size_t)n * height + y) * width;
+    for (int k = 0; k < SOURCES; k++) {
+        constant mixed_source *s = sources + k;
+        const int picture = s->first + philox_below(words[k], s->count);
+        const int top = (height - s->height) / 2, left = (width - s->width) / 2;
+        for (int x = 0; x < width; x++)
+            for (int c = 0; c < CHANNELS; c++)
+                truth[((row + x) * SOURCES + k) * CHANNELS + c] =
+                    source_value(pictures[k], picture, s, y - top, x - left, c);
     }
+    for (int x = 0; x < width; x++)
+        for (int c = 0; c < CHANNELS; c++) {
+            float sum = 0.0f;
+            for (int k = 0; k < SOURCES; k++)
+                sum += truth[((row + x) * SOURCES + k) * CHANNELS + c];
+            blend[(row + x) * CHANNELS + c] = sum * (1.0f / SOURCES);
+        }
 }

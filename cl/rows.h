@@ -15,6 +15,7 @@
 #ifndef ROWS_H
 #define ROWS_H
 
+#include "constants.h"
 #include "int_lanes.h"
 
 #define SUM(a, b) ((a) + (b))
@@ -26,7 +27,7 @@
 
 /* By index, because Oclgrind takes what .lo and .hi give for uninitialised. */
 #define ROW_REDUCTION(name, type, combine)                                                         \
-    type name(type##16 values, local type *meeting)                                                \
+    static inline type name(type##16 values, local type *meeting)                                  \
     {                                                                                              \
         type part[16];                                                                             \
         vstore16(values, 0, part);                                                                 \
@@ -37,16 +38,16 @@
     }
 
 /* What stands behind the row's end in a partial lane becomes `other`. */
-lane or_other(lane value, int left, float other)
+static inline lane or_other(lane value, int left, float other)
 {
     return left >= LANE ? value : select((lane)(other), value, LANE_OFFSETS < left);
 }
 #else
-#define ROW_GROUP 32
+#define ROW_GROUP ROW_GROUP_ITEMS
 
 /* The first barrier waits until everyone has read the result before this one. */
 #define ROW_REDUCTION(name, type, combine)                                                         \
-    type name(type value, local type *meeting)                                                     \
+    static inline type name(type value, local type *meeting)                                       \
     {                                                                                              \
         const int i = get_local_id(0);                                                             \
         barrier(CLK_LOCAL_MEM_FENCE);                                                              \
@@ -60,7 +61,7 @@ lane or_other(lane value, int left, float other)
         return meeting[0];                                                                         \
     }
 
-lane or_other(lane value, int left, float other)
+static inline lane or_other(lane value, int left, float other)
 {
     return value;
 }

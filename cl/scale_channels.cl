@@ -9,13 +9,12 @@ kernel void scale_channels_forward(global const float *x, global const float *fa
                                    int span)
 {
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        const int left = channels - c;
-        const size_t at = (size_t)p * channels + c;
-        const lane by = load_lane(factor + (size_t)(p / pixels_per_image) * channels + c, left);
-        store_lane(load_lane(x + at, left) * by, y + at, left);
-    }
+        FOR_LANES(c, channels) {
+            const int left = channels - c;
+            const size_t at = (size_t)p * channels + c;
+            const lane by = load_lane(factor + (size_t)(p / pixels_per_image) * channels + c, left);
+            store_lane(load_lane(x + at, left) * by, y + at, left);
+        }
 }
 
 /*
@@ -31,8 +30,7 @@ kernel void scale_channels_backward(global const float *x, global const float *f
     if (first >= last)
         return;
     global const float *factors = factor + (size_t)(first / pixels_per_image) * channels;
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const lane by = load_lane(factors + c, left);
         lane sum = 0.0f;

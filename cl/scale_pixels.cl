@@ -5,11 +5,9 @@
 kernel void scale_pixels_forward(global const float *x, global const float *factor, global float *y,
                                  int pixels, int channels, int span)
 {
-    FOR_PIXELS(p, pixels, span)
-    {
+    FOR_PIXELS(p, pixels, span) {
         const float by = factor[p];
-        FOR_LANES(c, channels)
-        {
+        FOR_LANES(c, channels) {
             const size_t at = (size_t)p * channels + c;
             store_lane(by * load_lane(x + at, channels - c), y + at, channels - c);
         }
@@ -26,12 +24,10 @@ kernel void scale_pixels_backward(global const float *x, global const float *fac
                                   int write_dfactor)
 {
     local float meeting[ROW_GROUP];
-    FOR_PIXELS(p, pixels, span)
-    {
+    FOR_PIXELS(p, pixels, span) {
         const float by = factor[p];
         lane sum = 0.0f;
-        FOR_LANES(c, channels)
-        {
+        FOR_LANES(c, channels) {
             const int left = channels - c;
             const size_t at = (size_t)p * channels + c;
             const lane value = load_lane(g + at, left);

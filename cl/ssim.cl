@@ -1,12 +1,11 @@
 /*
- * Structural similarity of square images of SIDE x SIDE values between 0 and 1 (Wang et al. 2004):
+ * Structural similarity of images of values between 0 and 1, each channel by itself (Wang et al. 2004):
  * windows of 11 x 11 under a Gaussian of deviation 1.5, at all places where they lie inside.
  *
- * Item i sums the windows of one row of places: of image i / PLACES, row i % PLACES. It weighs the
- * image's columns first, then along the row; so each column is weighed once for all its windows.
+ * An item sums the windows of one row of places of one channel. It weighs the image's columns first, then
+ * along the row; so each column is weighed once for all its windows, the last eleven of them being kept.
  */
 #define WINDOW 11
-#define PLACES (SIDE - WINDOW + 1)
 #define C1 1e-4f /* (0.01 * range)^2 */
 #define C2 9e-4f /* (0.03 * range)^2 */
 
@@ -26,11 +25,13 @@ static float similarity(moments m)
            ((xx + yy + C1) * ((m.xx - xx) + (m.yy - yy) + C2));
 }
 
-static moments weigh_column(global const float *x, global const float *y)
+/* x and y point to the column's first values, `next` values apart from those below them. */
+static moments weigh_column(global const float *x, global const float *y, int next)
 {
     moments m = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
     for (int k = 0; k < WINDOW; k++) {
-        const float vx = x[k * SIDE], vy = y[k * SIDE], wx = gaussian[k] * vx, wy = gaussian[k] * vy;
+        const float vx = x[(size_t)k * next], vy = y[(size_t)k * next];
+        const float wx = gaussian[k] * vx, wy = gaussian[k] * vy;
         m.x += wx;
         m.y += wy;
         m.xx = fma(wx, vx, m.xx);
@@ -40,30 +41,40 @@ static moments weigh_column(global const float *x, global const float *y)
     return m;
 }
 
-kernel void ssim_rows(global const float *x, global const float *y, /* (images, SIDE, SIDE) */
-                      global float *sums,                           /* (images, PLACES) */
-                      int images)
+static moments weigh_row(const moments *columns)
 {
-    const int item = get_global_id(0), image = item / PLACES, row = item % PLACES;
+    moments m = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+    for (int k = 0; k < WINDOW; k++) {
+        const moments c = columns[k];
+        m.x = fma(gaussian[k], c.x, m.x);
+        m.y = fma(gaussian[k], c.y, m.y);
+        m.xx = fma(gaussian[k], c.xx, m.xx);
+        m.yy = fma(gaussian[k], c.yy, m.yy);
+        m.xy = fma(gaussian[k], c.xy, m.xy);
+    }
+    return m;
+}
+
+/* Item ((image * channels) + channel) * (height - WINDOW + 1) + row of places. Both sides are at least
+ * WINDOW. */
+kernel void ssim_rows(global const float *x, global const float *y, /* (images, height, width, channels) */
+                      global float *sums, /* (images, channels, height - WINDOW + 1) */
+                      int images, int height, int width, int channels)
+{
+    const int item = get_global_id(0), rows = height - WINDOW + 1;
+    const int row = item % rows, channel = item / rows % channels, image = item / rows / channels;
     if (image >= images)
         return;
-    const size_t start = ((size_t)image * SIDE + row) * SIDE;
-    moments columns[SIDE];
-    for (int i = 0; i < SIDE; i++)
-        columns[i] = weigh_column(x + start + i, y + start + i);
-
+    const size_t start = ((size_t)image * height + row) * width * channels + channel;
+    moments columns[WINDOW]; /* the last is column i */
     float sum = 0.0f;
-    for (int place = 0; place < PLACES; place++) {
-        moments m = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
-        for (int k = 0; k < WINDOW; k++) {
-            const moments c = columns[place + k];
-            m.x = fma(gaussian[k], c.x, m.x);
-            m.y = fma(gaussian[k], c.y, m.y);
-            m.xx = fma(gaussian[k], c.xx, m.xx);
-            m.yy = fma(gaussian[k], c.yy, m.yy);
-            m.xy = fma(gaussian[k], c.xy, m.xy);
-        }
-        sum += similarity(m);
+    for (int i = 0; i < width; i++) {
+        const size_t at = start + (size_t)i * channels;
+        for (int k = 1; k < WINDOW; k++)
+            columns[k - 1] = columns[k];
+        columns[WINDOW - 1] = weigh_column(x + at, y + at, width * channels);
+        if (i >= WINDOW - 1)
+            sum += similarity(weigh_row(columns));
     }
     sums[item] = sum;
 }

@@ -20,13 +20,12 @@ kernel void sum_pixels_backward(global const float *g, global float *dx, int pix
                                 int pixels_per_image, int channels, int span, int accumulate)
 {
     FOR_PIXELS(p, pixels, span)
-    FOR_LANES(c, channels)
-    {
-        const int left = channels - c;
-        const size_t at = (size_t)p * channels + c;
-        lane value = load_lane(g + (size_t)(p / pixels_per_image) * channels + c, left);
-        if (accumulate)
-            value += load_lane(dx + at, left);
-        store_lane(value, dx + at, left);
-    }
+        FOR_LANES(c, channels) {
+            const int left = channels - c;
+            const size_t at = (size_t)p * channels + c;
+            lane value = load_lane(g + (size_t)(p / pixels_per_image) * channels + c, left);
+            if (accumulate)
+                value += load_lane(dx + at, left);
+            store_lane(value, dx + at, left);
+        }
 }

@@ -1,13 +1,20 @@
 /*
- * Images cut into tiles of 4 x 4 pixels, and fetching what tiles need ahead.
+ * Images cut into tiles of 4 x 4 pixels, as Winograd's method takes them. The last tiles of a row or
+ * column may hang over the edge. Tiles are counted row by row, through all images:
+ *
+ *            w = 10                   tiles_x = 3, tiles_y = 2
+ *       +----+----+--.-+
+ *       | 0  | 1  |2 . |              image 0: 0 1 2     image 1: 6  7  8
+ * h = 6 +----+----+--.-+                       3 4 5              9 10 11
+ *       |.3..|.4..|5...|
+ *       +----+----+--.-+
  */
 #ifndef TILING_H
 #define TILING_H
 
-#include "fetch.h"
-#include "view.h"
+#include "convolution_shape.h"
 
-/* Images of h x w pixels, each cut into tiles. Tiles are counted through all images. */
+/* Images of h x w pixels, each cut into tiles. */
 typedef struct tiling {
     int h, w, tiles_y, tiles_x;
 } tiling;
@@ -18,34 +25,34 @@ typedef struct tile {
     int y, x;     /* its first pixel */
 } tile;
 
-tile tile_at(int index, tiling of)
+static inline tile tile_at(int index, tiling of)
 {
     tile t;
     t.image = (size_t)(index / (of.tiles_y * of.tiles_x)) * of.h * of.w;
-    t.y = index / of.tiles_x % of.tiles_y * 4;
-    t.x = index % of.tiles_x * 4;
+    t.y = index / of.tiles_x % of.tiles_y * WINOGRAD_SIDE;
+    t.x = index % of.tiles_x * WINOGRAD_SIDE;
     return t;
 }
 
 /* Some tiles, first to end. */
-typedef struct range {
+typedef struct tile_range {
     int first, end;
-} range;
+} tile_range;
 
 /* The next so many tiles behind r, at most up to end. */
-range range_behind(range r, int count, int end)
+static inline tile_range range_behind(tile_range r, int count, int end)
 {
-    const range next = {min(r.end, end), min(r.end + count, end)};
+    const tile_range next = {min(r.end, end), min(r.end + count, end)};
     return next;
 }
 
-tile next_tile(tile t, tiling of)
+static inline tile next_tile(tile t, tiling of)
 {
-    t.x += 4;
+    t.x += WINOGRAD_SIDE;
     if (t.x < of.w)
         return t;
     t.x = 0;
-    t.y += 4;
+    t.y += WINOGRAD_SIDE;
     if (t.y < of.h)
         return t;
     t.y = 0;
@@ -53,66 +60,35 @@ tile next_tile(tile t, tiling of)
     return t;
 }
 
-/*
- * Fetching ahead (fetch.h) goes by rows of pixels of tiles, a few at each turn of an inner loop, as the
- * processor has room for few requests at a time:
- *
- *     ahead a = ahead_of(tiles, turns, of);
- *     for (...)
- *         for (a.due += a.step; next_row(&a, of);)
- *             fetch_row(data, ..., &a);
- */
-typedef struct ahead {
+/* A walk through tiles, a row of (up to 4) pixels at a time. */
+typedef struct row_walk {
     tile at;
-    int row, left; /* of the tile; of all tiles */
-    int step, turns, due;
-    size_t pixel; /* what next_row() found: the first of so many pixels */
-    int pixels;
-} ahead;
+    int row; /* of the tile */
+} row_walk;
 
-ahead ahead_of(range tiles, int turns, tiling of)
+/* Consecutive pixels; none where a tile hangs over. */
+typedef struct pixel_row {
+    size_t first;
+    int count;
+} pixel_row;
+
+static inline row_walk walk_from(int tile_index, tiling of)
 {
-    ahead a;
-    a.at = tile_at(tiles.first, of);
-    a.step = (tiles.end - tiles.first) * 4;
-    a.turns = turns;
-    a.row = a.due = 0;
-#ifdef CAN_FETCH
-    a.left = a.step;
-#else
-    a.left = 0;
-#endif
-    return a;
+    const row_walk w = {tile_at(tile_index, of), 0};
+    return w;
 }
 
-int next_row(ahead *a, tiling of)
+static inline pixel_row next_row(row_walk *walk, tiling of)
 {
-    if (!a->left || a->due < a->turns)
-        return 0;
-    const int y = a->at.y + a->row;
-    a->pixel = a->at.image + y * of.w + a->at.x;
-    a->pixels = y < of.h ? min(4, of.w - a->at.x) : 0;
-    a->due -= a->turns;
-    a->left--;
-    if (++a->row == 4) {
-        a->row = 0;
-        a->at = next_tile(a->at, of);
+    const int y = walk->at.y + walk->row;
+    pixel_row pixels;
+    pixels.first = walk->at.image + y * of.w + walk->at.x;
+    pixels.count = y < of.h ? min(WINOGRAD_SIDE, of.w - walk->at.x) : 0;
+    if (++walk->row == WINOGRAD_SIDE) {
+        walk->row = 0;
+        walk->at = next_tile(walk->at, of);
     }
-    return 1;
-}
-
-/* `width` channels from c. */
-void fetch_row(global const float *data, int channels, int c, int width, const ahead *a)
-{
-    for (int i = 0; i < a->pixels; i++)
-        fetch(data + (a->pixel + i) * channels + c, width);
-}
-
-void fetch_view_row(view v, const ahead *a)
-{
-    fetch(v.a.data + a->pixel * v.a.channels, a->pixels * v.a.channels);
-    if (v.b.channels)
-        fetch(v.b.data + a->pixel * v.b.channels, a->pixels * v.b.channels);
+    return pixels;
 }
 
 #endif

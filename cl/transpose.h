@@ -13,7 +13,7 @@
         }                                                                                          \
     }
 
-void transpose(float16 rows[16])
+static inline void transpose(float16 rows[16])
 {
     EXCHANGE(rows, 8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
              (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))

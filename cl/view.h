@@ -3,34 +3,38 @@
  * them together; each as it lies in memory, or as a batch norm has left it for its readers to
  * finish: act(x * scale + shift), with act(x) = x < 0 ? slope * x : x. (src/layers/views.h)
  *
- * Two tensors, and anything left to do, come with channels in multiples of 16.
+ * Two tensors, and anything left to do, come with channels in multiples of CHANNELS_UNIT.
  */
 #ifndef VIEW_H
 #define VIEW_H
 
-/* As src/layers/views.h passes them. moments as in batch_norm.cl: (4, channels). */
+#include "constants.h"
+#include "view_layout.h"
+
+/* As src/layers/views.h passes them: x_a, x_b (N, h, w, channels), moments (MOMENT_ROWS, channels). */
 #define VIEW_ARGS(x)                                                                               \
-    global const float *x##_a, global const float *x##_a_moments, int x##_a_channels,              \
-        float x##_a_slope, global const float *x##_b, global const float *x##_b_moments,           \
-        int x##_b_channels, float x##_b_slope
+    global const float *x##_a, global const float *x##_a_moments, global const float *x##_b,       \
+        global const float *x##_b_moments, view_layout x##_layout
 #define VIEW(x)                                                                                    \
     {                                                                                              \
-        {x##_a, x##_a_moments, x##_a_channels, x##_a_slope},                                       \
-            {x##_b, x##_b_moments, x##_b_channels, x##_b_slope}                                    \
+        {x##_a, x##_a_moments, x##_layout.a_channels, x##_layout.a_slope},                         \
+        {                                                                                          \
+            x##_b, x##_b_moments, x##_layout.b_channels, x##_layout.b_slope                        \
+        }                                                                                          \
     }
 
-typedef struct part {
+typedef struct view_part {
     global const float *data, *moments;
     int channels;
-    float slope; /* negative: as it lies in memory */
-} part;
+    float slope; /* as view_layout's */
+} view_part;
 
 typedef struct view {
-    part a, b;
+    view_part a, b;
 } view;
 
 /* The part that channel c of the view belongs to; *c becomes the channel within it. */
-part part_of(view v, int *c)
+static inline view_part part_of(view v, int *c)
 {
     if (*c < v.a.channels)
         return v.a;
@@ -39,27 +43,27 @@ part part_of(view v, int *c)
 }
 
 #define IS_PENDING(part) ((part).slope >= 0.0f)
-#define SCALE_OF(part, c) ((part).moments + 2 * (part).channels + (c))
-#define SHIFT_OF(part, c) ((part).moments + 3 * (part).channels + (c))
+#define SCALE_OF(part, c) ((part).moments + MOMENT_SCALE * (part).channels + (c))
+#define SHIFT_OF(part, c) ((part).moments + MOMENT_SHIFT * (part).channels + (c))
 
 /* The same bits as batch_norm.cl's normalise; NaN stays NaN. */
-float finish(float x, float scale, float shift, float slope)
+static inline float finish(float x, float scale, float shift, float slope)
 {
     const float y = fma(x, scale, shift);
     return y < 0.0f ? (slope > 0.0f ? y * slope : 0.0f) : y;
 }
 
 #ifdef VECTOR_DEVICE
-float16 finish16(float16 x, float16 scale, float16 shift, float slope)
+static inline float16 finish16(float16 x, float16 scale, float16 shift, float slope)
 {
     const float16 y = fma(x, scale, shift);
     return select(y, slope > 0.0f ? y * slope : (float16)(0.0f), y < 0.0f);
 }
 
 /* 16 channels from c of one pixel. */
-float16 view_load16(view v, size_t pixel, int c)
+static inline float16 view_load16(view v, size_t pixel, int c)
 {
-    const part p = part_of(v, &c);
+    const view_part p = part_of(v, &c);
     const float16 x = vload16(0, p.data + pixel * p.channels + c);
     if (!IS_PENDING(p))
         return x;
@@ -67,9 +71,9 @@ float16 view_load16(view v, size_t pixel, int c)
 }
 #endif
 
-float view_load(view v, size_t pixel, int c)
+static inline float view_load(view v, size_t pixel, int c)
 {
-    const part p = part_of(v, &c);
+    const view_part p = part_of(v, &c);
     const float x = p.data[pixel * p.channels + c];
     return IS_PENDING(p) ? finish(x, *SCALE_OF(p, c), *SHIFT_OF(p, c), p.slope) : x;
 }
@@ -77,14 +81,12 @@ float view_load(view v, size_t pixel, int c)
 /*
  * What a convolution writes: one tensor, or two side by side, each overwritten or added to.
  */
-#define SINK_ARGS(y)                                                                               \
-    global float *y##_a, int y##_a_channels, int y##_a_adds, global float *y##_b,                  \
-        int y##_b_channels, int y##_b_adds
+#define SINK_ARGS(y) global float *y##_a, global float *y##_b, sink_layout y##_layout
 #define SINK(y)                                                                                    \
     {                                                                                              \
-        {y##_a, y##_a_channels, y##_a_adds},                                                       \
+        {y##_a, y##_layout.a_channels, y##_layout.a_adds},                                         \
         {                                                                                          \
-            y##_b, y##_b_channels, y##_b_adds                                                      \
+            y##_b, y##_layout.b_channels, y##_layout.b_adds                                        \
         }                                                                                          \
     }
 
@@ -98,7 +100,7 @@ typedef struct sink {
 } sink;
 
 /* As part_of(). */
-sink_part sink_part_of(sink s, int *c)
+static inline sink_part sink_part_of(sink s, int *c)
 {
     if (*c < s.a.channels)
         return s.a;
@@ -106,7 +108,7 @@ sink_part sink_part_of(sink s, int *c)
     return s.b;
 }
 
-void sink_store(sink s, size_t pixel, int c, float value)
+static inline void sink_store(sink s, size_t pixel, int c, float value)
 {
     const sink_part p = sink_part_of(s, &c);
     global float *to = p.data + pixel * p.channels + c;
@@ -115,7 +117,7 @@ void sink_store(sink s, size_t pixel, int c, float value)
 
 #ifdef VECTOR_DEVICE
 /* 16 channels from c, of which only `left` exist. */
-void sink_store16(sink s, size_t pixel, int c, int left, float16 value)
+static inline void sink_store16(sink s, size_t pixel, int c, int left, float16 value)
 {
     const sink_part p = sink_part_of(s, &c);
     global float *to = p.data + pixel * p.channels + c;
@@ -123,10 +125,10 @@ void sink_store16(sink s, size_t pixel, int c, int left, float16 value)
         vstore16(p.adds ? value + vload16(0, to) : value, 0, to);
         return;
     }
-    float part[16];
-    vstore16(value, 0, part);
+    float values[16];
+    vstore16(value, 0, values);
     for (int i = 0; i < left; i++)
-        to[i] = part[i] + (p.adds ? to[i] : 0.0f);
+        to[i] = values[i] + (p.adds ? to[i] : 0.0f);
 }
 #endif
 

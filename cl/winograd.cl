@@ -1,17 +1,64 @@
 /*
  * 3 x 3 convolutions with stride 1 by Winograd's minimal filtering F(4 x 4, 3 x 3), as Lavin and Gray
- * (2015) apply it, with a quarter of the multiplications:
- *     y = A^T [ (G w G^T) * (B^T x B) ] A      for a tile of 4 x 4 pixels of y, 6 x 6 of x,
- * products element by element, and summed over input channels: 36 matrix products of (tiles, cin)
- * with (cin, cout). For the weight gradient the same identity is read the other way round:
+ * (2015) apply it, with a quarter of the multiplications: a tile of 4 x 4 pixels of y from 6 x 6 of x,
+ *
+ *     y = A^T [ (G w G^T) * (B^T x B) ] A
+ *
+ * where * is element by element, and its products are summed over input channels. The matrices follow
+ * from the interpolation points 0, 1, -1, 2, -2 and infinity:
+ *
+ *           | 4  0 -5  0  1  0 |        |  1/4    0     0  |
+ *           | 0 -4 -4  1  1  0 |        | -1/6  -1/6  -1/6 |         | 1  1  1  1  1  0 |
+ *     B^T = | 0  4 -4 -1  1  0 |    G = | -1/6   1/6  -1/6 |   A^T = | 0  1 -1  2 -2  0 |
+ *           | 0 -2 -1  2  1  0 |        |  1/24  1/12  1/6 |         | 0  1  1  4  4  0 |
+ *           | 0  2 -1 -2  1  0 |        |  1/24 -1/12  1/6 |         | 0  1 -1  8 -8  1 |
+ *           | 0  4  0 -5  0  1 |        |   0     0     1  |
+ *
+ * What winograd_convolve computes, one tile and output channel after the other:
+ *
+ *     for (tile t of all images, o) {
+ *         float m[6][6] = {0};
+ *         for (c = 0; c < cin; c++)
+ *             m += (G w[c][o] G^T) * (B^T x[t][c] B);               (6 x 6; * element by element)
+ *         y[t][o] = A^T m A + bias[o];                              (4 x 4)
+ *     }
+ *
+ * For each of the 36 elements, called points, the sum over c is a product of matrices, (tiles, cin) with
+ * (cin, cout). A work-group is a single item; it takes `block` tiles through all three steps in local
+ * memory, and a panel of LANES output channels after the other:
+ *
+ *     1. transform   x: 6 x 6 pixels of each tile  ->  v (point, tile, cin)
+ *     2. multiply    v (point, tile, cin), packed (panel, point, cin, LANES)  ->  m (point, tile, LANES)
+ *     3. transform   m (point, tile, LANES)  ->  y: 4 x 4 pixels of each tile
+ *
+ *     v:  point 0                      SKEW  point 1
+ *        +---------+---------+- -+---------+--+---------+-      packed: a panel's 36 matrices (cin, LANES)
+ *        | tile 0  | tile 1  |   | block-1 |  | tile 0  |        follow one another; each is read once
+ *        | cin     | cin     |   |         |  | cin     |        for a block
+ *        +---------+---------+- -+---------+--+---------+-
+ *
+ * For the weight gradient the same identity is read the other way round, and sums go over tiles:
+ *
  *     dw = G^T [ sum over tiles of (B^T x B) * (A g A^T) ] G
  *
- * Interpolation points 0, 1, -1, 2, -2 and infinity. In fp32 results are off by some 5e-6 of a tensor's
- * largest value, where a direct sum is by 1e-6.
+ * Memory. v and m take POINTS * (block * channels + SKEW) floats each: with a block of 16 tiles, 64 input
+ * channels and LANES 32, 36 * (16 * 64 + 16) * 4 = 146 KiB and 36 * (16 * 32 + 16) * 4 = 74 KiB, which
+ * stay in an L2 cache of some hundred KiB. One point's product reads 4 KiB of v and 8 KiB of weights and
+ * writes 2 KiB of m: they fit the L1 cache. The weights of a panel, 36 * 8 = 288 KiB, stream through; a
+ * larger block shares them among more tiles.
  *
- * For CPUs: a work-group is a single item, which takes `block` tiles through all three steps in
- * local memory. Channels of both sides are multiples of 16; cout of LANES.
+ * SKEW. Without it, points are block * cin * 4 = 4096 bytes apart: the 36 vectors that a transform writes
+ * would lie in one set of the L1 cache (64 sets of 64 bytes, 8 to 12 lines each) and push one another
+ * out. A line of 16 floats between them puts each point into the next set.
+ *
+ * Precision. Results are off by some 5e-6 of a tensor's largest value, where a direct sum is by 1e-6.
+ * Rounding grows with the number of additions in a row, so DEPTH channels are summed in registers before
+ * they are added to m: 512 channels take 64 + 8 additions in a row instead of 512.
+ *
+ * Channels of both sides are multiples of 16; cout of LANES.
  */
+#include "convolution_shape.h"
+#include "fetch.h"
 #include "gradients.h"
 #include "tile.h"
 #include "tiling.h"
@@ -21,12 +68,14 @@
 #ifndef TILE
 #define TILE 8
 #endif
-#define POINTS 36 /* 6 x 6 */
-#define DEPTH 64  /* channels in a sum before it is added to others: rounding grows with length */
-#define SKEW 16   /* floats between the matrices of local memory, so that cache sets differ */
+#define POINTS WINOGRAD_POINTS /* 6 x 6 */
+#define SKEW WINOGRAD_SKEW     /* floats */
+#define DEPTH 64               /* channels */
 
-/* B^T: o = 6 values of d */
-#define TRANSFORM_X(o0, o1, o2, o3, o4, o5, d0, d1, d2, d3, d4, d5)                                \
+/* ---- The matrices, each times a column of vectors: o = matrix * (the other arguments) ---- */
+
+/* B^T */
+#define TIMES_BT(o0, o1, o2, o3, o4, o5, d0, d1, d2, d3, d4, d5)                                   \
     do {                                                                                           \
         const float16 even_ = fma((float16)(-4.0f), d2, d4), odd_ = fma((float16)(-4.0f), d1, d3); \
         const float16 sum_ = d4 - d2, difference_ = 2.0f * (d3 - d1);                              \
@@ -38,8 +87,8 @@
         o5 = fma((float16)(4.0f), d1, fma((float16)(-5.0f), d3, d5));                              \
     } while (0)
 
-/* A^T: o = 4 values of m */
-#define TRANSFORM_Y(o0, o1, o2, o3, m0, m1, m2, m3, m4, m5)                                        \
+/* A^T */
+#define TIMES_AT(o0, o1, o2, o3, m0, m1, m2, m3, m4, m5)                                           \
     do {                                                                                           \
         const float16 a_ = m1 + m2, b_ = m1 - m2, c_ = m3 + m4, d_ = m3 - m4;                      \
         o0 = m0 + a_ + c_;                                                                         \
@@ -48,8 +97,8 @@
         o3 = fma((float16)(8.0f), d_, b_) + m5;                                                    \
     } while (0)
 
-/* A: o = 6 values of g */
-#define TRANSFORM_G(o0, o1, o2, o3, o4, o5, g0, g1, g2, g3)                                        \
+/* A */
+#define TIMES_A(o0, o1, o2, o3, o4, o5, g0, g1, g2, g3)                                            \
     do {                                                                                           \
         const float16 even_ = g0 + g2, odd_ = g1 + g3;                                             \
         const float16 even4_ = fma((float16)(4.0f), g2, g0);                                       \
@@ -62,9 +111,33 @@
         o5 = g3;                                                                                   \
     } while (0)
 
-/* B^T x B of one tile and 16 channels, to v[point * stride]. */
-void transform_part(local float *v, int stride, part p, int c, float16 scale, float16 shift,
-                    int pending, tile t, tiling of)
+/* G */
+#define TIMES_G(o0, o1, o2, o3, o4, o5, w0, w1, w2)                                                \
+    do {                                                                                           \
+        const float16 sixth_ = (-1.0f / 6) * (w0 + w2);                                            \
+        const float16 part_ = fma((float16)(1.0f / 24), w0, (1.0f / 6) * w2);                      \
+        o0 = 0.25f * w0;                                                                           \
+        o1 = fma((float16)(-1.0f / 6), w1, sixth_);                                                \
+        o2 = fma((float16)(1.0f / 6), w1, sixth_);                                                 \
+        o3 = fma((float16)(1.0f / 12), w1, part_);                                                 \
+        o4 = fma((float16)(-1.0f / 12), w1, part_);                                                \
+        o5 = w2;                                                                                   \
+    } while (0)
+
+/* G^T */
+#define TIMES_GT(o0, o1, o2, m0, m1, m2, m3, m4, m5)                                               \
+    do {                                                                                           \
+        const float16 a_ = m1 + m2, b_ = m2 - m1, c_ = m3 + m4, d_ = m3 - m4;                      \
+        o0 = fma((float16)(0.25f), m0, fma((float16)(-1.0f / 6), a_, (1.0f / 24) * c_));           \
+        o1 = fma((float16)(1.0f / 6), b_, (1.0f / 12) * d_);                                       \
+        o2 = fma((float16)(-1.0f / 6), a_, fma((float16)(1.0f / 6), c_, m5));                      \
+    } while (0)
+
+/* ---- Forward, and the input gradient ---- */
+
+/* B^T x B of one tile and 16 channels of one part of a view, to v[point * stride]. */
+static void transform_input_part(local float *v, int stride, view_part p, int c, float16 scale,
+                                 float16 shift, int pending, tile t, tiling of)
 {
     float16 m[6][6];
 #pragma unroll
@@ -80,14 +153,14 @@ void transform_part(local float *v, int stride, part p, int c, float16 scale, fl
                     d[i] = finish16(d[i], scale, shift, p.slope);
             }
         }
-        TRANSFORM_X(m[0][j], m[1][j], m[2][j], m[3][j], m[4][j], m[5][j], d[0], d[1], d[2], d[3],
-                    d[4], d[5]);
+        TIMES_BT(m[0][j], m[1][j], m[2][j], m[3][j], m[4][j], m[5][j], d[0], d[1], d[2], d[3], d[4],
+                 d[5]);
     }
 #pragma unroll
     for (int i = 0; i < 6; i++) {
         float16 o[6];
-        TRANSFORM_X(o[0], o[1], o[2], o[3], o[4], o[5], m[i][0], m[i][1], m[i][2], m[i][3], m[i][4],
-                    m[i][5]);
+        TIMES_BT(o[0], o[1], o[2], o[3], o[4], o[5], m[i][0], m[i][1], m[i][2], m[i][3], m[i][4],
+                 m[i][5]);
 #pragma unroll
         for (int j = 0; j < 6; j++)
             vstore16(o[j], 0, v + (i * 6 + j) * stride);
@@ -95,22 +168,22 @@ void transform_part(local float *v, int stride, part p, int c, float16 scale, fl
 }
 
 /* The same for all channels of a view. */
-void transform_x(local float *v, int stride, view from, int channels, tile t, tiling of)
+static void transform_input(local float *v, int stride, view from, int channels, tile t, tiling of)
 {
     for (int c = 0; c < channels; c += 16) {
         int at = c;
-        const part p = part_of(from, &at);
+        const view_part p = part_of(from, &at);
         if (IS_PENDING(p))
-            transform_part(v + c, stride, p, at, vload16(0, SCALE_OF(p, at)),
-                           vload16(0, SHIFT_OF(p, at)), 1, t, of);
+            transform_input_part(v + c, stride, p, at, vload16(0, SCALE_OF(p, at)),
+                                 vload16(0, SHIFT_OF(p, at)), 1, t, of);
         else
-            transform_part(v + c, stride, p, at, 1.0f, 0.0f, 0, t, of);
+            transform_input_part(v + c, stride, p, at, 1.0f, 0.0f, 0, t, of);
     }
 }
 
 /* A^T m A of one tile and 16 channels from m[point * stride], written with bias. */
-void transform_y(local const float *m, int stride, sink to, int channel, float16 bias, tile t,
-                 tiling of)
+static void transform_output(local const float *m, int stride, sink to, int channel, float16 bias,
+                             tile t, tiling of)
 {
     float16 s[4][6];
 #pragma unroll
@@ -119,12 +192,12 @@ void transform_y(local const float *m, int stride, sink to, int channel, float16
 #pragma unroll
         for (int i = 0; i < 6; i++)
             a[i] = vload16(0, m + (i * 6 + j) * stride);
-        TRANSFORM_Y(s[0][j], s[1][j], s[2][j], s[3][j], a[0], a[1], a[2], a[3], a[4], a[5]);
+        TIMES_AT(s[0][j], s[1][j], s[2][j], s[3][j], a[0], a[1], a[2], a[3], a[4], a[5]);
     }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         float16 o[4];
-        TRANSFORM_Y(o[0], o[1], o[2], o[3], s[i][0], s[i][1], s[i][2], s[i][3], s[i][4], s[i][5]);
+        TIMES_AT(o[0], o[1], o[2], o[3], s[i][0], s[i][1], s[i][2], s[i][3], s[i][4], s[i][5]);
 #pragma unroll
         for (int j = 0; j < 4; j++)
             if (t.y + i < of.h && t.x + j < of.w)
@@ -133,7 +206,7 @@ void transform_y(local const float *m, int stride, sink to, int channel, float16
 }
 
 /* v u to m: v (TILE, cin), u (cin, LANES), m (TILE, LANES). */
-void multiply(local float *m, local const float *v, global const float *u, int cin)
+static void multiply_point(local float *m, local const float *v, global const float *u, int cin)
 {
     for (int c0 = 0; c0 < cin; c0 += DEPTH) {
         TILE_CLEAR(sum, TILE);
@@ -147,27 +220,39 @@ void multiply(local float *m, local const float *v, global const float *u, int c
     }
 }
 
+/* Rows of pixels of tiles, fetched ahead (fetch.h) one by one. */
+typedef struct tile_fetch {
+    row_walk walk;
+    pace pace;
+} tile_fetch;
+
+static tile_fetch tile_fetch_of(tile_range tiles, int turns, tiling of)
+{
+    const int rows = (tiles.end - tiles.first) * WINOGRAD_SIDE;
+    const tile_fetch f = {walk_from(tiles.first, of), pace_of(rows, turns)};
+    return f;
+}
+
 /*
- * y = bias + convolution of x. x (N, h, w, cin), y (N, h, w, cout). packed: (cout / LANES, POINTS,
- * cin, LANES), from winograd_pack. Tiles are counted through all images, `block` (a multiple of
- * TILE) an item, which computes `panels` panels of LANES output channels.
- * v: (POINTS, block, cin), m: (POINTS, block, LANES), both with SKEW behind each point.
+ * y = bias + convolution of x. x (images, h, w, cin), y (images, h, w, cout). An item takes `block` tiles
+ * (a multiple of TILE) and `panels` panels of LANES output channels. packed: from winograd_pack. v:
+ * (POINTS, block, cin), m: (POINTS, block, LANES), both with SKEW behind each point.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SINK_ARGS(y),
-                  int images, int h, int w, int cin, int cout, int tiles_y, int tiles_x, int block,
-                  int panels, int has_bias, local float *v, local float *m)
+                  winograd_shape shape, int panels, int has_bias, local float *v, local float *m)
 {
     const view from = VIEW(x);
     const sink to = SINK(y);
-    const tiling of = {h, w, tiles_y, tiles_x};
-    const int total = images * tiles_y * tiles_x, first = get_group_id(0) * block;
-    const range own = {first, min(first + block, total)}, next = range_behind(own, block, total);
-    const range nothing = {0, 0};
+    const tiling of = {shape.h, shape.w, shape.tiles_y, shape.tiles_x};
+    const int cin = shape.cin, cout = shape.cout, block = shape.block;
+    const int total = shape.images * of.tiles_y * of.tiles_x, first = get_group_id(0) * block;
+    const tile_range own = {first, min(first + block, total)};
+    const tile_range next = range_behind(own, block, total), nothing = {0, 0};
     const int count = own.end - first, turns = POINTS * ((count + TILE - 1) / TILE);
     const int v_stride = block * cin + SKEW, m_stride = block * LANES + SKEW;
     for (int t = 0; t < count; t++)
-        transform_x(v + t * cin, v_stride, from, cin, tile_at(first + t, of), of);
+        transform_input(v + t * cin, v_stride, from, cin, tile_at(first + t, of), of);
     if (count % TILE) /* what the last register tile computes beyond count is not stored */
         for (int p = 0; p < POINTS; p++)
             for (int i = count * cin; i < min(block, count + TILE) * cin; i++)
@@ -177,27 +262,34 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
         global const float *weights = packed + (size_t)o * POINTS * cin;
         int at = o;
         const sink_part into = sink_part_of(to, &at);
-        ahead inputs = ahead_of(o == begin ? next : nothing, turns, of);
-        ahead outputs = ahead_of(own, turns, of);
+        tile_fetch inputs = tile_fetch_of(o == begin ? next : nothing, turns, of);
+        tile_fetch outputs = tile_fetch_of(own, turns, of);
         for (int p = 0; p < POINTS; p++, weights += cin * LANES) {
             for (int t = 0; t < count; t += TILE) {
-                for (inputs.due += inputs.step; next_row(&inputs, of);)
-                    fetch_view_row(from, &inputs);
-                for (outputs.due += outputs.step; next_row(&outputs, of);)
-                    fetch_row(into.data, into.channels, at, LANES, &outputs);
-                multiply(m + p * m_stride + t * LANES, v + p * v_stride + t * cin, weights, cin);
+                for (int due = pace_turn(&inputs.pace); due > 0; due--) {
+                    const pixel_row row = next_row(&inputs.walk, of);
+                    fetch_view(from, row.first, row.count);
+                }
+                for (int due = pace_turn(&outputs.pace); due > 0; due--) {
+                    const pixel_row row = next_row(&outputs.walk, of);
+                    fetch_channels(into.data, into.channels, at, LANES, row.first, row.count);
+                }
+                multiply_point(m + p * m_stride + t * LANES, v + p * v_stride + t * cin, weights,
+                               cin);
             }
         }
         for (int i = 0; i < VECTORS; i++) {
             const float16 b = has_bias ? vload16(i, bias + o) : (float16)(0.0f);
             for (int t = 0; t < count; t++)
-                transform_y(m + t * LANES + 16 * i, m_stride, to, o + 16 * i, b,
-                            tile_at(first + t, of), of);
+                transform_output(m + t * LANES + 16 * i, m_stride, to, o + 16 * i, b,
+                                 tile_at(first + t, of), of);
         }
     }
 }
 
-void finish_tiles(gradients g, int c, range tiles, tiling of)
+/* ---- Weight gradient ---- */
+
+static void finish_tiles(gradients g, int c, tile_range tiles, tiling of)
 {
     const finisher f = finisher_of(g, c);
     for (int i = tiles.first; i < tiles.end; i++) {
@@ -208,8 +300,8 @@ void finish_tiles(gradients g, int c, range tiles, tiling of)
 }
 
 /* A g A^T of one tile and 16 channels, to q[point * stride]. Returns the sum of g. */
-float16 transform_g(local float *q, int stride, global const float *g, int channels, tile t,
-                    tiling of)
+static float16 transform_gradient(local float *q, int stride, global const float *g, int channels,
+                                  tile t, tiling of)
 {
     float16 s[6][4], total = 0.0f;
 #pragma unroll
@@ -222,12 +314,12 @@ float16 transform_g(local float *q, int stride, global const float *g, int chann
                 d[i] = vload16(0, g + (t.image + (t.y + i) * of.w + t.x + j) * channels);
             total += d[i];
         }
-        TRANSFORM_G(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], d[0], d[1], d[2], d[3]);
+        TIMES_A(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], d[0], d[1], d[2], d[3]);
     }
 #pragma unroll
     for (int i = 0; i < 6; i++) {
         float16 o[6];
-        TRANSFORM_G(o[0], o[1], o[2], o[3], o[4], o[5], s[i][0], s[i][1], s[i][2], s[i][3]);
+        TIMES_A(o[0], o[1], o[2], o[3], o[4], o[5], s[i][0], s[i][1], s[i][2], s[i][3]);
 #pragma unroll
         for (int j = 0; j < 6; j++)
             vstore16(o[j], 0, q + (i * 6 + j) * stride);
@@ -236,8 +328,8 @@ float16 transform_g(local float *q, int stride, global const float *g, int chann
 }
 
 /* TILE rows from c of v^T q, v (tiles, cin) and q (tiles, LANES): written to `to`, or added. */
-void sum_products(global float *to, int adds, local const float *v, local const float *q, int tiles,
-                  int c, int cin)
+static void sum_products(global float *to, int adds, local const float *v, local const float *q,
+                         int tiles, int c, int cin)
 {
     int offset[TILE]; /* rows beyond cin are computed and not stored */
 #pragma unroll
@@ -255,22 +347,22 @@ void sum_products(global float *to, int adds, local const float *v, local const 
 }
 
 /*
- * Weight gradient, first pass: an item sums a panel of LANES output channels over a chunk of tiles.
+ * First pass: an item sums a panel of LANES output channels over a chunk of tiles.
  * partial (chunks, cout / LANES, POINTS * cin + 1, LANES); the last row is the sum of g.
  * g is finished first, if it is to be. chunk_tiles is a multiple of block. v: (POINTS, block, cin),
  * q: (POINTS, block, LANES), with SKEW.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-winograd_weight_gradient(VIEW_ARGS(x), GRADIENTS_ARGS(g), global float *partial, int images, int h,
-                         int w, int cin, int cout, int tiles_y, int tiles_x, int block,
-                         int chunk_tiles, local float *v, local float *q)
+winograd_weight_gradient(VIEW_ARGS(x), GRADIENTS_ARGS(g), global float *partial,
+                         winograd_shape shape, int chunk_tiles, local float *v, local float *q)
 {
     const view from = VIEW(x);
+    const int cin = shape.cin, cout = shape.cout, block = shape.block;
     const gradients g = GRADIENTS(g, cout);
-    const tiling of = {h, w, tiles_y, tiles_x};
+    const tiling of = {shape.h, shape.w, shape.tiles_y, shape.tiles_x};
     const int o = get_group_id(0) * LANES, chunk = get_group_id(1);
     const int begin = chunk * chunk_tiles;
-    const int end = min(images * tiles_y * tiles_x, begin + chunk_tiles);
+    const int end = min(shape.images * of.tiles_y * of.tiles_x, begin + chunk_tiles);
     const int v_stride = block * cin + SKEW, q_stride = block * LANES + SKEW;
     global float *sums = partial + ((size_t)chunk * get_num_groups(0) + get_group_id(0)) *
                                        (POINTS * cin + 1) * LANES;
@@ -282,25 +374,27 @@ winograd_weight_gradient(VIEW_ARGS(x), GRADIENTS_ARGS(g), global float *partial,
             for (int i = 0; i < VECTORS; i++)
                 vstore16(0.0f, i, sums + row * LANES);
     for (int first = begin; first < end; first += block) {
-        const range own = {first, min(first + block, end)}, next = range_behind(own, block, end);
+        const tile_range own = {first, min(first + block, end)};
+        const tile_range next = range_behind(own, block, end);
         const int count = own.end - first;
         for (int i = 0; IS_UNFINISHED(g) && i < VECTORS; i++)
             finish_tiles(g, o + 16 * i, own, of);
         for (int t = 0; t < count; t++) {
             const tile at = tile_at(first + t, of);
-            transform_x(v + t * cin, v_stride, from, cin, at, of);
+            transform_input(v + t * cin, v_stride, from, cin, at, of);
             for (int i = 0; i < VECTORS; i++)
-                total[i] += transform_g(q + t * LANES + 16 * i, q_stride, g.data + o + 16 * i, cout,
-                                        at, of);
+                total[i] += transform_gradient(q + t * LANES + 16 * i, q_stride,
+                                               g.data + o + 16 * i, cout, at, of);
         }
-        ahead a = ahead_of(next, POINTS * ((cin + TILE - 1) / TILE), of);
+        tile_fetch ahead = tile_fetch_of(next, POINTS * ((cin + TILE - 1) / TILE), of);
         for (int p = 0; p < POINTS; p++) {
             for (int c = 0; c < cin; c += TILE) {
-                for (a.due += a.step; next_row(&a, of);) {
-                    fetch_view_row(from, &a);
-                    fetch_row(g.data, cout, o, LANES, &a);
+                for (int due = pace_turn(&ahead.pace); due > 0; due--) {
+                    const pixel_row row = next_row(&ahead.walk, of);
+                    fetch_view(from, row.first, row.count);
+                    fetch_channels(g.data, cout, o, LANES, row.first, row.count);
                     if (IS_UNFINISHED(g))
-                        fetch_row(g.x, cout, o, LANES, &a);
+                        fetch_channels(g.x, cout, o, LANES, row.first, row.count);
                 }
                 sum_products(sums + (p * cin + c) * LANES, first > begin, v + p * v_stride,
                              q + p * q_stride, count, c, cin);
@@ -310,15 +404,6 @@ winograd_weight_gradient(VIEW_ARGS(x), GRADIENTS_ARGS(g), global float *partial,
     for (int i = 0; i < VECTORS; i++)
         vstore16(total[i], i, sums + POINTS * cin * LANES);
 }
-
-/* G^T: o = 3 values of m */
-#define TRANSFORM_DW(o0, o1, o2, m0, m1, m2, m3, m4, m5)                                           \
-    do {                                                                                           \
-        const float16 a_ = m1 + m2, b_ = m2 - m1, c_ = m3 + m4, d_ = m3 - m4;                      \
-        o0 = fma((float16)(0.25f), m0, fma((float16)(-1.0f / 6), a_, (1.0f / 24) * c_));           \
-        o1 = fma((float16)(1.0f / 6), b_, (1.0f / 12) * d_);                                       \
-        o2 = fma((float16)(-1.0f / 6), a_, fma((float16)(1.0f / 6), c_, m5));                      \
-    } while (0)
 
 /* Second pass: sums the chunks and transforms: gradient (3, 3, cin, cout), bias_gradient (cout) if
  * bias. Item (input channel, 16 output channels); input channel `cin` stands for the bias. */
@@ -346,42 +431,31 @@ winograd_reduce(global const float *partial, global float *gradient, global floa
             for (int chunk = 0; chunk < chunks; chunk++)
                 m[i] += vload16(0, from + chunk * all + ((i * 6 + j) * cin + c) * LANES);
         }
-        TRANSFORM_DW(s[0][j], s[1][j], s[2][j], m[0], m[1], m[2], m[3], m[4], m[5]);
+        TIMES_GT(s[0][j], s[1][j], s[2][j], m[0], m[1], m[2], m[3], m[4], m[5]);
     }
 #pragma unroll
     for (int i = 0; i < 3; i++) {
         float16 d[3];
-        TRANSFORM_DW(d[0], d[1], d[2], s[i][0], s[i][1], s[i][2], s[i][3], s[i][4], s[i][5]);
+        TIMES_GT(d[0], d[1], d[2], s[i][0], s[i][1], s[i][2], s[i][3], s[i][4], s[i][5]);
 #pragma unroll
         for (int j = 0; j < 3; j++)
             vstore16(d[j], 0, gradient + ((size_t)(i * 3 + j) * cin + c) * cout + o);
     }
 }
 
-/* G: o = 6 values of w */
-#define TRANSFORM_W(o0, o1, o2, o3, o4, o5, w0, w1, w2)                                            \
-    do {                                                                                           \
-        const float16 sixth_ = (-1.0f / 6) * (w0 + w2);                                            \
-        const float16 part_ = fma((float16)(1.0f / 24), w0, (1.0f / 6) * w2);                      \
-        o0 = 0.25f * w0;                                                                           \
-        o1 = fma((float16)(-1.0f / 6), w1, sixth_);                                                \
-        o2 = fma((float16)(1.0f / 6), w1, sixth_);                                                 \
-        o3 = fma((float16)(1.0f / 12), w1, part_);                                                 \
-        o4 = fma((float16)(-1.0f / 12), w1, part_);                                                \
-        o5 = w2;                                                                                   \
-    } while (0)
+/* ---- Weights ---- */
 
 /* G w G^T of 16 output channels, from w[tap], to u[point * stride]. */
-void transform_w(global float *u, int stride, const float16 w[9])
+static void transform_weights(global float *u, int stride, const float16 w[9])
 {
     float16 s[6][3];
 #pragma unroll
     for (int j = 0; j < 3; j++)
-        TRANSFORM_W(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], w[j], w[3 + j], w[6 + j]);
+        TIMES_G(s[0][j], s[1][j], s[2][j], s[3][j], s[4][j], s[5][j], w[j], w[3 + j], w[6 + j]);
 #pragma unroll
     for (int i = 0; i < 6; i++) {
         float16 o[6];
-        TRANSFORM_W(o[0], o[1], o[2], o[3], o[4], o[5], s[i][0], s[i][1], s[i][2]);
+        TIMES_G(o[0], o[1], o[2], o[3], o[4], o[5], s[i][0], s[i][1], s[i][2]);
 #pragma unroll
         for (int j = 0; j < 6; j++)
             vstore16(o[j], 0, u + (size_t)(i * 6 + j) * stride);
@@ -414,5 +488,5 @@ winograd_pack(global const float *weights, global float *packed, int cin, int co
     }
     global float *to = packed + ((size_t)(o / LANES) * POINTS * cin + c) * LANES + o % LANES;
     for (int i = 0; i < 16; i++)
-        transform_w(to + i * LANES, cin * LANES, w[i]);
+        transform_weights(to + i * LANES, cin * LANES, w[i]);
 }

@@ -1,47 +1,143 @@
 /*
- * libunblend: separate a blended picture, the average of two, into the two with a trained model.
+ * libunblend: takes blended pictures, averages of several, apart with a trained model.
  *
- *     ub_separator *s = ub_open("unet.safetensors", NULL, NULL);
- *     if (!s || ub_separate(s, pixels, 32, 32, 1, a, b))
+ *     #include <unblend.h>
+ *
+ *     ub_model *model = ub_open("unet.safetensors", NULL);
+ *     if (!model || ub_separate_bytes(model, 1, 32, 32, pixels, results))
  *         fprintf(stderr, "%s\n", ub_error());
- *     ub_close(s);
+ *     ub_close(model);
  *
- * Link with -lunblend -lOpenCL -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm. The library prints
- * nothing. A separator is used by one thread at a time; several separators are independent.
+ * docs/examples/separate.c is a whole program. It is built against an installed unblend with
+ *
+ *     cc separate.c $(pkg-config --cflags --libs unblend)
+ *
+ * or, so that libunblend.a becomes part of it, with the libraries that
+ *
+ *     pkg-config --static --libs unblend | sed 's/-lunblend/-l:libunblend.a/'
+ *
+ * prints.
+ *
+ * Pictures in memory: n of one size are an array (n, height, width, channels) without gaps; rows run
+ * from the top, channels are gray, or red, green, blue. The results of a model of K sources are one
+ * array (K, n, height, width, channels): all pictures of source 0, then all of source 1, and so on.
+ *
+ * Errors: what can fail returns 0, or -1 (or NULL) after which ub_error() says why. A call that
+ * failed leaves the model usable.
+ *
+ * Threads: a model is used by one thread at a time; different models may be used at the same time by
+ * different threads. ub_error() is each thread's own.
+ *
+ * The library writes nothing to standard output or standard error. (OpenCL drivers may.) It keeps
+ * compiled kernels in ~/.cache/unblend ($UNBLEND_CACHE_DIR and $UNBLEND_NO_CACHE say otherwise).
  */
 #ifndef UNBLEND_H
 #define UNBLEND_H
+
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef struct ub_separator ub_separator;
+#if defined __GNUC__
+#define UB_API __attribute__((visibility("default")))
+#else
+#define UB_API
+#endif
+
+/* Of this header; the first number changes when programs have to. */
+#define UB_VERSION "0.2.0"
+
+/* Of the library that the program runs with. */
+UB_API const char *ub_version(void);
+
+/* Why this thread's last call failed; "" if it did not. Valid until the thread's next call. */
+UB_API const char *ub_error(void);
+
+/* ---- A model ---- */
+
+typedef struct ub_model ub_model;
+
+/* All 0 is the same as no options. */
+typedef struct ub_open_options {
+    /* Which OpenCL device: an index as `unblend devices` prints it, or part of a name. NULL leaves it
+     * to the environment (UNBLEND_PLATFORM, UNBLEND_DEVICE), then to unblend: a GPU if there is one. */
+    const char *platform;
+    const char *device;
+    /* How many pictures are computed at a time, at most; more take more memory. 0: 32. */
+    int batch;
+} ub_open_options;
 
 /*
- * Loads a model file onto an OpenCL device. platform and device choose it as the command line does:
- * an index as `unblend devices` prints it or part of a name; NULL leaves the choice to the
- * environment (UNBLEND_PLATFORM, UNBLEND_DEVICE), then to unblend. The kernels (*.cl) are looked for
- * in the directory UNBLEND_CL_DIR, beside the program, and where unblend was installed.
- * NULL on failure; see ub_error().
+ * Loads a model file onto a device and makes it ready; the first time on a device that compiles
+ * kernels, which takes a while. The kernels' sources (*.cl) are looked for in the directory
+ * UNBLEND_CL_DIR, beside and above the program, and where unblend was installed. options may be NULL;
+ * neither it nor path is needed after the call. NULL on failure.
  */
-ub_separator *ub_open(const char *model_path, const char *platform, const char *device);
-void ub_close(ub_separator *s); /* NULL is allowed */
+UB_API ub_model *ub_open(const char *path, const ub_open_options *options);
+UB_API void ub_close(ub_model *model); /* NULL is allowed */
 
-/* What the model calls its source 0 or 1, e.g. "mnist"; NULL for any other number. Valid until
- * ub_close(). */
-const char *ub_source_name(const ub_separator *s, int source);
+/* How many sources the model finds in a picture, and what it calls them, 0 to ub_sources() - 1, e.g.
+ * "mnist"; NULL for any other number. Names are valid until ub_close(). */
+UB_API int ub_sources(const ub_model *model);
+UB_API const char *ub_source_name(const ub_model *model, int source);
+
+/* The format of the model's pictures, in pixels; channels is 1 (gray) or 3. */
+UB_API int ub_width(const ub_model *model);
+UB_API int ub_height(const ub_model *model);
+UB_API int ub_channels(const ub_model *model);
+
+/* 1 if the model takes pictures of that size, else 0: those of its format, and those of the size that
+ * its training pictures had before they were padded with black, e.g. 28 x 28 in 32 x 32. */
+UB_API int ub_takes(const ub_model *model, int width, int height);
+
+/* The name of the device it runs on; valid until ub_close(). */
+UB_API const char *ub_device_name(const ub_model *model);
+
+/* ---- Pictures in memory ---- */
 
 /*
- * Separates count pictures of one size, 28 x 28 or 32 x 32: gray, one byte a pixel, (count, height,
- * width) without gaps. out_a and out_b have the same size and get the two sources. Returns 0, or -1
- * on failure, when what out_a and out_b hold is of no use.
+ * Separates n pictures of one size that the model takes; results has room for ub_sources() times as
+ * many values as pixels. Bytes are 0 (black) to 255; results are rounded. Floats are 0 (black) to 1;
+ * results are what the network gives, which may lie a little outside. On failure, also if a result is
+ * not a number, what results holds is of no use.
  */
-int ub_separate(ub_separator *s, const unsigned char *pixels, int width, int height, int count,
-                unsigned char *out_a, unsigned char *out_b);
+UB_API int ub_separate_bytes(ub_model *model, int n, int height, int width,
+                             const unsigned char *pixels, unsigned char *results);
+UB_API int ub_separate_float(ub_model *model, int n, int height, int width, const float *pixels,
+                             float *results);
 
-/* Why the last call of this thread failed; "" if none did. Valid until the next call. */
-const char *ub_error(void);
+/* ---- A folder of pictures ---- */
+
+typedef struct ub_folder_options {
+    /* Called after each batch: so many of the pictures in the folder were looked at. Anything but 0
+     * stops. May be NULL, as the next one. */
+    int (*progress)(void *context, size_t seen, size_t total);
+    /* Called for each picture that failed, when all are done. why holds its path. */
+    void (*failed)(void *context, const char *picture, const char *why);
+    void *context; /* handed to both */
+} ub_folder_options;
+
+typedef struct ub_folder_counts {
+    size_t pictures;  /* in the folder: separated + failed + left */
+    size_t separated; /* whose results were written */
+    size_t failed;    /* that could not be read, are of another size, or could not be written */
+    size_t left;      /* that were not looked at, because progress() stopped */
+    size_t others;    /* files that are no pictures */
+} ub_folder_counts;
+
+/*
+ * Separates every picture (PNG, JPEG, PGM, PPM) of the folder input, as `unblend separate` does: the
+ * results of cat.png are output/cat.SOURCE.png, and output/manifest.json says how each picture fared.
+ * Nothing is overwritten but earlier results of the same pictures. The output folder is made if there
+ * is none.
+ *
+ * 0 when the run came to its end, also if pictures failed: look at counts->failed. options and counts
+ * may be NULL; counts is set on success.
+ */
+UB_API int ub_separate_folder(ub_model *model, const char *input, const char *output,
+                              const ub_folder_options *options, ub_folder_counts *counts);
 
 #ifdef __cplusplus
 }

@@ -80,17 +80,25 @@ static int close_device(void **state)
     return 0;
 }
 
-static size_t limited(size_t count)
+static inline size_t limited(size_t count)
 {
     size_t most = simulated_shapes() ? strtoul(simulated_shapes(), NULL, 10) : count;
     return most < count ? most : count;
 }
 
-static void check(void **state, const layer_case *c)
+static inline void check(void **state, const layer_case *c)
 {
     static const struct check_effort simulated = {1, true};
     check_report report = {0};
     if (layer_check(*state, c, simulated_shapes() ? simulated : CHECK_FULL, &report))
+        fail_msg("%s", error_message());
+}
+
+/* With the params frozen whose names match the pattern. */
+static inline void check_frozen(void **state, const layer_case *c, const char *frozen)
+{
+    check_report report = {0};
+    if (layer_check_frozen(*state, c, frozen, CHECK_FULL, &report))
         fail_msg("%s", error_message());
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "exchange/params_file.h"
 #include "models/network.h"
 #include "scratch.h"
 #include "test_choice.h"
@@ -34,18 +35,18 @@ static inline void must(int result)
 
 /* ---- The bench ---- */
 
-static inline bench bench_open(const char *const *overrides, size_t count, shape mixture,
+static inline bench bench_open(const char *const *overrides, size_t count, int batch,
                                struct plan_options options)
 {
     bench b = {0};
     must(settings_load(&b.settings, NULL, overrides, count));
     must(params_new(&b.params, opened));
-    must(network_new_custom(&b.train, b.params, b.settings, mixture, NETWORK_TRAIN, options));
-    must(network_new_custom(&b.infer, b.params, b.settings, mixture, NETWORK_INFER, options));
+    must(network_new_planned(&b.train, b.params, b.settings, batch, NETWORK_TRAIN, options));
+    must(network_new_planned(&b.infer, b.params, b.settings, batch, NETWORK_INFER, options));
     must(params_allocate(b.params, true));
     must(network_prepare(b.train));
     must(network_prepare(b.infer));
-    must(optimizer_new(&b.optimizer, b.params, b.settings));
+    must(optimizer_new(&b.optimizer, b.params, &b.settings->train));
     must(buffer_new(opened, sizeof(int), "status", &b.status));
     must(buffer_fill(opened, b.status, 0, 0, sizeof(int)));
     return b;
@@ -79,10 +80,47 @@ static inline float *read_tensor(const tensor *t)
     return read_values(t->data, shape_count(t->shape));
 }
 
-static inline void read_losses(const network *n, float losses[SOURCES])
+static inline void read_losses(const network *n, float losses[])
 {
-    for (int i = 0; i < SOURCES; i++)
-        must(buffer_read(opened, n->losses[i]->data, 0, &losses[i], sizeof losses[i]));
+    must(buffer_read(opened, n->losses->data, 0, losses,
+                     (size_t)n->mixture.sources * sizeof *losses));
+}
+
+/* Source k of (pixels, sources * channels), released with free(). */
+static inline float *source_of(const float *values, const network *n, int k, size_t pixels)
+{
+    size_t channels = (size_t)n->mixture.format.channels,
+           stride = channels * (size_t)n->mixture.sources;
+    float *out = allocate(pixels * channels, sizeof *out);
+    assert_non_null(out);
+    for (size_t i = 0; i < pixels * channels; i++)
+        out[i] = values[i / channels * stride + (size_t)k * channels + i % channels];
+    return out;
+}
+
+/* What the network found of source k. */
+static inline float *read_source(const network *n, int k)
+{
+    shape s = n->output->shape;
+    float *all = read_tensor(n->output),
+          *out = source_of(all, n, k, (size_t)s.n * (size_t)s.h * (size_t)s.w);
+    free(all);
+    return out;
+}
+
+/* The truth from one picture after the other of each source. */
+static inline void write_truths(const network *n, const float *const sources[])
+{
+    shape s = n->truth->shape;
+    size_t count = shape_count(s), channels = (size_t)n->mixture.format.channels;
+    float *all = allocate(count, sizeof *all);
+    assert_non_null(all);
+    for (size_t i = 0; i < count; i++) {
+        size_t pixel = i / (size_t)s.c, channel = i % (size_t)s.c;
+        all[i] = sources[channel / channels][pixel * channels + channel % channels];
+    }
+    write_tensor(n->truth, all);
+    free(all);
 }
 
 static inline void train_step(bench *b, double rate)
@@ -136,7 +174,7 @@ static const struct {
 static inline bench bench_of_fixture(const safetensors *file, struct plan_options options)
 {
     enum { KEYS = sizeof fixture_keys / sizeof *fixture_keys };
-    char *overrides[KEYS + 1];
+    char *overrides[KEYS + 2];
     int count = 0;
     bool transformer = safetensors_metadata(file, "heads");
     overrides[count++] =
@@ -147,15 +185,15 @@ static inline bench bench_of_fixture(const safetensors *file, struct plan_option
             overrides[count++] = format_text("model.%s=%s", fixture_keys[i].key, value);
     }
     const struct stored_tensor *x = stored(file, "", "x");
-    shape mixture = {(int)x->shape[0], (int)x->shape[1], (int)x->shape[2], (int)x->shape[3]};
-    bench b = bench_open((const char *const *)overrides, (size_t)count, mixture, options);
+    overrides[count++] = format_text("data.size=%dx%d", (int)x->shape[1], (int)x->shape[2]);
+    bench b = bench_open((const char *const *)overrides, (size_t)count, (int)x->shape[0], options);
     while (count)
         free(overrides[--count]);
     must(params_load(b.params, file, "fixture"));
-    write_tensor(b.infer->mixture, x->data);
-    write_tensor(b.train->mixture, x->data);
-    write_tensor(b.train->truths[0], stored(file, "", "a")->data);
-    write_tensor(b.train->truths[1], stored(file, "", "b")->data);
+    write_tensor(b.infer->input, x->data);
+    write_tensor(b.train->input, x->data);
+    write_truths(b.train,
+                 (const float *[]){stored(file, "", "a")->data, stored(file, "", "b")->data});
     return b;
 }
 

@@ -56,7 +56,7 @@ static void attend(device *d, bool as_one, float scale, float sum[ATTENDED])
     for (int i = 0; i < 3; i++)
         x[i] = as_one && i ? x[0] : graph_input(g, names[i], (shape){1, 2, 3, CHANNELS});
     tensor *to = graph_input(g, "truth", (shape){1, 2, 3, CHANNELS});
-    assert_non_null(mse(g, "loss", attention(g, "attention", x[0], x[1], x[2], 2), to));
+    assert_non_null(mse(g, "loss", attention(g, "attention", x[0], x[1], x[2], 2), to, 1, NULL));
     must(plan_new(&planned, g, (struct plan_options){.training = true, .all_gradients = true}));
     must(params_allocate(p, true));
     must(plan_prepare(planned, d));

@@ -86,13 +86,14 @@ bad_settings() {
     expect 2 "not a whole number" "$@" --set model.filters=abc
     expect 2 "out of range" "$@" --set model.filters=0
     expect 2 "(nothing)" "$@" --set model.filters=
-    expect 2 "(nothing)" "$@" --set data.name_a=
+    expect 2 "too few items" "$@" --set data.sources=
+    expect 2 "renamed to data.names" "$@" --set data.name_a=x
     expect 2 "(nothing)" "$@" --set data.directory=
     expect 2 "3'" "$@" --set "model.filters=3'"
     expect 2 'relu"' "$@" --set 'model.activation=relu"'
-    expect 2 'a\b' "$@" --set 'data.name_a=a\b'
-    expect 2 "a?b" "$@" --set $'data.name_a=a\eb'
-    expect 2 "are both fashion" "$@" --set data.name_a=fashion
+    expect 2 'a\b' "$@" --set 'data.names=a\b,c'
+    expect 2 "a?b" "$@" --set $'data.names=a\eb,c'
+    expect 2 "are both fashion" "$@" --set data.names=fashion,fashion
     expect 2 "too long" "$@" --set "data.directory=$long"
     expect 2 "section.key=value" "$@" --set model.filters
     expect 2 "section.key=value" "$@" --set =3

@@ -119,7 +119,7 @@ check "separate: the manifest" json_holds "$kept/parts/manifest.json" \
 works "separate one at a time" separate "$model" "$kept/pictures" "$scratch/parts" --batch 1
 check "gives the same pictures" diff -r -x manifest.json "$kept/parts" "$scratch/parts"
 works "separate names sources as the config does" train "$tiny" --run "$kept/named" \
-    --set data.name_a=digit --set data.name_b=clothes --set train.epochs=1
+    --set data.names=digit,clothes --set train.epochs=1
 works "as the model says" separate "$kept/named/model.safetensors" "$kept/mixed" "$kept/digits"
 check "digit" [ -s "$kept/digits/0001.digit.png" ]
 check "and clothes" [ -s "$kept/digits/0001.clothes.png" ]

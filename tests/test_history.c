@@ -27,7 +27,7 @@ static void write_records(size_t count)
     history h = {0};
     for (size_t i = 0; i < count; i++)
         assert_int_equal(history_add(&h, &records[i]), 0);
-    assert_int_equal(history_write(&h, s, scratch), 0);
+    assert_int_equal(history_write(&h, &s->data.mixture, scratch), 0);
     history_release(&h);
     settings_free(s);
 }
@@ -74,7 +74,7 @@ static void reading_and_writing_changes_nothing(void **state)
     write_records(RECORDS);
     assert_int_equal(file_read(path, 1 << 20, STATUS_DATA, &first, &first_length), 0);
     assert_int_equal(history_read(path, &h), 0);
-    assert_int_equal(history_write(&h, s, scratch), 0);
+    assert_int_equal(history_write(&h, &s->data.mixture, scratch), 0);
     assert_int_equal(file_read(path, 1 << 20, STATUS_DATA, &second, &second_length), 0);
     assert_int_equal(first_length, second_length);
     assert_memory_equal(first, second, first_length);
@@ -183,7 +183,7 @@ static void a_directory_that_is_not_there(void **state)
     (void)state;
     settings *s = load_settings();
     history h = {0};
-    assert_int_equal(history_write(&h, s, scratch_path("none")), -1);
+    assert_int_equal(history_write(&h, &s->data.mixture, scratch_path("none")), -1);
     assert_error(STATUS_RUNTIME, "none/history.json", "");
     settings_free(s);
 }

@@ -1,33 +1,52 @@
-/* Pictures in every shape PNG, JPEG and PGM come in, broken ones, folders of them, panels. */
+/* Pictures in every shape PNG, JPEG and PGM come in, broken ones, folders of them. */
 #include "image/image.h"
 
 #include "base/files.h"
 #include "data/folder.h"
-#include "image/panel.h"
 #include "scratch.h"
 #include <png.h>
 
 #include <jpeglib.h>
 
-static void assert_pixels(const char *path, int width, int height, const unsigned char *gray)
+/* asked: the channels asked for, or 0 */
+static void assert_read(const char *path, int asked, int width, int height, int channels,
+                        const unsigned char *pixels)
 {
     struct image picture;
-    if (image_read(path, &picture))
+    if (image_read(path, asked, &picture))
         fail_msg("%s", error_message());
     assert_int_equal(picture.width, width);
     assert_int_equal(picture.height, height);
-    assert_memory_equal(picture.gray, gray, (size_t)width * (size_t)height);
+    assert_int_equal(picture.channels, channels);
+    assert_memory_equal(picture.pixels, pixels, (size_t)(width * height * channels));
     image_release(&picture);
-    assert_null(picture.gray);
+    assert_null(picture.pixels);
+}
+
+static void assert_pixels(const char *path, int width, int height, const unsigned char *gray)
+{
+    assert_read(path, 1, width, height, 1, gray);
+}
+
+static void assert_colours(const char *path, int width, int height, const unsigned char *colours)
+{
+    assert_read(path, 3, width, height, 3, colours);
+}
+
+/* Read in the channels that the file has. */
+static void assert_own(const char *path, int width, int height, int channels,
+                       const unsigned char *pixels)
+{
+    assert_read(path, 0, width, height, channels, pixels);
 }
 
 static void assert_refused(const char *path, const char *why)
 {
-    struct image picture = {1, 1, NULL};
-    assert_int_equal(image_read(path, &picture), -1);
+    struct image picture = {1, 1, 1, NULL};
+    assert_int_equal(image_read(path, 1, &picture), -1);
     assert_error(STATUS_DATA, path, why);
     assert_int_equal(picture.width, 0);
-    assert_null(picture.gray);
+    assert_null(picture.pixels);
 }
 
 static void load(const char *path, unsigned char **bytes, size_t *length)
@@ -95,6 +114,37 @@ static void shows_black_behind_transparency(void **state)
     assert_pixels(png_file(2, PNG_COLOR_TYPE_RGB_ALPHA, 8, 0, colour_alpha, 8), 2, 2, other);
 }
 
+/* Whatever a PNG holds, three channels come of it if they are asked for. */
+static void reads_png_in_colour(void **state)
+{
+    (void)state;
+    const unsigned char colours[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 7, 8, 9};
+    const unsigned char words[] = {255, 255, 1, 1, 2, 2, 0, 0, 9, 9, 8, 8},
+                        few[] = {255, 1, 2, 0, 9, 8};
+    const unsigned char indices[] = {0, 1, 2, 3};
+    const unsigned char looked_up[] = {0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0};
+    const unsigned char gray[] = {1, 2, 3, 200},
+                        equal[] = {1, 1, 1, 2, 2, 2, 3, 3, 3, 200, 200, 200};
+    const unsigned char gray_alpha[] = {200, 255, 200, 0, 200, 128, 0, 255};
+    const unsigned char gray_on_black[] = {200, 200, 200, 0, 0, 0, 100, 100, 100, 0, 0, 0};
+    const unsigned char colour_alpha[] = {255, 100, 50, 51,  255, 255, 255, 0,
+                                          255, 0,   7,  255, 0,   0,   0,   9};
+    const unsigned char on_black[] = {51, 20, 10, 0, 0, 0, 255, 0, 7, 0, 0, 0};
+    const unsigned char mixed[] = {200, 0, 100, 0};
+    assert_colours(png_file(2, PNG_COLOR_TYPE_RGB, 8, 0, colours, 6), 2, 2, colours);
+    assert_colours(png_file(2, PNG_COLOR_TYPE_RGB, 8, 1, colours, 6), 2, 2, colours);
+    assert_colours(png_file(1, PNG_COLOR_TYPE_RGB, 16, 0, words, 6), 1, 2, few);
+    assert_colours(png_file(2, PNG_COLOR_TYPE_PALETTE, 8, 0, indices, 2), 2, 2, looked_up);
+    assert_colours(png_file(2, PNG_COLOR_TYPE_GRAY, 8, 0, gray, 2), 2, 2, equal);
+    assert_colours(png_file(2, PNG_COLOR_TYPE_GRAY_ALPHA, 8, 0, gray_alpha, 4), 2, 2,
+                   gray_on_black);
+    assert_colours(png_file(2, PNG_COLOR_TYPE_RGB_ALPHA, 8, 0, colour_alpha, 8), 2, 2, on_black);
+    assert_own(png_file(2, PNG_COLOR_TYPE_RGB, 8, 0, colours, 6), 2, 2, 3, colours);
+    assert_own(png_file(2, PNG_COLOR_TYPE_PALETTE, 8, 0, indices, 2), 2, 2, 3, looked_up);
+    assert_own(png_file(2, PNG_COLOR_TYPE_GRAY, 8, 0, gray, 2), 2, 2, 1, gray);
+    assert_own(png_file(2, PNG_COLOR_TYPE_GRAY_ALPHA, 8, 0, gray_alpha, 4), 2, 2, 1, mixed);
+}
+
 static void writes_png(void **state)
 {
     (void)state;
@@ -114,6 +164,7 @@ static void writes_png(void **state)
     free(second);
     assert_int_equal(image_write_png(path, 2, 1, 3, colours), 0);
     assert_pixels(path, 2, 1, luma);
+    assert_colours(path, 2, 1, colours);
     assert_int_equal(image_write_png(path, 0, 1, 1, gray), -1);
     assert_error(STATUS_RUNTIME, path, "0 x 1 pixels");
     assert_int_equal(image_write_png(scratch_path("no/where.png"), 1, 1, 1, gray), -1);
@@ -158,28 +209,28 @@ static void refuses_a_png_larger_than_allowed(void **state)
 
 /* JPEG */
 
-static const char *jpeg_file(const char *name, int side, int channels, J_COLOR_SPACE space,
-                             bool progressive, unsigned char value)
+/* rows: (height, width, channels) */
+static const char *jpeg_of_rows(const char *name, int width, int height, int channels,
+                                J_COLOR_SPACE space, bool progressive, unsigned char *rows)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
-    unsigned char *bytes = NULL, row[256 * 4];
+    unsigned char *bytes = NULL;
     unsigned long length = 0;
-    JSAMPROW rows[] = {row};
     jpeg.err = jpeg_std_error(&errors);
     jpeg_create_compress(&jpeg);
     jpeg_mem_dest(&jpeg, &bytes, &length);
-    jpeg.image_width = jpeg.image_height = (JDIMENSION)side;
+    jpeg.image_width = (JDIMENSION)width;
+    jpeg.image_height = (JDIMENSION)height;
     jpeg.input_components = channels;
     jpeg.in_color_space = space;
     jpeg_set_defaults(&jpeg);
     if (progressive)
         jpeg_simple_progression(&jpeg);
     jpeg_start_compress(&jpeg, TRUE);
-    for (int y = 0; y < side; y++) {
-        for (int x = 0; x < side * channels; x++)
-            rows[0][x] = (unsigned char)(value + (x * y) % 7);
-        jpeg_write_scanlines(&jpeg, rows, 1);
+    for (int y = 0; y < height; y++) {
+        JSAMPROW row = rows + (size_t)y * (size_t)(width * channels);
+        jpeg_write_scanlines(&jpeg, &row, 1);
     }
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
@@ -188,15 +239,25 @@ static const char *jpeg_file(const char *name, int side, int channels, J_COLOR_S
     return path;
 }
 
+static const char *jpeg_file(const char *name, int side, int channels, J_COLOR_SPACE space,
+                             bool progressive, unsigned char value)
+{
+    static unsigned char rows[256 * 256 * 4];
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side * channels; x++)
+            rows[y * side * channels + x] = (unsigned char)(value + (x * y) % 7);
+    return jpeg_of_rows(name, side, side, channels, space, progressive, rows);
+}
+
 static void assert_all_near(const char *path, int side, int value)
 {
     struct image picture;
-    if (image_read(path, &picture))
+    if (image_read(path, 1, &picture))
         fail_msg("%s", error_message());
     assert_int_equal(picture.width, side);
     assert_int_equal(picture.height, side);
     for (int i = 0; i < side * side; i++)
-        assert_in_range(picture.gray[i], value - 12, value + 12);
+        assert_in_range(picture.pixels[i], value - 12, value + 12);
     image_release(&picture);
 }
 
@@ -207,6 +268,44 @@ static void reads_jpeg(void **state)
     assert_all_near(jpeg_file("colour.jpg", 33, 3, JCS_RGB, false, 50), 33, 53);
     assert_all_near(jpeg_file("steps.jpg", 33, 3, JCS_RGB, true, 200), 33, 203);
     assert_all_near(jpeg_file("misnamed.png", 8, 1, JCS_GRAYSCALE, false, 100), 8, 103);
+}
+
+/* Red above, blue below, so large that the borders of the two hardly count. */
+static const char *red_and_blue_jpeg(void)
+{
+    static unsigned char rows[64][32 * 3];
+    for (int y = 0; y < 64; y++)
+        for (int x = 0; x < 32; x++)
+            memcpy(&rows[y][3 * x], y < 32 ? "\xff\0\0" : "\0\0\xff", 3);
+    return jpeg_of_rows("red-blue.jpg", 32, 64, 3, JCS_RGB, false, rows[0]);
+}
+
+static void reads_jpeg_in_colour(void **state)
+{
+    (void)state;
+    struct image picture;
+    if (image_read(red_and_blue_jpeg(), 0, &picture))
+        fail_msg("%s", error_message());
+    assert_int_equal(picture.width, 32);
+    assert_int_equal(picture.height, 64);
+    assert_int_equal(picture.channels, 3);
+    for (int i = 0; i < 32 * 64 * 3; i++) {
+        int row = i / 96, full = row < 32 ? 0 : 2;
+        if (row < 24 || row >= 40)
+            assert_in_range(picture.pixels[i], i % 3 == full ? 245 : 0, i % 3 == full ? 255 : 10);
+    }
+    image_release(&picture);
+    if (image_read(jpeg_file("gray.jpg", 33, 1, JCS_GRAYSCALE, false, 100), 3, &picture))
+        fail_msg("%s", error_message());
+    for (int i = 0; i < 33 * 33; i++) {
+        const unsigned char *p = picture.pixels + (size_t)i * 3;
+        assert_true(p[0] == p[1] && p[1] == p[2]);
+        assert_in_range(p[0], 91, 115);
+    }
+    image_release(&picture);
+    assert_int_equal(image_read(scratch_path("gray.jpg"), 0, &picture), 0);
+    assert_int_equal(picture.channels, 1);
+    image_release(&picture);
 }
 
 static void refuses_broken_jpeg(void **state)
@@ -238,7 +337,7 @@ static void refuses_an_endless_jpeg(void **state)
     for (int i = 0; i < 600; i++, total += scan_bytes)
         memcpy(endless + total, bytes + scan, scan_bytes);
     struct image picture;
-    assert_int_equal(image_read(scratch_file("endless.jpg", endless, total), &picture), -1);
+    assert_int_equal(image_read(scratch_file("endless.jpg", endless, total), 1, &picture), -1);
     assert_error(STATUS_DATA, "endless.jpg", "damaged JPEG");
     free(endless);
     free(bytes);
@@ -260,6 +359,22 @@ static void reads_pgm(void **state)
                   (const unsigned char[]){0, 255, 102, 51});
     assert_pixels(scratch_file("b.pgm", "P5\n2 2\n255\n\0\xff\x80\x33", 15), 2, 2, gray);
     assert_pixels(scratch_file("c.pgm", wide, sizeof wide - 1), 2, 2, deep);
+}
+
+static void reads_pnm_in_colour(void **state)
+{
+    (void)state;
+    const char deep[] = "P6 1 1 65535\n\xff\xff\x80\x80\1\1";
+    assert_colours(text_file("a.ppm", "P3 2 1 255\n255 0 7 1 2 3"), 2, 1,
+                   (const unsigned char[]){255, 0, 7, 1, 2, 3});
+    assert_colours(scratch_file("b.ppm", "P6 1 2 255\n\1\2\3\4\5\6", 17), 1, 2,
+                   (const unsigned char[]){1, 2, 3, 4, 5, 6});
+    assert_colours(scratch_file("c.ppm", deep, sizeof deep - 1), 1, 1,
+                   (const unsigned char[]){255, 128, 1});
+    assert_colours(text_file("d.pgm", "P2 2 1 5 1 5"), 2, 1,
+                   (const unsigned char[]){51, 51, 51, 255, 255, 255});
+    assert_own(text_file("d.pgm", "P2 2 1 5 1 5"), 2, 1, 1, (const unsigned char[]){51, 255});
+    assert_own(text_file("a.ppm", "P3 1 1 255\n9 9 9"), 1, 1, 3, (const unsigned char[]){9, 9, 9});
 }
 
 static void refuses_broken_pgm(void **state)
@@ -382,129 +497,27 @@ static void names_the_cause_for_a_closed_folder(void **state)
     assert_error(STATUS_DATA, "closed: this folder cannot be searched", "Permission denied");
 }
 
-/* Panels */
-
-static void writes_panels(void **state)
-{
-    (void)state;
-    const unsigned char left[] = {10, 20, 30, 40, 50, 60}, right[] = {1, 2, 3, 4, 5, 6};
-    const unsigned char *const cells[] = {left, right, NULL, left};
-    const char *path = scratch_path("panel.png");
-    struct image drawn;
-    assert_int_equal(panel_write(path, &(panel){2, 2, 3, 2, cells, .scale = 2}), 0);
-    assert_int_equal(image_read(path, &drawn), 0);
-    /* margin 8, cells of 6 x 4, gap 2 */
-    assert_int_equal(drawn.width, 8 + 6 + 2 + 6 + 8);
-    assert_int_equal(drawn.height, 8 + 4 + 2 + 4 + 8);
-    assert_int_equal(drawn.gray[0], 255);
-    assert_int_equal(drawn.gray[8 * drawn.width + 8], 10);
-    assert_int_equal(drawn.gray[9 * drawn.width + 9], 10);
-    assert_int_equal(drawn.gray[11 * drawn.width + 13], 60);
-    assert_int_equal(drawn.gray[8 * drawn.width + 14], 255);
-    assert_int_equal(drawn.gray[8 * drawn.width + 16], 1);
-    assert_int_equal(drawn.gray[14 * drawn.width + 8], 255); /* the blank cell */
-    assert_int_equal(drawn.gray[17 * drawn.width + 21], 60);
-    image_release(&drawn);
-}
-
-/* Titles make room for themselves on the left and leave the cells as they were. */
-static void writes_titles(void **state)
-{
-    (void)state;
-    static const unsigned char black[28 * 28] = {0};
-    const unsigned char *const cells[] = {black, black};
-    const char *const titles[] = {"i", "truth: \xff g"};
-    struct image drawn;
-    const int room = (10 * 6 - 1) * 2 + 12; /* ten letters at twice their size, and the space */
-    assert_int_equal(panel_write(scratch_path("titles.png"),
-                                 &(panel){2, 1, 28, 28, cells, .row_titles = titles, .scale = 3}),
-                     0);
-    assert_int_equal(image_read(scratch_path("titles.png"), &drawn), 0);
-    assert_int_equal(drawn.width, 12 + room + 84 + 12);
-    int inked = 0;
-    for (int y = 0; y < drawn.height; y++)
-        for (int x = 0; x < 12 + room; x++)
-            inked += drawn.gray[y * drawn.width + x] < 255;
-    assert_true(inked > 200);
-    assert_int_equal(drawn.gray[12 * drawn.width + 12 + room], 0);
-    assert_int_equal(drawn.gray[12 * drawn.width + 11 + room], 255);
-    image_release(&drawn);
-    /* Taller than its row: clipped at the picture's edge. */
-    assert_int_equal(panel_write(scratch_path("low.png"),
-                                 &(panel){2, 1, 28, 1, cells, .row_titles = titles, .scale = 1}),
-                     0);
-}
-
-/* Titles of columns make room above the cells and keep to their column. */
-static void writes_column_titles(void **state)
-{
-    (void)state;
-    static const unsigned char black[28 * 28] = {0};
-    const unsigned char *const cells[] = {black, black};
-    const char *const titles[] = {"a name that is far too long for this column", "two\npegs"};
-    const char *path = scratch_path("columns.png");
-    struct image drawn;
-    const int room = 2 * 10 * 2 + 3; /* two lines at twice their size, and the gap */
-    assert_int_equal(
-        panel_write(path, &(panel){1, 2, 28, 28, cells, .column_titles = titles, .scale = 3}), 0);
-    assert_int_equal(image_read(path, &drawn), 0);
-    assert_int_equal(drawn.width, 12 + 84 + 3 + 84 + 12);
-    assert_int_equal(drawn.height, 12 + room + 84 + 12);
-    int inked = 0;
-    for (int y = 0; y < 12 + room; y++) {
-        for (int x = 0; x < drawn.width; x++) {
-            bool between = x < 12 || (x >= 12 + 84 && x < 12 + 84 + 3) || x >= 12 + 84 + 3 + 84;
-            bool ink = drawn.gray[y * drawn.width + x] < 255;
-            assert_false(ink && (between || y < 12 || y >= 12 + room - 3));
-            inked += ink;
-        }
-    }
-    assert_true(inked > 200);
-    assert_int_equal(drawn.gray[(12 + room) * drawn.width + 12], 0);
-    assert_int_equal(drawn.gray[(11 + room) * drawn.width + 12], 255);
-    image_release(&drawn);
-}
-
-static void refuses_impossible_panels(void **state)
-{
-    (void)state;
-    const unsigned char *const cells[] = {NULL};
-    const char *path = scratch_path("refused.png");
-    const int huge = 0x7fffffff;
-    assert_int_equal(panel_write(path, &(panel){0, 1, 3, 2, cells, .scale = 1}), -1);
-    assert_error(STATUS_RUNTIME, path, "not written");
-    assert_int_equal(panel_write(path, &(panel){1, 1, 3, 2, cells, .scale = 17}), -1);
-    assert_error(STATUS_RUNTIME, path, "scale 17");
-    assert_int_equal(panel_write(path, &(panel){huge, huge, huge, huge, cells, .scale = 16}), -1);
-    assert_error(STATUS_RUNTIME, path, "not written");
-    assert_int_equal(panel_write(path, &(panel){16384, 16384, 16384, 16384, cells, .scale = 16}),
-                     -1);
-    assert_error(STATUS_RUNTIME, path, "not written");
-    assert_false(file_exists(path));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_gray_png_of_any_depth),
         cmocka_unit_test(turns_colour_into_gray),
         cmocka_unit_test(shows_black_behind_transparency),
+        cmocka_unit_test(reads_png_in_colour),
         cmocka_unit_test(writes_png),
         cmocka_unit_test(refuses_broken_png),
         cmocka_unit_test(refuses_a_png_larger_than_allowed),
         cmocka_unit_test(reads_jpeg),
+        cmocka_unit_test(reads_jpeg_in_colour),
         cmocka_unit_test(refuses_broken_jpeg),
         cmocka_unit_test(refuses_an_endless_jpeg),
         cmocka_unit_test(reads_pgm),
+        cmocka_unit_test(reads_pnm_in_colour),
         cmocka_unit_test(refuses_broken_pgm),
         cmocka_unit_test(refuses_what_is_no_picture),
         cmocka_unit_test(lists_a_folder),
         cmocka_unit_test(refuses_folders_without_pictures),
         cmocka_unit_test(names_the_cause_for_a_closed_folder),
-        cmocka_unit_test(writes_panels),
-        cmocka_unit_test(writes_titles),
-        cmocka_unit_test(writes_column_titles),
-        cmocka_unit_test(refuses_impossible_panels),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

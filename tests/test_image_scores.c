@@ -13,6 +13,8 @@
 
 enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE };
 
+static const struct image_format square = {IMAGE_SIZE, IMAGE_SIZE, 1};
+
 static void assert_near(double value, double expected, double tolerance)
 {
     if (!(fabs(value - expected) <= tolerance))
@@ -44,14 +46,38 @@ static void plain_ssim_is_right(void **state)
     float x[PIXELS], y[PIXELS];
     fill(x, PIXELS, 37, 0, 256);
     fill(y, PIXELS, 61, 11, 200);
-    assert_near(reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x, x), 1, 1e-14);
-    assert_near(reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x, y), 0.003618921701848627, 1e-7);
+    assert_near(reference_ssim(square, 1, x, x), 1, 1e-14);
+    assert_near(reference_ssim(square, 1, x, y), 0.003618921701848627, 1e-7);
     for (int i = 0; i < PIXELS; i++)
         y[i] = 0.5f * x[i] + 0.25f * y[i];
-    assert_near(reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x, y), 0.7277626271352492, 1e-7);
+    assert_near(reference_ssim(square, 1, x, y), 0.7277626271352492, 1e-7);
     fill(x, 13 * 17, 5, 0, 256);
     fill(y, 13 * 17, 7, 11, 200);
-    assert_near(reference_ssim(13, 17, x, y), -0.4489593092258377, 1e-7);
+    assert_near(reference_ssim((struct image_format){13, 17, 1}, 1, x, y), -0.4489593092258377,
+                1e-7);
+}
+
+/* The numbers are another program's, which weighs rows and columns one after the other. */
+static void plain_scores_of_colour(void **state)
+{
+    (void)state;
+    enum { VALUES = 13 * 17 * 3, OTHERS = 2 };
+    const struct image_format colour = {13, 17, 3};
+    static float x[VALUES], y[VALUES], wide_x[VALUES * OTHERS], wide_y[VALUES * OTHERS];
+    fill(x, VALUES, 5, 0, 256);
+    fill(y, VALUES, 7, 11, 200);
+    assert_near(reference_ssim(colour, 3, x, y), 0.034565982473724964, 1e-7);
+    assert_near(reference_mse(colour, 3, x, y), 0.14304110145561377, 1e-7);
+    /* The same as the second of two sources, the first being no number. */
+    for (int i = 0; i < VALUES * OTHERS; i++) {
+        bool second = i % 6 >= 3;
+        wide_x[i] = second ? x[i / 6 * 3 + i % 3] : NAN;
+        wide_y[i] = second ? y[i / 6 * 3 + i % 3] : NAN;
+    }
+    assert_near(reference_ssim(colour, 6, wide_x + 3, wide_y + 3), reference_ssim(colour, 3, x, y),
+                0);
+    assert_near(reference_mse(colour, 6, wide_x + 3, wide_y + 3), reference_mse(colour, 3, x, y),
+                0);
 }
 
 /* Without variance only the means count. */
@@ -63,8 +89,7 @@ static void plain_ssim_of_even_images(void **state)
         x[i] = 0.25f;
         y[i] = 0.75f;
     }
-    assert_near(reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x, y), (0.375 + 1e-4) / (0.625 + 1e-4),
-                1e-12);
+    assert_near(reference_ssim(square, 1, x, y), (0.375 + 1e-4) / (0.625 + 1e-4), 1e-12);
 }
 
 /* ---- On the device ---- */
@@ -85,25 +110,32 @@ static void make_images(float x[IMAGES][PIXELS], float y[IMAGES][PIXELS])
     }
 }
 
+static device *open_any(void)
+{
+    settings *s;
+    device *d;
+    assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
+    assert_int_equal(open_device(&d, s), 0);
+    settings_free(s);
+    return d;
+}
+
 /* Single precision costs most where bright areas hardly vary: variances are small differences. */
 static void kernel_matches_plain_ssim(void **state)
 {
     (void)state;
     static float x[IMAGES][PIXELS], y[IMAGES][PIXELS];
-    settings *s;
-    device *d;
+    device *d = open_any();
     ssim *similarity;
     cl_mem buffers[2];
     make_images(x, y);
-    assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
-    assert_int_equal(open_device(&d, s), 0);
-    assert_int_equal(ssim_new(&similarity, d, IMAGES), 0);
+    assert_int_equal(ssim_new(&similarity, d, square, 1, IMAGES), 0);
     assert_int_equal(buffer_new(d, sizeof x, "x", &buffers[0]), 0);
     assert_int_equal(buffer_new(d, sizeof y, "y", &buffers[1]), 0);
     double expected = 0, before = 0;
     for (int i = 0; i < IMAGES; i++) {
         /* One more image each time: what it adds is its own similarity. */
-        double sum = 0, own = reference_ssim(IMAGE_SIZE, IMAGE_SIZE, x[i], y[i]);
+        double sum = 0, own = reference_ssim(square, 1, x[i], y[i]);
         assert_int_equal(buffer_write(d, buffers[0], 0, x, sizeof x), 0);
         assert_int_equal(buffer_write(d, buffers[1], 0, y, sizeof y), 0);
         assert_int_equal(ssim_add(similarity, buffers[0], buffers[1], i + 1, &sum), 0);
@@ -116,7 +148,74 @@ static void kernel_matches_plain_ssim(void **state)
     buffer_free(d, &buffers[1]);
     ssim_free(similarity);
     device_close(d);
-    settings_free(s);
+}
+
+static cl_mem buffer_of(device *d, const float *values, size_t count)
+{
+    cl_mem buffer;
+    assert_int_equal(buffer_new(d, count * sizeof *values, "values", &buffer), 0);
+    assert_int_equal(buffer_write(d, buffer, 0, values, count * sizeof *values), 0);
+    return buffer;
+}
+
+/* Any number of sources and channels, side by side in one tensor; sides from the smallest on. */
+static void kernel_takes_any_format(void **state)
+{
+    (void)state;
+    static const struct {
+        struct image_format format;
+        int sources, images;
+    } cases[] = {{{11, 11, 1}, 1, 1}, {{11, 19, 1}, 2, 3}, {{48, 40, 3}, 3, 2},
+                 {{29, 11, 3}, 1, 4}, {{13, 37, 3}, 4, 3}, {{70, 131, 1}, 3, 1}};
+    device *d = open_any();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct image_format format = cases[i].format;
+        int sources = cases[i].sources, stride = sources * format.channels;
+        size_t count = image_values(format) * (size_t)sources, all = count * cases[i].images;
+        float *x = malloc(all * sizeof *x), *y = malloc(all * sizeof *y);
+        double sums[SOURCES_MAX] = {0, 0, 0, 0}, expected[SOURCES_MAX] = {0};
+        ssim *similarity;
+        fill(x, (int)all, 7, 3, 251);
+        for (size_t p = 0; p < all; p++) /* every channel differs from x by its own measure */
+            y[p] = x[p] + 0.02f * (float)(p % (size_t)stride) * (float)(p * 61 % 199) / 199;
+        cl_mem on_device[] = {buffer_of(d, x, all), buffer_of(d, y, all)};
+        assert_int_equal(ssim_new(&similarity, d, format, sources, cases[i].images), 0);
+        assert_int_equal(ssim_add(similarity, on_device[0], on_device[1], cases[i].images, sums),
+                         0);
+        for (int n = 0; n < cases[i].images; n++)
+            for (int k = 0; k < sources; k++) {
+                size_t at = (size_t)n * count + (size_t)(k * format.channels);
+                expected[k] += reference_ssim(format, stride, x + at, y + at);
+            }
+        for (int k = 0; k < sources; k++)
+            assert_near(sums[k], expected[k], 1e-5 * cases[i].images);
+        ssim_free(similarity);
+        buffer_free(d, &on_device[0]);
+        buffer_free(d, &on_device[1]);
+        free(x);
+        free(y);
+    }
+    device_close(d);
+}
+
+/* No window fits: no number, rather than 0 or a failure. */
+static void small_images_have_no_ssim(void **state)
+{
+    (void)state;
+    static const struct image_format small[] = {{10, 32, 1}, {32, 10, 3}, {1, 1, 1}};
+    static const float values[32 * 10 * 3 * 2];
+    device *d = open_any();
+    cl_mem buffer = buffer_of(d, values, sizeof values / sizeof *values);
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+        double sums[2] = {0, 0};
+        ssim *similarity;
+        assert_int_equal(ssim_new(&similarity, d, small[i], 2, 1), 0);
+        assert_int_equal(ssim_add(similarity, buffer, buffer, 1, sums), 0);
+        assert_true(isnan(sums[0]) && isnan(sums[1]));
+        ssim_free(similarity);
+    }
+    buffer_free(d, &buffer);
+    device_close(d);
 }
 
 /* ---- The evaluator ---- */
@@ -139,12 +238,10 @@ static void score_on_host(network *n, mixer *pairs, device *d, image_scores *out
         assert_int_equal(plan_forward(n->plan), 0);
         assert_int_equal(buffer_read(d, n->outputs[k]->data, 0, results, sizeof results), 0);
         assert_int_equal(buffer_read(d, buffers[k], 0, truths, sizeof truths), 0);
-        double squares = 0;
-        for (int p = 0; p < PIXELS; p++)
-            squares += pow((double)results[0][p] - truths[0][p], 2);
-        out->mse[k] += squares / PIXELS / SAMPLES;
-        out->psnr[k] += 10 * log10(1 / (squares / PIXELS)) / SAMPLES;
-        out->ssim[k] += reference_ssim(IMAGE_SIZE, IMAGE_SIZE, results[0], truths[0]) / SAMPLES;
+        double mse = reference_mse(square, 1, results[0], truths[0]);
+        out->mse[k] += mse / SAMPLES;
+        out->psnr[k] += 10 * log10(1 / mse) / SAMPLES;
+        out->ssim[k] += reference_ssim(square, 1, results[0], truths[0]) / SAMPLES;
     }
     for (int k = 0; k < SOURCES; k++)
         buffer_free(d, &buffers[k]);
@@ -164,7 +261,7 @@ static void evaluator_scores_a_model(void **state)
     const char *path = scratch_path("tiny.safetensors");
     assert_int_equal(tiny_model_save(path), 0);
     assert_int_equal(model_open(path, sample, 1, &m), 0);
-    assert_int_equal(open_device(&d, m.settings), 0);
+    assert_int_equal(open_device(&d, &m.settings->device), 0);
     assert_int_equal(mixer_open(&pairs, d, m.settings, true), 0);
     assert_int_equal(trained_open(&t, d, m.settings, m.tensors, path, BATCH), 0);
     assert_int_equal(evaluator_new(&e, t.network, pairs), 0);
@@ -194,8 +291,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(psnr_is_in_decibels),       cmocka_unit_test(plain_ssim_is_right),
-        cmocka_unit_test(plain_ssim_of_even_images), cmocka_unit_test(kernel_matches_plain_ssim),
-        cmocka_unit_test(evaluator_scores_a_model),
+        cmocka_unit_test(plain_scores_of_colour),    cmocka_unit_test(plain_ssim_of_even_images),
+        cmocka_unit_test(kernel_matches_plain_ssim), cmocka_unit_test(kernel_takes_any_format),
+        cmocka_unit_test(small_images_have_no_ssim), cmocka_unit_test(evaluator_scores_a_model),
     };
     return cmocka_run_group_tests_name("image scores", tests, set_up, scratch_remove);
 }

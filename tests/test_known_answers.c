@@ -129,11 +129,11 @@ static json_t *printed_json(void)
 static void assert_pixels(const char *path, const unsigned char *wanted)
 {
     struct image picture;
-    if (image_read(path, &picture))
+    if (image_read(path, 1, &picture))
         fail_msg("%s", error_message());
     assert_int_equal(picture.width, SIDE);
     assert_int_equal(picture.height, SIDE);
-    assert_memory_equal(picture.gray, wanted, PIXELS);
+    assert_memory_equal(picture.pixels, wanted, PIXELS);
     image_release(&picture);
 }
 
@@ -158,7 +158,8 @@ static void add_scores(scores sums, int k, const unsigned char *truth)
     }
     sums[MSE][k] += squares / PIXELS / SAMPLES;
     sums[PSNR][k] += -10 * log10(squares / PIXELS) / SAMPLES;
-    sums[SSIM][k] += reference_ssim(SIDE, SIDE, given, wanted) / SAMPLES;
+    sums[SSIM][k] +=
+        reference_ssim((struct image_format){SIDE, SIDE, 1}, 1, given, wanted) / SAMPLES;
 }
 
 static void score_run(unsigned long seed, int run, scores out)
@@ -343,7 +344,7 @@ static int cell_of(const struct image *panel, int rows, int row, int column)
     enum { CELL = 4 * SIDE, GAP = 4, MARGIN = 16 };
     int x = MARGIN + column * (CELL + GAP) + CELL / 2;
     int y = panel->height - MARGIN - (rows - row) * (CELL + GAP) + GAP + CELL / 2;
-    return panel->gray[(size_t)y * (size_t)panel->width + (size_t)x];
+    return panel->pixels[(size_t)y * (size_t)panel->width + (size_t)x];
 }
 
 /* Four times the difference, at most white. */
@@ -367,14 +368,14 @@ static void plot_shows_truths_results_and_errors(void **state)
     make_directory(run);
     assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
     assert_int_equal(history_add(&h, &epoch), 0);
-    assert_int_equal(history_write(&h, s, run), 0);
+    assert_int_equal(history_write(&h, &s->data.mixture, run), 0);
     char *path = path_join(run, MODEL_NAME);
     assert_int_equal(rename(model, path), 0);
     unblend("plot '%s' --data '%s' --count %d --seed 9", run, data, ROWS);
     assert_int_equal(rename(path, model), 0);
     free(path);
     path = path_join(run, "panel.png");
-    if (image_read(path, &panel))
+    if (image_read(path, 1, &panel))
         fail_msg("%s", error_message());
     for (int row = 0; row < ROWS; row++) {
         draw_pair(9, STREAM_MIX, (unsigned long)row, pair);

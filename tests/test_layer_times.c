@@ -30,7 +30,7 @@ static drawing draw(bool training)
     x = batch_norm(d.graph, "norm", x, ACT_LINEAR);
     x = activation(d.graph, "act", x, ACT_RELU);
     x = conv2d_transpose(d.graph, "up", x, 4);
-    if (!x || !mse(d.graph, "loss", x, truth))
+    if (!x || !mse(d.graph, "loss", x, truth, 1, NULL))
         fail_msg("%s", error_message());
     must(plan_new(&d.plan, d.graph, (struct plan_options){.training = training}));
     return d;
@@ -92,7 +92,7 @@ static void a_gradient_that_others_wrote_is_read_too(void **state)
     shape s = {1, 4, 4, 2};
     tensor *x = conv2d(g, "conv", graph_input(g, "x", s), 2, 3, 1);
     tensor *sum = add(g, "sum", x, dense(g, "dense", x, 2));
-    assert_non_null(mse(g, "loss", sum, graph_input(g, "truth", s)));
+    assert_non_null(mse(g, "loss", sum, graph_input(g, "truth", s), 1, NULL));
     must(plan_new(&planned, g, (struct plan_options){.training = true}));
     /* dense: x, g, the input's gradient twice, the weights' and the bias's */
     assert_cost(cost_backward(planned, g->layers[1]), 2 * 2.0 * 16 * 4, (4 * 32 + 6) * FLOAT);
@@ -115,7 +115,7 @@ static void a_gradient_left_to_be_finished_is_paid_by_the_producer(void **state)
     shape s = {1, 8, 8, 16};
     tensor *x = conv2d(g, "conv", graph_input(g, "x", s), 16, 3, 1);
     x = conv2d(g, "next", batch_norm(g, "norm", x, ACT_RELU), 16, 3, 1);
-    assert_non_null(mse(g, "loss", x, graph_input(g, "truth", s)));
+    assert_non_null(mse(g, "loss", x, graph_input(g, "truth", s), 1, NULL));
     must(plan_new(&planned, g, (struct plan_options){.training = true}));
     const layer *conv = g->layers[0], *norm = g->layers[1];
     assert_ptr_equal(conv->output->pending_gradient.left_by, norm);
@@ -139,7 +139,7 @@ static void attention_costs_its_products(void **state)
     shape s = {2, 3, 3, 8};
     tensor *x = dense(g, "dense", graph_input(g, "x", s), 8);
     tensor *y = attention(g, "attention", x, x, x, 2);
-    assert_non_null(mse(g, "loss", y, graph_input(g, "truth", s)));
+    assert_non_null(mse(g, "loss", y, graph_input(g, "truth", s), 1, NULL));
     must(plan_new(&planned, g, (struct plan_options){.training = true}));
     double product = 2.0 * 2 * 2 * 9 * 9 * 4; /* images, heads, tokens, tokens, channels */
     assert_float_equal(cost_forward(planned, g->layers[1]).flops, 2 * product, 0);

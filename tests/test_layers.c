@@ -89,9 +89,11 @@ static void concat_matches(void **state)
 
 static void mse_matches(void **state)
 {
-    static const shape shapes[] = {{1, 1, 1, 1}, {3, 5, 7, 1}, {2, 32, 32, 3}};
+    static const shape shapes[] = {{1, 1, 1, 1}, {3, 5, 7, 4}, {2, 32, 32, 3}, {1, 9, 5, 9}};
+    static const struct mse_options options[] = {
+        {1, {1}}, {4, {1, 0.5f, 2, 1}}, {1, {1}}, {3, {1, 3, 0.25f}}};
     for (size_t i = 0; i < limited(COUNT(shapes)); i++)
-        check(state, &(layer_case){&mse_layer, NULL, {shapes[i], shapes[i]}, 2, false});
+        check(state, &(layer_case){&mse_layer, &options[i], {shapes[i], shapes[i]}, 2, false});
 }
 
 static void every_layer_has_a_reference(void **state)

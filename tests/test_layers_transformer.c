@@ -98,7 +98,7 @@ static bench bench_open(device *d, builder *build, shape s, struct plan_options 
     b.x = graph_input(b.graph, "x", s);
     b.y = build(b.graph, b.x);
     b.truth = b.y ? graph_input(b.graph, "truth", b.y->shape) : NULL;
-    if (!mse(b.graph, "loss", b.y, b.truth))
+    if (!mse(b.graph, "loss", b.y, b.truth, 1, NULL))
         fail_msg("%s", error_message());
     b.y->is_output = true;
     must(params_allocate(b.params, true));
@@ -258,7 +258,7 @@ static tensor *build_dropout(graph *g, tensor *x)
 }
 
 /* Runs a step and tells which values were kept; the gradient must have been kept likewise. */
-static bool *mask_of_step(device *d, bench *b, unsigned long seed, unsigned long step)
+static bool *mask_of_step(device *d, bench *b, uint64_t seed, uint64_t step)
 {
     size_t count = shape_count(b->x->shape);
     bool *kept = allocate(count, sizeof *kept);
@@ -343,6 +343,28 @@ static void each_layer_has_a_mask_of_its_own(void **state)
     bench_close(&b);
 }
 
+static tensor *build_longer_dropout(graph *g, tensor *x)
+{
+    return build_dropout(g, activation(g, "before", dropout(g, "zeroth", x, 0), ACT_LINEAR));
+}
+
+static void masks_follow_from_names(void **state)
+{
+    device *d = *state;
+    shape s = {2, 16, 16, 9};
+    if (simulated_shapes())
+        skip();
+    struct plan_options options = {.separate = true, .all_gradients = true};
+    bench plain = bench_open(d, build_dropout, s, options);
+    bench longer = bench_open(d, build_longer_dropout, s, options);
+    bool *mask = mask_of_step(d, &plain, 7, 41), *behind = mask_of_step(d, &longer, 7, 41);
+    assert_int_equal(count_differences(mask, behind, shape_count(s)), 0);
+    free(mask);
+    free(behind);
+    bench_close(&plain);
+    bench_close(&longer);
+}
+
 static tensor *build_impossible_dropout(graph *g, tensor *x)
 {
     return dropout(g, "drop", x, 1);
@@ -360,6 +382,8 @@ static void impossible_layers_are_refused(void **state)
     assert_null(add(g, "add", x, other));
     assert_null(scale_channels(g, "channels", x, other));
     assert_null(scale_pixels(g, "pixels", x, x));
+    assert_non_null(add(g, "twice", x, x));
+    assert_null(add(g, "twice", x, x)); /* names tell layers apart */
     graph_free(g);
     params_free(p);
 }
@@ -445,6 +469,7 @@ int main(void)
         cmocka_unit_test(unwanted_gradients_change_nothing),
         cmocka_unit_test(dropout_draws_masks),
         cmocka_unit_test(each_layer_has_a_mask_of_its_own),
+        cmocka_unit_test(masks_follow_from_names),
         cmocka_unit_test(impossible_layers_are_refused),
         cmocka_unit_test(pools_show_nan),
         cmocka_unit_test(the_first_of_equal_values_is_pooled),

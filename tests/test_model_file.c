@@ -80,7 +80,7 @@ static void values_that_come_later_count(void **state)
     device *d;
     trained t;
     safetensors *constant = read_file("constant.safetensors");
-    if (model_open(path, NULL, 0, &m) || open_device(&d, m.settings) ||
+    if (model_open(path, NULL, 0, &m) || open_device(&d, &m.settings->device) ||
         trained_open(&t, d, m.settings, m.tensors, path, 1) ||
         buffer_fill(d, t.network->mixture->data, 0.5f, 0, PIXELS * sizeof(float)) ||
         network_forward(t.network))
@@ -112,7 +112,7 @@ static void the_settings_choose_kernels_and_class(void **state)
         settings *s;
         device *d;
         assert_int_equal(settings_load(&s, NULL, cases[i].overrides, 2), 0);
-        assert_int_equal(open_device(&d, s), 0);
+        assert_int_equal(open_device(&d, &s->device), 0);
         assert_int_equal(d->kernels, cases[i].kernels == KERNELS_AUTO ? device_family(&d->info)
                                                                       : cases[i].kernels);
         if (cases[i].class)

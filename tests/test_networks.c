@@ -3,7 +3,7 @@
  * pairs learned by heart, a model saved and loaded.
  */
 #include "base/streams.h"
-#include "data/mixer.h"
+#include "data/batches.h"
 #include "models/model_file.h"
 #include "network_bench.h"
 
@@ -30,18 +30,48 @@ static void compare(const float *got, const struct stored_tensor *wanted, double
                      values[i], allowed);
 }
 
+/* A tensor of both heads side by side, each beside its own largest value. */
+static void compare_heads(const float *got, const struct stored_tensor *wanted, double tolerance,
+                          double floor)
+{
+    enum { HEADS = 2 };
+    const float *values = wanted->data;
+    size_t count = stored_elements(wanted) / HEADS;
+    for (size_t head = 0; head < HEADS; head++) {
+        float *mine = allocate(count, sizeof *mine), *theirs = allocate(count, sizeof *theirs);
+        assert_true(mine && theirs);
+        for (size_t i = 0; i < count; i++) {
+            mine[i] = got[i * HEADS + head];
+            theirs[i] = values[i * HEADS + head];
+        }
+        struct stored_tensor part = {
+            .name = wanted->name, .data = theirs, .dimensions = 1, .shape = {count}};
+        compare(mine, &part, tolerance, floor);
+        free(mine);
+        free(theirs);
+    }
+}
+
 static void compare_buffer(cl_mem buffer, const struct stored_tensor *wanted, double tolerance,
                            double floor)
 {
     float *got = read_values(buffer, stored_elements(wanted));
-    compare(got, wanted, tolerance, floor);
+    if (strstr(wanted->name, "heads/"))
+        compare_heads(got, wanted, tolerance, floor);
+    else
+        compare(got, wanted, tolerance, floor);
     free(got);
 }
 
+static const char *const sources[] = {"a", "b"}; /* as the fixtures call them */
+
 static void compare_outputs(const network *n, const safetensors *file, const char *group)
 {
-    compare_buffer(n->outputs[0]->data, stored(file, group, "a"), 1e-5, 1e-5);
-    compare_buffer(n->outputs[1]->data, stored(file, group, "b"), 1e-5, 1e-5);
+    for (int k = 0; k < n->mixture.sources; k++) {
+        float *got = read_source(n, k);
+        compare(got, stored(file, group, sources[k]), 1e-5, 1e-5);
+        free(got);
+    }
 }
 
 /* Gradients that are zero by nature (biases before a batch norm) are rounding noise on both sides:
@@ -51,7 +81,7 @@ static const double gradient_noise = 5e-7;
 static void compare_gradients(const params *p, const safetensors *file)
 {
     for (size_t i = 0; i < p->count; i++)
-        if (p->items[i]->trainable)
+        if (param_is_trainable(p->items[i]))
             compare_buffer(p->items[i]->gradient, stored(file, "grad/", p->items[i]->name), 1e-4,
                            gradient_noise);
 }
@@ -65,7 +95,7 @@ static void compare_step(const params *p, const safetensors *file, double rate)
     for (size_t k = 0; k < p->count; k++) {
         const param *item = p->items[k];
         const struct stored_tensor *wanted = stored(file, "after/", item->name);
-        if (!item->trainable) {
+        if (!param_is_trainable(item)) {
             compare_buffer(item->data, wanted, 1e-5, 1e-6);
             continue;
         }
@@ -95,8 +125,10 @@ static void matches_pytorch(const char *name)
 
     must(plan_forward(b.train->plan));
     compare_outputs(b.train, file, "train/");
-    compare_buffer(b.train->losses[0]->data, stored(file, "loss/", "a"), 1e-5, 0);
-    compare_buffer(b.train->losses[1]->data, stored(file, "loss/", "b"), 1e-5, 0);
+    float losses[SOURCES_MAX];
+    read_losses(b.train, losses);
+    for (int k = 0; k < b.train->mixture.sources; k++)
+        compare(&losses[k], stored(file, "loss/", sources[k]), 1e-5, 0);
 
     must(plan_backward(b.train->plan));
     compare_gradients(b.params, file);
@@ -150,17 +182,15 @@ static void same_results(bench *shared, bench *separate)
         must(plan_forward(both[i]->train->plan));
         must(plan_backward(both[i]->train->plan));
     }
-    for (int i = 0; i < SOURCES; i++) {
-        size_t count = shape_count(shared->train->outputs[i]->shape);
-        assert_same_bits(shared->infer->outputs[i]->data, separate->infer->outputs[i]->data, count,
-                         "an output");
-        assert_same_bits(shared->train->outputs[i]->data, separate->train->outputs[i]->data, count,
-                         "a training output");
-    }
+    size_t count = shape_count(shared->train->output->shape);
+    assert_same_bits(shared->infer->output->data, separate->infer->output->data, count,
+                     "the output");
+    assert_same_bits(shared->train->output->data, separate->train->output->data, count,
+                     "the training output");
     for (size_t i = 0; i < shared->params->count; i++) {
         const param *a = shared->params->items[i], *b = separate->params->items[i];
         assert_same_bits(a->data, b->data, a->count, a->name);
-        if (a->trainable)
+        if (param_is_trainable(a))
             assert_same_bits(a->gradient, b->gradient, a->count, a->name);
     }
     bench_close(shared);
@@ -193,8 +223,7 @@ static void shared_buffers_change_no_transformer(void **state)
 static bench small_bench(int batch)
 {
     static const char *const overrides[] = {"model.filters=4", "data.directory=tests/sample"};
-    shape mixture = {batch, IMAGE_SIZE, IMAGE_SIZE, 1};
-    bench b = bench_open(overrides, 2, mixture, (struct plan_options){0});
+    bench b = bench_open(overrides, 2, batch, (struct plan_options){0});
     must(params_initialize(b.params, 1));
     return b;
 }
@@ -202,13 +231,13 @@ static bench small_bench(int batch)
 /* The first pairs of the training set, once and for all. */
 static void show_pairs(const bench *b)
 {
-    mixer *pairs;
+    batches *pairs;
     const network *n = b->train;
-    must(mixer_open(&pairs, opened, b->settings, false));
-    must(mixer_batch(pairs, SPLIT_TRAIN, 1, STREAM_TRAIN, 0, n->batch, n->mixture->data,
-                     n->truths[0]->data, n->truths[1]->data));
+    must(batches_open(&pairs, opened, &b->settings->data, 1, false));
+    must(batches_next(pairs, SPLIT_TRAIN, 1, STREAM_TRAIN, 0, n->batch, n->input->data,
+                      n->truth->data));
     must(device_finish(opened));
-    mixer_close(pairs);
+    batches_close(pairs);
 }
 
 /* ---- Fusing passes changes nothing ---- */
@@ -228,18 +257,16 @@ static void write_pattern(const tensor *t, int period)
 static bench wide_bench(const char *model, const char *activation, bool separate)
 {
     const char *overrides[] = {
-        model,          "model.filters=16", "model.width=48", "model.key_size=16",
-        "model.ffn=32", "model.blocks=1",   activation};
-    shape mixture = {2, IMAGE_SIZE / 2, IMAGE_SIZE / 2, 1};
-    bench b = bench_open(overrides, activation ? 7 : 6, mixture,
-                         (struct plan_options){.separate = separate});
+        model,          "model.filters=16", "model.width=48",  "model.key_size=16",
+        "model.ffn=32", "model.blocks=1",   "data.size=16x16", activation};
+    bench b =
+        bench_open(overrides, activation ? 8 : 7, 2, (struct plan_options){.separate = separate});
     must(params_initialize(b.params, 1));
-    write_pattern(b.train->mixture, 251);
-    write_pattern(b.train->truths[0], 241);
-    write_pattern(b.train->truths[1], 239);
+    write_pattern(b.train->input, 251);
+    write_pattern(b.train->truth, 241);
     plan_forward(b.train->plan); /* moving statistics of their own */
-    must(buffer_copy(opened, b.train->mixture->data, 0, b.infer->mixture->data, 0,
-                     shape_count(mixture) * sizeof(float)));
+    must(buffer_copy(opened, b.train->input->data, 0, b.infer->input->data, 0,
+                     shape_count(b.train->input->shape) * sizeof(float)));
     return b;
 }
 
@@ -274,23 +301,24 @@ static void fused_passes_change_nothing(void **state)
 
 /* ---- Large batches are inferred in slices ---- */
 
-static float *outputs_of(params *p, const settings *s, const float *mixtures, int count)
+enum { PIXELS = 32 * 32, SOURCES = 2 };
+
+/* (count, PIXELS, SOURCES) */
+static float *outputs_of(params *p, const settings *c, const float *mixtures, int count)
 {
     network *n;
-    size_t image = IMAGE_SIZE * IMAGE_SIZE, floats = (size_t)count * image;
+    size_t floats = (size_t)count * PIXELS;
     float *out = allocate(SOURCES * floats, sizeof *out);
     assert_non_null(out);
-    must(network_new(&n, p, s, count, NETWORK_INFER));
+    must(network_new(&n, p, c, count, NETWORK_INFER));
     if (!p->values) {
         must(params_allocate(p, false));
         must(params_initialize(p, 1));
     }
     must(network_prepare(n));
-    must(buffer_write(opened, n->mixture->data, 0, mixtures, floats * sizeof *mixtures));
+    must(buffer_write(opened, n->input->data, 0, mixtures, floats * sizeof *mixtures));
     must(network_forward(n));
-    for (int i = 0; i < SOURCES; i++)
-        must(buffer_read(opened, n->outputs[i]->data, 0, out + (size_t)i * floats,
-                         floats * sizeof *out));
+    must(buffer_read(opened, n->output->data, 0, out, SOURCES * floats * sizeof *out));
     network_free(n);
     return out;
 }
@@ -298,7 +326,6 @@ static float *outputs_of(params *p, const settings *s, const float *mixtures, in
 static void slices_change_nothing(void **state)
 {
     (void)state;
-    enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE };
     const int many = opened->kernels == KERNELS_VECTOR ? 140 : 6, half_of_them = many / 2;
     static const char *const overrides[] = {"model.filters=4"};
     settings *s;
@@ -312,10 +339,8 @@ static void slices_change_nothing(void **state)
     float *whole = outputs_of(p, s, mixtures, many);
     for (int half = 0; half < 2; half++) {
         float *part = outputs_of(p, s, mixtures + half * half_of_them * PIXELS, half_of_them);
-        for (int i = 0; i < SOURCES; i++)
-            assert_memory_equal(whole + (i * many + half * half_of_them) * PIXELS,
-                                part + i * half_of_them * PIXELS,
-                                (size_t)(half_of_them * PIXELS) * sizeof *part);
+        assert_memory_equal(whole + half * half_of_them * PIXELS * SOURCES, part,
+                            (size_t)(half_of_them * PIXELS * SOURCES) * sizeof *part);
         free(part);
     }
     free(whole);
@@ -332,7 +357,7 @@ static void train_steps(bench *b, int steps)
 
 static float total_loss(const bench *b)
 {
-    float losses[SOURCES];
+    float losses[SOURCES_MAX];
     read_losses(b->train, losses);
     return losses[0] + losses[1];
 }
@@ -363,19 +388,18 @@ static void a_saved_model_gives_the_same_output(void **state)
     train_steps(&b, 3);
     must(model_save(path, b.params, b.settings));
     must(model_open(path, NULL, 0, &file));
-    assert_int_equal(settings_int(file.settings, "model.filters"), 4);
+    assert_int_equal(file.settings->stages[0].filters, 4);
     must(params_load(again.params, file.tensors, path));
     model_close(&file);
 
     bench *both[] = {&b, &again};
-    float *mixture = read_tensor(b.train->mixture);
+    float *mixture = read_tensor(b.train->input);
     for (int i = 0; i < 2; i++) {
-        write_tensor(both[i]->infer->mixture, mixture);
+        write_tensor(both[i]->infer->input, mixture);
         must(plan_forward(both[i]->infer->plan));
     }
-    for (int i = 0; i < SOURCES; i++)
-        assert_same_bits(b.infer->outputs[i]->data, again.infer->outputs[i]->data,
-                         shape_count(b.infer->outputs[i]->shape), "an output of the saved model");
+    assert_same_bits(b.infer->output->data, again.infer->output->data,
+                     shape_count(b.infer->output->shape), "the output of the saved model");
     free(mixture);
     bench_close(&b);
     bench_close(&again);
@@ -386,9 +410,8 @@ static void a_model_of_another_size_is_refused(void **state)
     (void)state;
     const char *path = scratch_path("model.safetensors");
     static const char *const larger[] = {"model.filters=5"};
-    shape mixture = {1, IMAGE_SIZE, IMAGE_SIZE, 1};
     model_file file;
-    bench b = small_bench(1), other = bench_open(larger, 1, mixture, (struct plan_options){0});
+    bench b = small_bench(1), other = bench_open(larger, 1, 1, (struct plan_options){0});
     must(model_save(path, b.params, b.settings));
     must(model_open(path, NULL, 0, &file));
     assert_int_equal(params_load(other.params, file.tensors, path), -1);

@@ -51,12 +51,12 @@ check() {
     return 1
 }
 
-programs=(test_layers test_layers_transformer test_attention test_mixer test_optimizer)
+programs=(test_layers test_layers_transformer test_attention test_batches test_optimizer)
 # CLBlast's kernels, which the tiled family calls for matrix products, are not ours to check.
 simulate test_layers
 UNBLEND_TEST_SHAPES=1 simulate test_layers_transformer
 UNBLEND_TEST_SHAPES=3 UNBLEND_TEST_FAMILY=vector simulate test_attention
-simulate test_mixer
+simulate test_batches
 simulate test_optimizer
 result=0
 for program in "${programs[@]}"; do

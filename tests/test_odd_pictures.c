@@ -47,13 +47,14 @@ typedef struct chunk {
     bool damaged;
 } chunk;
 
-enum { GRAY = 0, PALETTE = 3 };
+enum { GRAY = 0, COLOUR = 2, PALETTE = 3 };
 
-/* rows: (height, 1 + width), each after its filter byte */
+/* rows: (height, 1 + width * channels), each after its filter byte */
 static const char *png_of(unsigned width, unsigned height, int colour, const chunk *chunks,
                           size_t count, const unsigned char *rows)
 {
     static bytes b;
+    unsigned channels = colour == COLOUR ? 3 : 1;
     unsigned char packed[1024];
     uLongf length = sizeof packed;
     const unsigned char kind[] = {8, (unsigned char)colour, 0, 0, 0};
@@ -66,7 +67,8 @@ static const char *png_of(unsigned width, unsigned height, int colour, const chu
     append_chunk(&b, "IHDR", header.at, header.length, true);
     for (size_t i = 0; i < count; i++)
         append_chunk(&b, chunks[i].name, chunks[i].data, chunks[i].length, !chunks[i].damaged);
-    assert_int_equal(compress(packed, &length, rows, (uLong)(height * (width + 1))), Z_OK);
+    assert_int_equal(compress(packed, &length, rows, (uLong)(height * (width * channels + 1))),
+                     Z_OK);
     append_chunk(&b, "IDAT", packed, length, true);
     append_chunk(&b, "IEND", "", 0, true);
     return scratch_file("made.png", b.at, b.length);
@@ -75,19 +77,19 @@ static const char *png_of(unsigned width, unsigned height, int colour, const chu
 static void assert_refused(const char *path, const char *why)
 {
     struct image picture;
-    assert_int_equal(image_read(path, &picture), -1);
+    assert_int_equal(image_read(path, 1, &picture), -1);
     assert_error(STATUS_DATA, path, why);
-    assert_null(picture.gray);
+    assert_null(picture.pixels);
 }
 
 static void assert_pixels(const char *path, int width, int height, const char *gray)
 {
     struct image picture;
-    if (image_read(path, &picture))
+    if (image_read(path, 1, &picture))
         fail_msg("%s", error_message());
     assert_int_equal(picture.width, width);
     assert_int_equal(picture.height, height);
-    assert_memory_equal(picture.gray, gray, (size_t)width * (size_t)height);
+    assert_memory_equal(picture.pixels, gray, (size_t)width * (size_t)height);
     image_release(&picture);
 }
 
@@ -177,6 +179,25 @@ static void png_is_turned_upright(void **state)
     }
 }
 
+/* The three channels of a pixel stay together. */
+static void colour_is_turned_upright(void **state)
+{
+    (void)state;
+    static const unsigned char rows[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+                                         0, 9, 8, 7, 6, 5, 4, 3, 2, 1};
+    static const char turned[] =
+        "\x09\x08\x07\x01\x02\x03\x06\x05\x04\x04\x05\x06\x03\x02\x01\x07\x08\x09";
+    unsigned char exif[64];
+    struct image picture;
+    chunk c = {"eXIf", exif, exif_of(6, true, exif), false};
+    if (image_read(png_of(3, 2, COLOUR, &c, 1, rows), 3, &picture))
+        fail_msg("%s", error_message());
+    assert_int_equal(picture.width, 2);
+    assert_int_equal(picture.height, 3);
+    assert_memory_equal(picture.pixels, turned, 18);
+    image_release(&picture);
+}
+
 static unsigned char gray_of(char letter)
 {
     return (unsigned char)(20 + 40 * (letter - 'a'));
@@ -225,13 +246,13 @@ static void jpeg_is_turned_upright(void **state)
         for (int big = 0; big < 2; big++) {
             struct image picture;
             size_t length = exif_of(orientation, big, exif);
-            assert_int_equal(image_read(jpeg_file(exif, length), &picture), 0);
+            assert_int_equal(image_read(jpeg_file(exif, length), 1, &picture), 0);
             int width = upright[orientation].width, height = upright[orientation].height;
             assert_int_equal(picture.width, 8 * width);
             assert_int_equal(picture.height, 8 * height);
             for (int y = 0; y < height; y++)
                 for (int x = 0; x < width; x++)
-                    assert_in_range(picture.gray[(8 * y + 4) * picture.width + 8 * x + 4] + 3 -
+                    assert_in_range(picture.pixels[(8 * y + 4) * picture.width + 8 * x + 4] + 3 -
                                         gray_of(upright[orientation].gray[y * width + x]),
                                     0, 6);
             image_release(&picture);
@@ -247,13 +268,13 @@ static void damaged_exif_means_upright_or_turned(void **state)
     size_t length = exif_of(6, true, exif);
     struct image picture;
     for (size_t cut = 1; cut < length; cut++) {
-        assert_int_equal(image_read(jpeg_file(exif, cut), &picture), 0);
+        assert_int_equal(image_read(jpeg_file(exif, cut), 1, &picture), 0);
         image_release(&picture);
     }
     for (size_t i = 0; i < length; i++) {
         unsigned char kept = exif[i];
         exif[i] = 0xff;
-        assert_int_equal(image_read(jpeg_file(exif, length), &picture), 0);
+        assert_int_equal(image_read(jpeg_file(exif, length), 1, &picture), 0);
         assert_int_equal(picture.width * picture.height, 24 * 16);
         image_release(&picture);
         exif[i] = kept;
@@ -341,8 +362,9 @@ static void other_files_are_called_by_their_names(void **state)
 
 /* ---- Sizes ---- */
 
-static int is_small(int width, int height)
+static int is_small(const void *context, int width, int height)
 {
+    (void)context;
     return width <= 32 && height <= 32 ? 0 : (fail)(STATUS_DATA, "%d x %d is large", width, height);
 }
 
@@ -367,12 +389,12 @@ static void a_size_is_judged_before_pixels_are_decoded(void **state)
     const char *paths[] = {scratch_file("large.png", b.at, b.length),
                            scratch_file("large.pgm", "P5 8000 8000 255 x", 18)};
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(image_read_if(paths[i], is_small, &picture), -1);
+        assert_int_equal(image_read_if(paths[i], 1, is_small, NULL, &picture), -1);
         assert_error(STATUS_DATA, paths[i], "8000 x 8000 is large");
-        assert_null(picture.gray);
+        assert_null(picture.pixels);
         assert_refused(paths[i], i ? "truncated" : "damaged");
     }
-    assert_int_equal(image_read_if(jpeg_file(NULL, 0), is_small, &picture), 0);
+    assert_int_equal(image_read_if(jpeg_file(NULL, 0), 1, is_small, NULL, &picture), 0);
     image_release(&picture);
 }
 
@@ -382,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_png_is_whole_or_refused),
         cmocka_unit_test(damaged_notes_are_passed_over),
         cmocka_unit_test(png_is_turned_upright),
+        cmocka_unit_test(colour_is_turned_upright),
         cmocka_unit_test(jpeg_is_turned_upright),
         cmocka_unit_test(damaged_exif_means_upright_or_turned),
         cmocka_unit_test(a_jpeg_without_all_its_data_is_refused),

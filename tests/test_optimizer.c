@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "check/reference.h"
+#include "config/settings.h"
 #include "test_choice.h"
 #include "train/optimizer.h"
 #include <math.h>
@@ -104,13 +105,13 @@ static fixture set_up(const char *const *overrides, size_t count)
     fixture f = {.random = rng_start(1, STREAM_CHECK)};
     must(settings_load(&f.settings, NULL, overrides, count));
     must(params_new(&f.params, opened));
-    f.first = params_declare(f.params, "first", first, 1, INIT_NORMAL, true);
-    f.fixed = params_declare(f.params, "fixed", first, 1, INIT_NORMAL, false);
-    f.second = params_declare(f.params, "second", second, 1, INIT_NORMAL, true);
+    f.first = params_declare(f.params, "first", first, 1, INIT_NORMAL, PARAM_WEIGHT);
+    f.fixed = params_declare(f.params, "fixed", first, 1, INIT_NORMAL, PARAM_STATISTICS);
+    f.second = params_declare(f.params, "second", second, 1, INIT_NORMAL, PARAM_WEIGHT);
     assert_true(f.first && f.second && f.fixed);
     must(params_allocate(f.params, true));
     must(params_initialize(f.params, 1));
-    must(optimizer_new(&f.optimizer, f.params, f.settings));
+    must(optimizer_new(&f.optimizer, f.params, &f.settings->train));
     must(buffer_new(opened, sizeof(int), "status", &f.status));
     set_status(&f, 0);
     return f;

@@ -179,11 +179,11 @@ static void options_become_settings(void **state)
                            "--set model.filters=16"),
                      0);
     assert_int_equal(options_settings(&given, NULL, &s), 0);
-    assert_string_equal(settings_text(s, "device.platform"), "0");
-    assert_string_equal(settings_text(s, "device.device"), "cpu");
-    assert_string_equal(settings_text(s, "data.directory"), "d");
-    assert_int_equal(settings_int(s, "train.seed"), 9);
-    assert_int_equal(settings_int(s, "model.filters"), 16);
+    assert_string_equal(s->device.platform, "0");
+    assert_string_equal(s->device.device, "cpu");
+    assert_string_equal(s->data.directory, "d");
+    assert_int_equal(s->train.seed, 9);
+    assert_int_equal(s->stages[0].filters, 16);
     settings_free(s);
     options_free(&given);
 
@@ -205,13 +205,13 @@ static void a_batch_can_be_the_configs(void **state)
     assert_int_equal(parse(&given, &bench, "bench --batch 7 --set train.batch=9"), 0);
     assert_int_equal(given.train_batch, 7);
     assert_int_equal(options_settings(&given, NULL, &s), 0);
-    assert_int_equal(settings_int(s, "train.batch"), 7);
+    assert_int_equal(s->train.batch, 7);
     settings_free(s);
     options_free(&given);
 
     assert_int_equal(parse(&given, &bench, "bench --set train.batch=9"), 0);
     assert_int_equal(options_settings(&given, NULL, &s), 0);
-    assert_int_equal(settings_int(s, "train.batch"), 9);
+    assert_int_equal(s->train.batch, 9);
     settings_free(s);
     options_free(&given);
     refused(&bench, "bench --batch 5000",

@@ -1,6 +1,6 @@
 /* The values that parameters start with. */
 #include "base/error.h"
-#include "nn/params.h"
+#include "layers/layers.h"
 #include "test_choice.h"
 #include <math.h>
 #include <setjmp.h>
@@ -60,10 +60,10 @@ static void initial_values_have_the_deviation_of_keras(void **state)
     const double he = sqrt(2.0 / 180), glorot = sqrt(6.0 / (9 * 70));
     params *p;
     must(params_new(&p, *state));
-    const param *normal = params_declare(p, "normal", dims, 4, INIT_NORMAL, true);
-    const param *he_normal = params_declare(p, "he", dims, 4, INIT_HE_NORMAL, true);
-    const param *uniform = params_declare(p, "glorot", dims, 4, INIT_GLOROT_UNIFORM, true);
-    const param *ones = params_declare(p, "ones", dims + 3, 1, INIT_ONES, false);
+    const param *normal = params_declare(p, "normal", dims, 4, INIT_NORMAL, PARAM_WEIGHT);
+    const param *he_normal = params_declare(p, "he", dims, 4, INIT_HE_NORMAL, PARAM_WEIGHT);
+    const param *uniform = params_declare(p, "glorot", dims, 4, INIT_GLOROT_UNIFORM, PARAM_WEIGHT);
+    const param *ones = params_declare(p, "ones", dims + 3, 1, INIT_ONES, PARAM_STATISTICS);
     must(params_allocate(p, false));
     must(params_initialize(p, 5));
 
@@ -105,10 +105,10 @@ static void no_two_parameters_start_alike(void **state)
     params *both[2];
     for (int k = 0; k < 2; k++) {
         must(params_new(&both[k], d));
-        all[k][0] = params_declare(both[k], "first", dims, 4, INIT_GLOROT_UNIFORM, true);
-        all[k][1] = params_declare(both[k], "second", dims, 4, INIT_GLOROT_UNIFORM, true);
+        all[k][0] = params_declare(both[k], "first", dims, 4, INIT_GLOROT_UNIFORM, PARAM_WEIGHT);
+        all[k][1] = params_declare(both[k], "second", dims, 4, INIT_GLOROT_UNIFORM, PARAM_WEIGHT);
         must(params_allocate(both[k], false));
-        must(params_initialize(both[k], 5 + (unsigned long)k));
+        must(params_initialize(both[k], 5 + (uint64_t)k));
         assert_false(start_alike(d, all[k][0], all[k][1]));
     }
     assert_false(start_alike(d, all[0][0], all[1][0])); /* another seed */
@@ -118,11 +118,72 @@ static void no_two_parameters_start_alike(void **state)
         params_free(both[k]);
 }
 
+/* Three heads of one convolution start within the limits of separate ones. */
+static void heads_start_as_separate_ones(void **state)
+{
+    const double limit = sqrt(6.0 / (9 * 40 + 9 * 5));
+    params *p;
+    graph *g;
+    must(params_new(&p, *state));
+    must(graph_new(&g, p));
+    tensor *x = graph_input(g, "x", (shape){1, 4, 4, 40});
+    tensor *y = conv2d_heads(g, "heads", x, 5, 3, 3);
+    assert_non_null(y);
+    assert_int_equal(y->shape.c, 15);
+    must(params_allocate(p, false));
+    must(params_initialize(p, 5));
+    moments m = moments_of(*state, y->producer->params[0]);
+    assert_float_equal(m.deviation, limit / sqrt(3), 0.03 * limit);
+    assert_float_equal(m.largest, limit, 0.01 * limit);
+    graph_free(g);
+    params_free(p);
+}
+
+/* Another layer before it must not change what a parameter starts with. */
+static void a_start_follows_from_the_name(void **state)
+{
+    static const int dims[] = {3, 3, 2, 2};
+    device *d = *state;
+    params *plain, *longer;
+    must(params_new(&plain, d));
+    must(params_new(&longer, d));
+    const param *alone = params_declare(plain, "last", dims, 4, INIT_HE_NORMAL, PARAM_WEIGHT);
+    params_declare(longer, "before", dims, 4, INIT_HE_NORMAL, PARAM_WEIGHT);
+    const param *behind = params_declare(longer, "last", dims, 4, INIT_HE_NORMAL, PARAM_WEIGHT);
+    must(params_allocate(plain, false));
+    must(params_allocate(longer, false));
+    must(params_initialize(plain, 5));
+    must(params_initialize(longer, 5));
+    assert_true(start_alike(d, alone, behind));
+    params_free(plain);
+    params_free(longer);
+}
+
+/* Seeds of 64 bits: the upper half counts too. */
+static void every_bit_of_the_seed_counts(void **state)
+{
+    static const int dims[] = {3, 3, 2, 2};
+    param *both[2];
+    params *p[2];
+    for (int k = 0; k < 2; k++) {
+        must(params_new(&p[k], *state));
+        both[k] = params_declare(p[k], "kernel", dims, 4, INIT_GLOROT_UNIFORM, PARAM_WEIGHT);
+        must(params_allocate(p[k], false));
+        must(params_initialize(p[k], 5 + ((uint64_t)k << 32)));
+    }
+    assert_false(start_alike(*state, both[0], both[1]));
+    params_free(p[0]);
+    params_free(p[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(initial_values_have_the_deviation_of_keras),
         cmocka_unit_test(no_two_parameters_start_alike),
+        cmocka_unit_test(heads_start_as_separate_ones),
+        cmocka_unit_test(a_start_follows_from_the_name),
+        cmocka_unit_test(every_bit_of_the_seed_counts),
     };
     return cmocka_run_group_tests_name("params", tests, open_device, close_device);
 }

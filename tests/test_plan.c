@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "compute/open_device.h"
+#include "config/settings.h"
 #include "layers/layers.h"
 #include "nn/plan.h"
 #include "scratch.h"
@@ -24,8 +25,8 @@ static int open_vector(void **state)
 {
     static const char *const overrides[] = {"device.kernels=vector"};
     settings *s = NULL;
-    int result =
-        scratch_make(state) || settings_load(&s, NULL, overrides, 1) || open_device(&opened, s);
+    int result = scratch_make(state) || settings_load(&s, NULL, overrides, 1) ||
+                 open_device(&opened, &s->device);
     settings_free(s);
     return result ? -1 : 0;
 }
@@ -82,7 +83,7 @@ static drawing draw(draw_layers *layers, device *d, bool separate)
     must(params_new(&drawn.params, d));
     must(graph_new(&drawn.graph, drawn.params));
     tensor *y = layers(drawn.graph, graph_input(drawn.graph, "x", images));
-    if (!mse(drawn.graph, "loss", y, graph_input(drawn.graph, "truth", outputs)))
+    if (!mse(drawn.graph, "loss", y, graph_input(drawn.graph, "truth", outputs), 1, NULL))
         fail_msg("%s", error_message());
     must(plan_new(&drawn.plan, drawn.graph,
                   (struct plan_options){.training = true, .separate = separate}));

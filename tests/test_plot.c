@@ -3,8 +3,8 @@
 #include "scratch.h"
 
 #include "base/files.h"
-#include "evaluate/pictures.h"
 #include "image/svg_plot.h"
+#include "plot/pictures.h"
 #include "train/history.h"
 #include <ctype.h>
 #include <math.h>
@@ -290,7 +290,7 @@ static char *chart_of(size_t count, size_t every, bool validated)
                                      .learning_rate = rate};
         assert_int_equal(history_add(&h, &record), 0);
     }
-    assert_int_equal(history_write(&h, s, scratch), 0);
+    assert_int_equal(history_write(&h, &s->data.mixture, scratch), 0);
     assert_int_equal(picture_history(scratch), 0);
     history_release(&h);
     settings_free(s);
@@ -354,7 +354,7 @@ static void a_rate_that_always_changes(void **state)
             .epoch = i + 1, .loss = {1, 1}, .learning_rate = 0.5 * exp2(-i / 8.0)};
         assert_int_equal(history_add(&h, &record), 0);
     }
-    assert_int_equal(history_write(&h, s, scratch), 0);
+    assert_int_equal(history_write(&h, &s->data.mixture, scratch), 0);
     assert_int_equal(picture_history(scratch), 0);
     char *text = read_chart(scratch_path("history.svg"));
     assert_int_equal(rules_in(text), 6);

@@ -115,6 +115,35 @@ static void batch_norm_backward(const void *shape, double **in, const double *g,
 
 static const struct layer batch_norm = {"batch_norm", 3, batch_norm_forward, batch_norm_backward};
 
+/* By x alone; the rest is constant. */
+static const double frozen_gamma[] = {0.7, -1.3, 2}, frozen_beta[] = {0.1, 0, -2},
+                    frozen_mean[] = {0.4, -3, 1}, frozen_variance[] = {0.2, 1.5, 4};
+
+static void frozen_norm_forward(const void *shape, double **in, double *y)
+{
+    reference_batch_norm_inference(shape, in[0], frozen_gamma, frozen_beta, frozen_mean,
+                                   frozen_variance, y);
+}
+
+static void frozen_norm_backward(const void *shape, double **in, const double *g, double **d)
+{
+    (void)in;
+    reference_batch_norm_frozen_backward(shape, frozen_gamma, frozen_variance, g, d[0]);
+}
+
+static const struct layer frozen_norm = {"frozen batch_norm", 1, frozen_norm_forward,
+                                         frozen_norm_backward};
+
+static void frozen_batch_norm_gradients(void **state)
+{
+    (void)state;
+    const struct reference_rows shapes[] = {{1, 1}, {7, 3}, {4, 2}};
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        size_t count = shapes[i].rows * shapes[i].channels;
+        check_layer(&frozen_norm, &shapes[i], count, &count);
+    }
+}
+
 static void batch_norm_gradients(void **state)
 {
     (void)state;
@@ -210,16 +239,30 @@ static void join_gradients(void **state)
     check_layer(&add, NULL, ELEMENTS, (const size_t[]){ELEMENTS, ELEMENTS});
 }
 
-/* The shape is the target. */
-static void mse_forward(const void *target, double **in, double *loss)
+static const float mse_weights[] = {1, 0.5f, 2};
+
+struct mse {
+    struct reference_mse shape;
+    const double *target;
+};
+
+/* What training makes small: the losses by their weights. */
+static void mse_forward(const void *shape, double **in, double *loss)
 {
-    *loss = reference_mse_forward(ELEMENTS, in[0], target);
+    const struct mse *m = shape;
+    double losses[3];
+    reference_mse_forward(&m->shape, in[0], m->target, losses);
+    *loss = 0;
+    for (size_t k = 0; k < m->shape.sources; k++)
+        *loss += losses[k] * (m->shape.weights ? m->shape.weights[k] : 1);
 }
 
-static void mse_backward(const void *target, double **in, const double *g, double **d)
+static void mse_backward(const void *shape, double **in, const double *g, double **d)
 {
-    reference_mse_backward(ELEMENTS, in[0], target, d[0]);
-    for (int i = 0; i < ELEMENTS; i++)
+    const struct mse *m = shape;
+    size_t count = m->shape.pixels * m->shape.sources * m->shape.channels;
+    reference_mse_backward(&m->shape, in[0], m->target, d[0]);
+    for (size_t i = 0; i < count; i++)
         d[0][i] *= *g;
 }
 
@@ -228,17 +271,27 @@ static const struct layer mse = {"mse", 1, mse_forward, mse_backward};
 static void mse_gradients(void **state)
 {
     (void)state;
-    double *target = random_numbers(ELEMENTS);
-    check_layer(&mse, target, 1, &elements);
-    test_free(target);
+    static const struct reference_mse shapes[] = {
+        {7, 1, 1, NULL}, {5, 2, 1, mse_weights}, {4, 3, 3, mse_weights}};
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        size_t count = shapes[i].pixels * shapes[i].sources * shapes[i].channels;
+        double *target = random_numbers(count);
+        struct mse m = {shapes[i], target};
+        check_layer(&mse, &m, 1, &count);
+        test_free(target);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv2d_gradients),     cmocka_unit_test(conv2d_transpose_gradients),
-        cmocka_unit_test(max_pool_gradients),   cmocka_unit_test(batch_norm_gradients),
-        cmocka_unit_test(activation_gradients), cmocka_unit_test(join_gradients),
+        cmocka_unit_test(conv2d_gradients),
+        cmocka_unit_test(conv2d_transpose_gradients),
+        cmocka_unit_test(max_pool_gradients),
+        cmocka_unit_test(batch_norm_gradients),
+        cmocka_unit_test(frozen_batch_norm_gradients),
+        cmocka_unit_test(activation_gradients),
+        cmocka_unit_test(join_gradients),
         cmocka_unit_test(mse_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,8 +193,12 @@ static void joins_and_loss(void **state)
     double y[6];
     reference_concat_forward(2, 1, 2, a, b, y);
     CHECK_VALUES(y, 1, 10, 20, 2, 30, 40);
-    double loss = reference_mse_forward(2, (const double[]){1, 5}, (const double[]){2, 2});
-    CHECK_VALUES(&loss, 5);
+    double losses[2];
+    const struct reference_mse one = {2, 1, 1, NULL}, two = {2, 2, 1, NULL};
+    reference_mse_forward(&one, (const double[]){1, 5}, (const double[]){2, 2}, losses);
+    CHECK_VALUES(losses, 5);
+    reference_mse_forward(&two, (const double[]){1, 5, 3, 5}, (const double[]){2, 2, 2, 4}, losses);
+    CHECK_VALUES(losses, 1, 5);
 }
 
 /* The first step moves by the rate whatever the gradient's size, but for epsilon; a zero gradient

@@ -3,6 +3,7 @@
  * (ReduceLROnPlateau, EarlyStopping), and that they go on from their state as if never interrupted.
  */
 #include "base/error.h"
+#include "config/settings.h"
 #include "train/early_stopping.h"
 #include "train/schedule.h"
 #include <math.h>
@@ -26,7 +27,7 @@ static settings *load(const char *const *overrides, size_t count)
 static schedule schedule_of(const char *const *overrides, size_t count)
 {
     settings *s = load(overrides, count);
-    schedule result = schedule_new(s);
+    schedule result = schedule_new(&s->train);
     settings_free(s);
     return result;
 }
@@ -34,7 +35,7 @@ static schedule schedule_of(const char *const *overrides, size_t count)
 static early_stopping stopping_of(const char *const *overrides, size_t count)
 {
     settings *s = load(overrides, count);
-    early_stopping result = early_stopping_new(s);
+    early_stopping result = early_stopping_new(&s->train);
     settings_free(s);
     return result;
 }

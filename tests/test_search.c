@@ -80,7 +80,7 @@ static const char full_space[] = "\xef\xbb\xbf[search]\r\n"
                                  "[ SPACE ]\n"
                                  "; a comment\n"
                                  "Model.Filters = 2 | 4\n"
-                                 "data.name_a = \"one\" | 'two'\n"
+                                 "device.platform = \"one\" | 'two'\n"
                                  "train.learning_rate = 1e-4..1e-2 log\n"
                                  "train.batch = 2 .. 6 linear # pairs\n"
                                  "[train]\n"
@@ -94,8 +94,8 @@ static void assert_is_full_space(const space *s)
     assert_int_equal(s->trials, 7);
     assert_int_equal(s->eta, 3);
     assert_int_equal(s->min_epochs, 1);
-    assert_int_equal(settings_int(s->base, "model.filters"), 4);
-    assert_int_equal(settings_int(s->base, "train.epochs"), 3);
+    assert_int_equal(s->base->stages[0].filters, 4);
+    assert_int_equal(s->base->train.epochs, 3);
     assert_int_equal(s->count, 4);
     assert_string_equal(s->dimensions[0].written.key->name, "model.filters");
     assert_int_equal(s->dimensions[0].count, 2);
@@ -133,7 +133,7 @@ static void texts_are_quoted_as_in_configs(void **state)
         "[space]\n"
         "data.directory = \"a|b; \\x22\\xFF\" | 'c\\d # |' | e#f | it's # a comment | x\n"
         "[final]\n"
-        "data.source_a = \"g\\x0A;\\\\|h\" ; a comment\n"
+        "device.platform = \"g\\x0A;\\\\|h\" ; a comment\n"
         "train.epochs = 9\n";
     static const char *const expected[] = {"a|b; \"\xff", "c\\d # |", "e#f", "it's"};
     space *first = space_of(text);
@@ -150,8 +150,8 @@ static void texts_are_quoted_as_in_configs(void **state)
     char *values[] = {(char *)expected[0]};
     settings *final;
     assert_int_equal(space_settings(first, values, first->final, first->final_count, &final), 0);
-    assert_string_equal(settings_text(final, "data.directory"), expected[0]);
-    assert_string_equal(settings_text(final, "data.source_a"), "g\n;\\|h");
+    assert_string_equal(final->data.directory, expected[0]);
+    assert_string_equal(final->device.platform, "g\n;\\|h");
     settings_free(final);
     free(written);
     space_free(second);
@@ -166,12 +166,12 @@ static void settings_of_a_trial(void **state)
     char *values[] = {"2", "two", "0.005", "6"};
     assert_int_equal(space_settings(s, values, NULL, 0, &trial), 0);
     assert_int_equal(space_settings(s, values, s->final, s->final_count, &final), 0);
-    assert_int_equal(settings_int(trial, "model.filters"), 2);
-    assert_string_equal(settings_text(trial, "data.name_a"), "two");
-    assert_int_equal(settings_int(trial, "train.epochs"), 3);
-    assert_int_equal(settings_int(final, "train.batch"), 6);
-    assert_int_equal(settings_int(final, "train.epochs"), 9);
-    assert_int_equal(settings_int(s->base, "model.filters"), 4);
+    assert_int_equal(trial->stages[0].filters, 2);
+    assert_string_equal(trial->device.platform, "two");
+    assert_int_equal(trial->train.epochs, 3);
+    assert_int_equal(final->train.batch, 6);
+    assert_int_equal(final->train.epochs, 9);
+    assert_int_equal(s->base->stages[0].filters, 4);
     settings_free(final);
     settings_free(trial);
     space_free(s);

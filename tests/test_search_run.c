@@ -12,7 +12,8 @@ static device *opened;
 static int open_for_searches(void **state)
 {
     settings *s = NULL;
-    int result = scratch_make(state) || settings_load(&s, NULL, NULL, 0) || open_device(&opened, s);
+    int result =
+        scratch_make(state) || settings_load(&s, NULL, NULL, 0) || open_device(&opened, &s->device);
     settings_free(s);
     return result ? -1 : 0;
 }
@@ -173,8 +174,8 @@ static void a_diverging_trial_is_recorded(void **state)
     assert_int_equal(t.items[0].status, TRIAL_DONE);
     assert_int_equal(t.items[1].status, TRIAL_DIVERGED);
     assert_int_equal(settings_load(&best, scratch_path("best.ini"), NULL, 0), 0);
-    assert_true(settings_real(best, "train.weight_decay") == 0);
-    assert_true(settings_real(best, "train.learning_rate") == 1);
+    assert_true(best->train.weight_decay == 0);
+    assert_true(best->train.learning_rate == 1);
     assert_int_equal(search_train_best(opened, scratch), 0);
     assert_true(file_exists(scratch_path("best/model.safetensors")));
     settings_free(best);

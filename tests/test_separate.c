@@ -1,4 +1,4 @@
-/* Separating pictures, and jobs over folders. Where the model's weights are random, one way of
+/* Separating pictures, and folders of them. Where the model's weights are random, one way of
  * asking is compared with another; where its heads are constant, the results are known. */
 #include "scratch.h"
 #include "tiny_model.h"
@@ -9,9 +9,9 @@
 #include "cli/cli.h"
 #include "image/image.h"
 #include "separate/earlier.h"
-#include "separate/separator.h"
+#include "separate/folder.h"
 
-enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE, SMALL = 28 };
+enum { SOURCES = 2, IMAGE_SIZE = 32, PIXELS = IMAGE_SIZE * IMAGE_SIZE, SMALL = 28 };
 
 static int set_up(void **state)
 {
@@ -35,6 +35,11 @@ static separator *open_model(const char *name, int batch)
     return s;
 }
 
+static separation item_of(int side, const unsigned char *pixels, unsigned char *a, unsigned char *b)
+{
+    return (separation){.width = side, .height = side, .mixture = pixels, .sources = {a, b}};
+}
+
 static separator *open_tiny(int batch)
 {
     return open_model("tiny.safetensors", batch);
@@ -56,11 +61,13 @@ static void batches_change_nothing(void **state)
     separator *s = open_tiny(2);
     for (unsigned i = 0; i < COUNT; i++) {
         fill(pixels[i], PIXELS, i);
-        items[i] = (separation){IMAGE_SIZE, IMAGE_SIZE, pixels[i], {many[i][0], many[i][1]}, true};
+        items[i] = item_of(IMAGE_SIZE, pixels[i], many[i][0], many[i][1]);
+        items[i].overflowed = true;
     }
     assert_int_equal(separator_run(s, items, COUNT), 0);
     for (int i = 0; i < COUNT; i++) {
-        separation alone = {IMAGE_SIZE, IMAGE_SIZE, pixels[i], {one[0], one[1]}, true};
+        separation alone = item_of(IMAGE_SIZE, pixels[i], one[0], one[1]);
+        alone.overflowed = true;
         assert_int_equal(separator_run(s, &alone, 1), 0);
         assert_memory_equal(one, many[i], sizeof one);
         assert_true(memcmp(one[0], one[1], PIXELS)); /* two different heads */
@@ -80,9 +87,8 @@ static void small_pictures_are_padded(void **state)
     fill(small, sizeof small, 3);
     for (int y = 0; y < SMALL; y++)
         memcpy(padded + (y + 2) * IMAGE_SIZE + 2, small + y * SMALL, SMALL);
-    separation items[] = {
-        {SMALL, SMALL, small, {from_small[0], from_small[1]}, false},
-        {IMAGE_SIZE, IMAGE_SIZE, padded, {from_padded[0], from_padded[1]}, false}};
+    separation items[] = {item_of(SMALL, small, from_small[0], from_small[1]),
+                          item_of(IMAGE_SIZE, padded, from_padded[0], from_padded[1])};
     assert_int_equal(separator_run(s, items, 2), 0);
     for (int k = 0; k < SOURCES; k++)
         for (int y = 0; y < SMALL; y++)
@@ -96,8 +102,9 @@ static void other_sizes_are_refused(void **state)
     (void)state;
     unsigned char pixels[64 * 64] = {0};
     separator *s = open_tiny(1);
-    separation wide = {32, 28, pixels, {pixels, pixels}, false},
-               large = {64, 64, pixels, {pixels, pixels}, false};
+    separation wide = item_of(32, pixels, pixels, pixels),
+               large = item_of(64, pixels, pixels, pixels);
+    wide.height = 28;
     assert_int_equal(separator_run(s, &wide, 1), -1);
     assert_error(STATUS_DATA, "32 x 28 pixels", "28 x 28 and 32 x 32");
     assert_int_equal(separator_run(s, &large, 1), -1);
@@ -131,7 +138,7 @@ static void the_first_source_is_head_a(void **state)
     (void)state;
     unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
     separator *s = open_model("constant.safetensors", 1);
-    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}, false};
+    separation item = item_of(IMAGE_SIZE, pixels, sources[0], sources[1]);
     fill(pixels, PIXELS, 1);
     assert_int_equal(separator_run(s, &item, 1), 0);
     assert_all(sources[0], PIXELS, 51);
@@ -151,9 +158,10 @@ static int save_identity_model(const char *path)
     params *p = NULL;
     network *n = NULL;
     int result = -1;
-    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, s) && !params_new(&p, d) &&
-        !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
-        !params_initialize(p, 1) && !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
+    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, &s->device) &&
+        !params_new(&p, d) && !network_new(&n, p, s, 1, NETWORK_INFER) &&
+        !params_allocate(p, false) && !params_initialize(p, 1) &&
+        !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
         !fill_param(p, "head_a/kernel", 1) && !fill_param(p, "head_b/kernel", 2))
         for (size_t i = 0; i < p->count; i++)
             if (!strcmp(p->items[i]->name, "encoder1/conv1/kernel") &&
@@ -174,13 +182,24 @@ static void a_byte_is_its_255th(void **state)
     unsigned char pixels[PIXELS], sources[SOURCES][PIXELS];
     assert_int_equal(save_identity_model(scratch_path("identity.safetensors")), 0);
     separator *s = open_model("identity.safetensors", 1);
-    separation item = {IMAGE_SIZE, IMAGE_SIZE, pixels, {sources[0], sources[1]}, false};
+    separation item = item_of(IMAGE_SIZE, pixels, sources[0], sources[1]);
     for (int i = 0; i < PIXELS; i++)
         pixels[i] = (unsigned char)(i % 256);
     assert_int_equal(separator_run(s, &item, 1), 0);
     assert_memory_equal(sources[0], pixels, PIXELS);
     for (int i = 0; i < PIXELS; i++)
         assert_int_equal(sources[1][i], pixels[i] < 128 ? 2 * pixels[i] : 255);
+    /* floats are neither clipped nor rounded */
+    static float values[PIXELS], results[SOURCES][PIXELS];
+    for (int i = 0; i < PIXELS; i++)
+        values[i] = (float)i / PIXELS;
+    item = (separation){IMAGE_SIZE, IMAGE_SIZE, PIXELS_FLOATS, values, {results[0], results[1]},
+                        false};
+    assert_int_equal(separator_run(s, &item, 1), 0);
+    for (int i = 0; i < PIXELS; i++) {
+        assert_float_equal(results[0][i], values[i], 1e-5);
+        assert_float_equal(results[1][i], 2 * values[i], 1e-5);
+    }
     separator_close(s);
 }
 
@@ -193,9 +212,9 @@ static void an_overflow_is_one_picture_s(void **state)
     assert_int_equal(overflowing_model_save(path), 0);
     separator *s = open_model("overflowing.safetensors", 3);
     memset(white, 255, sizeof white);
-    separation items[] = {{IMAGE_SIZE, IMAGE_SIZE, black, {sources[0][0], sources[0][1]}, false},
-                          {IMAGE_SIZE, IMAGE_SIZE, white, {sources[1][0], sources[1][1]}, false},
-                          {IMAGE_SIZE, IMAGE_SIZE, black, {sources[2][0], sources[2][1]}, false}};
+    separation items[] = {item_of(IMAGE_SIZE, black, sources[0][0], sources[0][1]),
+                          item_of(IMAGE_SIZE, white, sources[1][0], sources[1][1]),
+                          item_of(IMAGE_SIZE, black, sources[2][0], sources[2][1])};
     assert_int_equal(separator_run(s, items, 3), 0);
     assert_int_equal(separator_check(s, &items[0], "black.png"), 0);
     assert_int_equal(separator_check(s, &items[2], "black.png"), 0);
@@ -205,9 +224,10 @@ static void an_overflow_is_one_picture_s(void **state)
     separator_close(s);
 }
 
-/* ---- Jobs ---- */
+/* ---- Worklists ---- */
 
-static const char *const names[SOURCES] = {"mnist", "fashion"};
+static const mixture what = {
+    SOURCES, {"mnist", "fashion"}, {IMAGE_SIZE, IMAGE_SIZE, 1}, SMALL, SMALL};
 
 /* A fresh folder of the scratch directory, with pictures of that side. */
 static const char *make_folder(const char *name, const char *const *pictures, int side)
@@ -225,53 +245,85 @@ static const char *make_folder(const char *name, const char *const *pictures, in
 
 #define PICTURES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* Runs a job without a model, and leaves its manifest as `separate` does. */
-static void finish(job *j)
+/* Works through a list without a model, and leaves its manifest as `separate` does. */
+static void finish(worklist *w)
 {
     static unsigned char black[PIXELS];
-    unsigned char *const sources[SOURCES] = {black, black};
+    void *const sources[SOURCES_MAX] = {black, black};
     struct image picture;
-    assert_int_equal(directory_make(j->output), 0);
-    for (size_t i = 0; i < j->count; i++) {
-        assert_int_equal(job_read(j, &j->files[i], &picture), 0);
+    assert_int_equal(directory_make(w->output), 0);
+    for (size_t i = 0; i < w->count; i++) {
+        assert_int_equal(worklist_read(w, &w->items[i], &picture), 0);
         image_release(&picture);
-        assert_int_equal(job_write(j, &j->files[i], sources), 0);
+        assert_int_equal(worklist_write(w, &w->items[i], sources), 0);
     }
-    json_t *manifest = job_as_json(j, true);
+    json_t *manifest = worklist_as_json(w);
     assert_int_equal(json_object_set_new(manifest, "unblend", json_string("test")), 0);
-    char *path = path_join(j->output, MANIFEST_NAME);
+    char *path = path_join(w->output, MANIFEST_NAME);
     assert_int_equal(write_json(path, manifest), 0);
     free(path);
 }
 
-static void jobs_name_their_results(void **state)
+static void worklists_name_their_results(void **state)
 {
     (void)state;
-    job *j;
+    worklist *w;
     const char *in = make_folder("named", PICTURES("a.b.png", "cat.png", "caf\xe9.png"), 28);
-    assert_int_equal(job_new(&j, in, scratch_path("named-out"), names), 0);
-    assert_int_equal(j->count, 3);
-    assert_string_equal(j->files[0].outputs[0], "a.b.mnist.png");
-    assert_string_equal(j->files[2].outputs[1], "cat.fashion.png");
-    finish(j);
-    assert_int_equal(job_count(j, JOB_DONE), 3);
-    assert_int_equal(j->files[2].width, 28);
-    json_t *document = job_as_json(j, true);
+    assert_int_equal(worklist_new(&w, in, scratch_path("named-out"), &what), 0);
+    assert_int_equal(w->count, 3);
+    assert_string_equal(w->items[0].outputs[0], "a.b.mnist.png");
+    assert_string_equal(w->items[2].outputs[1], "cat.fashion.png");
+    finish(w);
+    assert_int_equal(worklist_count(w, WORK_DONE), 3);
+    assert_int_equal(w->items[2].width, 28);
+    json_t *document = worklist_as_json(w);
     json_t *odd = json_array_get(json_object_get(document, "files"), 1);
     assert_string_equal(json_string_value(json_object_get(odd, "input")), "caf\\xE9.png");
     json_decref(document);
-    job_free(j);
+    worklist_free(w);
     /* a second run of the same folder may write over its own results */
-    assert_int_equal(job_new(&j, in, scratch_path("named-out"), names), 0);
-    job_free(j);
+    assert_int_equal(worklist_new(&w, in, scratch_path("named-out"), &what), 0);
+    worklist_free(w);
+}
+
+/* As many results as sources, sizes as the model has them. */
+static void worklists_follow_the_model(void **state)
+{
+    (void)state;
+    static const mixture three = {3, {"red", "green", "blue"}, {40, 48, 1}, 20, 30};
+    static unsigned char pixels[3][40 * 48];
+    struct image picture;
+    worklist *w;
+    const char *in = make_folder("three", PICTURES("square.png"), 28);
+    memset(pixels[2], 77, sizeof pixels[2]);
+    assert_int_equal(image_write_png(scratch_path("three/large.png"), 48, 40, 1, pixels[0]), 0);
+    assert_int_equal(image_write_png(scratch_path("three/small.png"), 30, 20, 1, pixels[0]), 0);
+    assert_int_equal(worklist_new(&w, in, scratch_path("three-out"), &three), 0);
+    assert_int_equal(directory_make(w->output), 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(worklist_read(w, &w->items[i], &picture), 0);
+        image_release(&picture);
+        assert_int_equal(
+            worklist_write(w, &w->items[i], (void *[SOURCES_MAX]){pixels[0], pixels[1], pixels[2]}),
+            0);
+    }
+    assert_int_equal(image_read(scratch_path("three-out/large.blue.png"), 1, &picture), 0);
+    assert_int_equal(picture.width, 48);
+    assert_int_equal(picture.height, 40);
+    assert_all(picture.pixels, sizeof pixels[2], 77);
+    image_release(&picture);
+    assert_true(file_exists(scratch_path("three-out/small.red.png")));
+    assert_int_equal(worklist_read(w, &w->items[2], &picture), -1);
+    assert_error(STATUS_DATA, "square.png: 28 x 28 pixels", "only 30 x 20 and 48 x 40");
+    worklist_free(w);
 }
 
 static void equal_results_are_refused(void **state)
 {
     (void)state;
-    job *j;
+    worklist *w;
     const char *in = make_folder("equal", PICTURES("cat.jpg", "cat.m.png", "cat.png"), 32);
-    assert_int_equal(job_new(&j, in, scratch_path("equal-out"), names), -1);
+    assert_int_equal(worklist_new(&w, in, scratch_path("equal-out"), &what), -1);
     assert_error(STATUS_DATA, "cat.jpg and cat.png", "cat.mnist.png");
     assert_false(directory_exists(scratch_path("equal-out")));
 }
@@ -279,27 +331,27 @@ static void equal_results_are_refused(void **state)
 static void the_input_folder_is_no_output_folder(void **state)
 {
     (void)state;
-    job *j;
+    worklist *w;
     const char *in = make_folder("same", PICTURES("cat.png"), 32);
-    assert_int_equal(job_new(&j, in, scratch_path("same/../same/"), names), -1);
+    assert_int_equal(worklist_new(&w, in, scratch_path("same/../same/"), &what), -1);
     assert_error(STATUS_USAGE, "same/../same", "choose another");
 }
 
 static void results_of_others_are_not_overwritten(void **state)
 {
     (void)state;
-    job *j;
+    worklist *w;
     const char *first = make_folder("first", PICTURES("cat.png"), 32);
     const char *second = make_folder("second", PICTURES("cat.png"), 32);
     const char *out = scratch_path("shared");
-    assert_int_equal(job_new(&j, first, out, names), 0);
-    finish(j);
-    job_free(j);
-    assert_int_equal(job_new(&j, second, out, names), -1);
+    assert_int_equal(worklist_new(&w, first, out, &what), 0);
+    finish(w);
+    worklist_free(w);
+    assert_int_equal(worklist_new(&w, second, out, &what), -1);
     assert_error(STATUS_USAGE, "shared/cat.mnist.png", "second/cat.png");
 
     make_folder("foreign", PICTURES("cat.fashion.png"), 32);
-    assert_int_equal(job_new(&j, first, scratch_path("foreign"), names), -1);
+    assert_int_equal(worklist_new(&w, first, scratch_path("foreign"), &what), -1);
     assert_error(STATUS_USAGE, "foreign/cat.fashion.png", "first/cat.png");
 }
 
@@ -308,12 +360,12 @@ static void another_program_s_manifest_stays(void **state)
     (void)state;
     static const char *const contents[] = {"{\"name\": \"app\"}", "not JSON", "[1]", "",
                                            "{\"unblend\": \"1\"}"};
-    job *j;
+    worklist *w;
     const char *in = make_folder("input", PICTURES("cat.png"), 32);
     const char *out = make_folder("app", NULL, 0);
     for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
         scratch_file("app/manifest.json", contents[i], strlen(contents[i]));
-        assert_int_equal(job_new(&j, in, out, names), -1);
+        assert_int_equal(worklist_new(&w, in, out, &what), -1);
         assert_error(STATUS_USAGE, "app/manifest.json", "not a manifest of unblend");
     }
 }
@@ -321,10 +373,10 @@ static void another_program_s_manifest_stays(void **state)
 static void assert_picture(const char *name, int value)
 {
     struct image picture;
-    assert_int_equal(image_read(scratch_path(name), &picture), 0);
+    assert_int_equal(image_read(scratch_path(name), 1, &picture), 0);
     assert_int_equal(picture.width, SMALL);
     assert_int_equal(picture.height, SMALL);
-    assert_all(picture.gray, (size_t)SMALL * SMALL, value);
+    assert_all(picture.pixels, (size_t)SMALL * SMALL, value);
     image_release(&picture);
 }
 
@@ -375,26 +427,27 @@ static void an_overflow_leaves_the_others_results(void **state)
 static void bad_pictures_say_why(void **state)
 {
     (void)state;
-    job *j;
+    worklist *w;
     struct image picture;
     const char *in = make_folder("bad", PICTURES("large.png"), 30);
     scratch_file("bad/text.png", "hello", 5);
-    assert_int_equal(job_new(&j, in, scratch_path("bad-out"), names), 0);
+    assert_int_equal(worklist_new(&w, in, scratch_path("bad-out"), &what), 0);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(job_read(j, &j->files[i], &picture), -1);
+        assert_int_equal(worklist_read(w, &w->items[i], &picture), -1);
         assert_int_equal(error_status(), STATUS_DATA);
-        assert_int_equal(job_fail(j, &j->files[i]), 0);
+        assert_int_equal(worklist_fail(w, &w->items[i]), 0);
     }
-    assert_non_null(strstr(j->files[0].error, "bad/large.png: 30 x 30 pixels"));
-    assert_non_null(strstr(j->files[1].error, "bad/text.png"));
-    assert_int_equal(job_count(j, JOB_FAILED), 2);
-    json_t *document = job_as_json(j, true);
+    assert_non_null(strstr(w->items[0].error, "bad/large.png: 30 x 30 pixels"));
+    assert_non_null(strstr(w->items[1].error, "bad/text.png"));
+    assert_int_equal(worklist_count(w, WORK_FAILED), 2);
+    json_t *document = worklist_as_json(w);
     json_t *entry = json_array_get(json_object_get(document, "files"), 1);
     assert_string_equal(json_string_value(json_object_get(entry, "status")), "failed");
     assert_null(json_object_get(entry, "outputs"));
     json_decref(document);
-    job_free(j);
-    assert_int_equal(job_new(&j, scratch_path("absent"), scratch_path("absent-out"), names), -1);
+    worklist_free(w);
+    assert_int_equal(worklist_new(&w, scratch_path("absent"), scratch_path("absent-out"), &what),
+                     -1);
     assert_error(STATUS_DATA, "absent", "");
 }
 
@@ -408,7 +461,8 @@ int main(void)
         cmocka_unit_test(the_first_source_is_head_a),
         cmocka_unit_test(a_byte_is_its_255th),
         cmocka_unit_test(an_overflow_is_one_picture_s),
-        cmocka_unit_test(jobs_name_their_results),
+        cmocka_unit_test(worklists_name_their_results),
+        cmocka_unit_test(worklists_follow_the_model),
         cmocka_unit_test(equal_results_are_refused),
         cmocka_unit_test(the_input_folder_is_no_output_folder),
         cmocka_unit_test(results_of_others_are_not_overwritten),

@@ -59,13 +59,23 @@ static void defaults_hold_without_a_file(void **state)
     (void)state;
     settings *s = NULL;
     assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
-    assert_string_equal(settings_text(s, "model.architecture"), "unet");
-    assert_int_equal(settings_int(s, "model.filters"), 64);
-    assert_int_equal(settings_int(s, "train.steps_per_epoch"), 1500);
-    assert_true(settings_real(s, "train.learning_rate") == 1e-3);
-    assert_true(settings_real(s, "data.validation") == 0.2);
-    assert_string_equal(settings_text(s, "data.name_b"), "fashion");
-    assert_string_equal(settings_text(s, "device.platform"), "");
+    assert_int_equal(s->stages[0].architecture, ARCHITECTURE_unet);
+    assert_int_equal(s->stages[0].filters, 64);
+    assert_int_equal(s->train.steps_per_epoch, 1500);
+    assert_true(s->train.learning_rate == 1e-3);
+    assert_true(s->data.validation == 0.2);
+    assert_int_equal(s->stage_count, 1);
+    assert_int_equal(s->data.mixture.sources, 2);
+    assert_string_equal(s->data.directories[0], "mnist");
+    assert_string_equal(s->data.directories[1], "fashion-mnist");
+    assert_string_equal(s->data.mixture.names[0], "mnist");
+    assert_string_equal(s->data.mixture.names[1], "fashion");
+    assert_int_equal(s->data.mixture.format.height, 32);
+    assert_int_equal(s->data.mixture.format.width, 32);
+    assert_int_equal(s->data.mixture.format.channels, 1);
+    assert_int_equal(s->train.weight_count, 2);
+    assert_true(s->train.source_weights[0] == 1 && s->train.source_weights[1] == 1);
+    assert_string_equal(s->device.platform, "");
     settings_free(s);
     settings_free(NULL);
 }
@@ -80,23 +90,26 @@ static void the_usual_ways_to_write_an_ini_file_work(void **state)
                          "\r\n"
                          "[data]\r\n"
                          "directory = \"a; b # c \" ; a comment with \"quotes\" = and more\n"
-                         "source_a = 'one' # comment\n"
-                         "source_b =\n"
-                         "name_a = digits\n"
+                         "Sources = 'one', two,\tthree # comment\n"
+                         "names = digits, a ,b ; comment\n"
                          "[device]\n"
                          "platform = \"\" ; none\n"
                          "device = ; none\n"
                          "[model]\n"
                          "convolutions = 1");
-    assert_int_equal(settings_int(s, "model.filters"), 32);
-    assert_int_equal(settings_int(s, "model.modules"), 2);
-    assert_int_equal(settings_int(s, "model.convolutions"), 1);
-    assert_string_equal(settings_text(s, "data.directory"), "a; b # c ");
-    assert_string_equal(settings_text(s, "data.source_a"), "one");
-    assert_string_equal(settings_text(s, "data.source_b"), "");
-    assert_string_equal(settings_text(s, "data.name_a"), "digits");
-    assert_string_equal(settings_text(s, "device.platform"), "");
-    assert_string_equal(settings_text(s, "device.device"), "");
+    assert_int_equal(s->stages[0].filters, 32);
+    assert_int_equal(s->stages[0].modules, 2);
+    assert_int_equal(s->stages[0].convolutions, 1);
+    assert_string_equal(s->data.directory, "a; b # c ");
+    assert_int_equal(s->data.mixture.sources, 3);
+    assert_string_equal(s->data.directories[0], "one");
+    assert_string_equal(s->data.directories[1], "two");
+    assert_string_equal(s->data.directories[2], "three");
+    assert_string_equal(s->data.mixture.names[0], "digits");
+    assert_string_equal(s->data.mixture.names[1], "a");
+    assert_string_equal(s->data.mixture.names[2], "b");
+    assert_string_equal(s->device.platform, "");
+    assert_string_equal(s->device.device, "");
     settings_free(s);
 }
 
@@ -105,25 +118,25 @@ static void override_beats_environment_beats_file_beats_default(void **state)
     (void)state;
     const char *file = "[data]\ndirectory = file\n";
     settings *s = parsed("");
-    assert_string_equal(settings_text(s, "data.directory"), "build/data");
+    assert_string_equal(s->data.directory, "build/data");
     settings_free(s);
 
     s = parsed(file);
-    assert_string_equal(settings_text(s, "data.directory"), "file");
+    assert_string_equal(s->data.directory, "file");
     settings_free(s);
 
     setenv("UNBLEND_DATA", "environment", 1);
     s = parsed(file);
-    assert_string_equal(settings_text(s, "data.directory"), "environment");
+    assert_string_equal(s->data.directory, "environment");
     settings_free(s);
 
     s = overridden(file, "data.directory=flag");
-    assert_string_equal(settings_text(s, "data.directory"), "flag");
+    assert_string_equal(s->data.directory, "flag");
     settings_free(s);
 
     setenv("UNBLEND_DATA", "", 1);
     s = parsed(file);
-    assert_string_equal(settings_text(s, "data.directory"), "file");
+    assert_string_equal(s->data.directory, "file");
     settings_free(s);
     unsetenv("UNBLEND_DATA");
 }
@@ -134,8 +147,8 @@ static void the_last_override_counts(void **state)
     const char *overrides[] = {"train.seed=5", "TRAIN.SEED=6", "data.directory=a=b"};
     settings *s = NULL;
     assert_int_equal(settings_parse(&s, "", "x.ini", overrides, 3), 0);
-    assert_int_equal(settings_int(s, "train.seed"), 6);
-    assert_string_equal(settings_text(s, "data.directory"), "a=b");
+    assert_int_equal(s->train.seed, 6);
+    assert_string_equal(s->data.directory, "a=b");
     settings_free(s);
 }
 
@@ -144,9 +157,9 @@ static void numbers_keep_their_limits(void **state)
     (void)state;
     settings *s = overridden("[data]\nvalidation = .9\n[train]\nlearning_rate = 10\n",
                              "train.seed=2147483647");
-    assert_true(settings_real(s, "data.validation") == 0.9);
-    assert_true(settings_real(s, "train.learning_rate") == 10);
-    assert_int_equal(settings_int(s, "train.seed"), 2147483647);
+    assert_true(s->data.validation == 0.9);
+    assert_true(s->train.learning_rate == 10);
+    assert_int_equal(s->train.seed, 2147483647);
     settings_free(s);
 }
 
@@ -154,11 +167,11 @@ static void flags_are_true_or_false(void **state)
 {
     (void)state;
     const key flag = {.name = "a.b", .type = KEY_FLAG, .initial = "true"};
-    key_value value;
+    bool value;
     assert_int_equal(key_parse(&flag, "True", "here", &value), 0);
-    assert_true(value.flag);
+    assert_true(value);
     assert_int_equal(key_parse(&flag, "false", "here", &value), 0);
-    assert_false(value.flag);
+    assert_false(value);
     assert_int_equal(key_parse(&flag, "1", "here", &value), -1);
     assert_string_equal(error_message(),
                         "here: a.b = 1: neither true nor false (allowed: true, false)");
@@ -184,10 +197,12 @@ static void wrong_values_name_line_key_and_range(void **state)
     refused("[model]\nactivation = leaky\n",
             "x.ini:2: model.activation = leaky: no such choice (allowed: relu, sigmoid, tanh, "
             "leaky_relu)");
-    refused("[data]\nname_a = My Digits\n",
-            "x.ini:2: data.name_a = My Digits: not a name (allowed: 1 to 32 of a-z, 0-9, _ and -)");
-    refused("[data]\nname_a =\n",
-            "x.ini:2: data.name_a = (nothing): not a name (allowed: 1 to 32 of a-z, 0-9, _ and -)");
+    refused("[data]\nnames = My Digits, clothes\n",
+            "x.ini:2: data.names = My Digits: not a name (allowed: none, or up to 4, separated by "
+            "commas: 1 to 32 of a-z, 0-9, _ and -)");
+    refused("[data]\nnames = a, ''\n",
+            "x.ini:2: data.names = (nothing): not a name (allowed: none, or up to 4, separated by "
+            "commas: 1 to 32 of a-z, 0-9, _ and -)");
 }
 
 static void reals_are_decimal_finite_and_whole(void **state)
@@ -264,7 +279,7 @@ static void texts_have_a_length(void **state)
     override_refused(override, message);
     free(message);
     free(override);
-    char odd[256] = "data.source_a=";
+    char odd[256] = "device.platform=";
     memset(odd + strlen(odd), 1, 226);
     settings *s = NULL;
     assert_int_equal(settings_parse(&s, "", "x.ini", (const char *const[]){odd}, 1), -1);
@@ -281,14 +296,14 @@ static void escapes_are_known_or_refused(void **state)
     (void)state;
     settings *s = parsed("[data]\n"
                          "directory = \"a\\\\b\\x22c\\x5C\\xfe\\xE9 # d\" ; e\n"
-                         "source_a = 'a\\b\\x22\"'\n"
-                         "source_b = \\a\\x22'\"#b;c # d\n");
-    assert_string_equal(settings_text(s, "data.directory"), "a\\b\"c\\\xfe\xe9 # d");
-    assert_string_equal(settings_text(s, "data.source_a"), "a\\b\\x22\"");
-    assert_string_equal(settings_text(s, "data.source_b"), "\\a\\x22'\"#b;c");
+                         "sources = 'a\\b\\x22\"', \"a\\x2C,\\\\\", \\a\\x22'\"#b;c # d\n");
+    assert_string_equal(s->data.directory, "a\\b\"c\\\xfe\xe9 # d");
+    assert_string_equal(s->data.directories[0], "a\\b\\x22\"");
+    assert_string_equal(s->data.directories[1], "a,,\\");
+    assert_string_equal(s->data.directories[2], "\\a\\x22'\"#b;c");
     settings_free(s);
     s = parsed("[model]\nfilters = \"\\x33\\x32\"\n");
-    assert_int_equal(settings_int(s, "model.filters"), 32);
+    assert_int_equal(s->stages[0].filters, 32);
     settings_free(s);
 
     const char *how = "is no escape; inside \"...\" a backslash is written \\\\, any other byte "
@@ -319,33 +334,303 @@ static void overrides_and_environment_are_named(void **state)
     assert_int_equal(settings_load(&s, NULL, NULL, 0), -1);
     assert_non_null(strstr(error_message(), "environment UNBLEND_DEVICE: device.device = 000"));
     assert_int_equal(settings_parse_alone(&s, "[model]\nfilters = 3\n", "x.ini"), 0);
-    assert_int_equal(settings_int(s, "model.filters"), 3);
-    assert_string_equal(settings_text(s, "device.device"), "");
+    assert_int_equal(s->stages[0].filters, 3);
+    assert_string_equal(s->device.device, "");
     settings_free(s);
     unsetenv("UNBLEND_DEVICE");
     free(device);
 }
 
-static void the_two_names_differ(void **state)
+static void the_names_differ(void **state)
 {
     (void)state;
-    const char *same = "data.name_a and data.name_b are both mnist; give the two outputs different "
-                       "names";
-    char *of_file = format_text("x.ini: %s", same), *of_override = format_text("--set: %s", same);
-    refused("[data]\nname_b = mnist\n", of_file);
-    override_refused("data.name_b=mnist", of_override);
-    settings *s = overridden("[data]\nname_b = mnist\n", "data.name_a=other");
-    assert_string_equal(settings_text(s, "data.name_b"), "mnist");
-    const char *equal = "data.name_a=mnist", *another = "data.name_a=third";
+    const char *same = "data.names: two sources are both mnist; give them different names";
+    char *of_file = format_text("x.ini:2: %s", same), *of_override = format_text("--set: %s", same);
+    refused("[data]\nnames = mnist, mnist\n", of_file);
+    override_refused("data.names=mnist,mnist", of_override);
+    override_refused("data.sources=a/mnist,b/mnist/", of_override);
+    settings *s = overridden("[data]\nnames = mnist, mnist\n", "data.names=other, mnist");
+    assert_string_equal(s->data.mixture.names[0], "other");
+    assert_string_equal(s->data.mixture.names[1], "mnist");
+    const char *equal = "data.names=mnist,mnist", *another = "data.names=third,mnist";
     settings *derived = NULL; /* a trial of a search */
     assert_int_equal(settings_derive(&derived, s, &equal, 1), -1);
     assert_non_null(strstr(error_message(), same));
     assert_int_equal(settings_derive(&derived, s, &another, 1), 0);
-    assert_string_equal(settings_text(derived, "data.name_a"), "third");
+    assert_string_equal(derived->data.mixture.names[0], "third");
     settings_free(derived);
     settings_free(s);
     free(of_file);
     free(of_override);
+}
+
+/* ---- Sources, lists, sizes ---- */
+
+static void names_follow_from_the_directories(void **state)
+{
+    (void)state;
+    settings *s = parsed("[data]\nsources = sets/Cats & Dogs/, ../fashion-mnist, ., '..//'\n");
+    assert_int_equal(s->data.mixture.sources, 4);
+    assert_string_equal(s->data.mixture.names[0], "cats---dogs");
+    assert_string_equal(s->data.mixture.names[1], "fashion-mnist");
+    assert_string_equal(s->data.mixture.names[2], "source3");
+    assert_string_equal(s->data.mixture.names[3], "source4");
+
+    /* they follow still where a trial of a search changes the directories, unless they were given */
+    const char *other = "data.sources=one,two", *names = "data.names=a,b";
+    settings *derived = NULL, *named = NULL, *again = NULL;
+    assert_int_equal(settings_derive(&derived, s, &other, 1), 0);
+    assert_int_equal(derived->data.mixture.sources, 2);
+    assert_string_equal(derived->data.mixture.names[1], "two");
+    assert_int_equal(settings_derive(&named, derived, &names, 1), 0);
+    assert_int_equal(settings_derive(&again, named, &other, 1), 0);
+    assert_string_equal(again->data.mixture.names[1], "b");
+    settings_free(again);
+    settings_free(named);
+    settings_free(derived);
+    settings_free(s);
+
+    char *directory = format_text("data.sources=%040d,b", 0);
+    s = overridden("", directory);
+    assert_int_equal(strlen(s->data.mixture.names[0]), 32);
+    settings_free(s);
+    free(directory);
+}
+
+static void lists_have_their_number_of_items(void **state)
+{
+    (void)state;
+    const char *sources = "(allowed: 2 to 4, separated by commas: text of at most 900 bytes)";
+    static const struct {
+        const char *text, *why;
+    } bad[] = {{"a", "too few items"},         {"", "too few items"},
+               {"a,", "an item is empty"},     {",a", "an item is empty"},
+               {"a, ,b", "an item is empty"},  {"a,b,", "an item is empty"},
+               {"a,b,c,d,e", "too many items"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *shown = *bad[i].text ? bad[i].text : "(nothing)";
+        char *text = format_text("[data]\nsources = %s\n", bad[i].text);
+        char *message =
+            format_text("x.ini:2: data.sources = %s: %s %s", shown, bad[i].why, sources);
+        refused(text, message);
+        free(message);
+        free(text);
+    }
+    refused("[data]\nsources = a, \"\"\n",
+            "x.ini:2: data.sources = (nothing): empty (allowed: 2 to 4, separated by commas: text "
+            "of at most 900 bytes)");
+    refused("[data]\nsources = a, 'b\n", "x.ini:2: data.sources: the closing ' is missing");
+    refused("[data]\nsources = 'a' b, c\n",
+            "x.ini:2: data.sources: there is text after the closing '");
+    override_refused("data.sources=a,\"b", "--set: data.sources: the closing \" is missing");
+    override_refused("data.sources=\"a\"b,c",
+                     "--set: data.sources: there is text after the closing \"");
+    refused("[data]\nnames = a, b, c\n",
+            "x.ini:2: data.names has 3 names for the 2 sources of data.sources");
+    refused("[train]\n\nsource_weights = 1\n",
+            "x.ini:3: train.source_weights has 1 weights for the 2 sources of data.sources");
+    override_refused("train.source_weights=1,0",
+                     "--set: train.source_weights = 0: out of range (allowed: none, or up to 4, "
+                     "separated by commas: above 0, to 1000000)");
+    char *longest = format_text("data.sources=a%0447d,b%0443d", 0, 0);
+    settings *s = overridden("", longest);
+    char *text = settings_ini(s);
+    settings *again = parsed(text);
+    assert_string_equal(again->data.directories[1], s->data.directories[1]);
+    settings_free(again);
+    settings_free(s);
+    free(text);
+    free(longest);
+    longest = format_text("data.sources=a%0447d,b%0444d", 0, 0);
+    assert_int_equal(settings_parse(&s, "", "x.ini", (const char *const[]){longest}, 1), -1);
+    assert_non_null(strstr(error_message(), ": too long (allowed: "));
+    free(longest);
+}
+
+/* An item in quotes may hold what would end a bare one, in a file and in --set. */
+static void items_may_be_quoted(void **state)
+{
+    (void)state;
+    const char *list = "'a, \"b', \"c|\\x2C;\\xFF\" ,d e;f";
+    char *text = format_text("[data]\nsources = %s ; comment\n", list);
+    char *override = format_text("data.sources=%s", list);
+    settings *both[] = {parsed(text), overridden("", override)};
+    for (int i = 0; i < 2; i++) {
+        char *written = settings_ini(both[i]);
+        settings *again = parsed(written);
+        const settings *seen[] = {both[i], again};
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(seen[k]->data.mixture.sources, 3);
+            assert_string_equal(seen[k]->data.directories[0], "a, \"b");
+            assert_string_equal(seen[k]->data.directories[1], "c|,;\xff");
+            assert_string_equal(seen[k]->data.directories[2], "d e;f");
+        }
+        settings_free(again);
+        settings_free(both[i]);
+        free(written);
+    }
+    free(override);
+    free(text);
+}
+
+static void sizes_are_height_and_width(void **state)
+{
+    (void)state;
+    settings *s = parsed("[data]\nsize = 48x4096\nchannels = 3\n");
+    assert_int_equal(s->data.mixture.format.height, 48);
+    assert_int_equal(s->data.mixture.format.width, 4096);
+    assert_int_equal(s->data.mixture.format.channels, 3);
+    char *text = settings_ini(s);
+    assert_non_null(strstr(text, "\nsize = 48x4096\nchannels = 3\n"));
+    free(text);
+    settings_free(s);
+    static const struct {
+        const char *text, *why;
+    } bad[] = {{"32", "not a size"},      {"32x", "not a size"},
+               {"x32", "not a size"},     {"32 x 32", "not a size"},
+               {"32x32x1", "not a size"}, {"32X32", "not a size"},
+               {"+1x1", "not a size"},    {"00000000000000032x32", "not a size"},
+               {"0x32", "out of range"},  {"32x4097", "out of range"},
+               {"-1x1", "out of range"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *override = format_text("data.size=%s", bad[i].text);
+        char *message = format_text("--set: data.size = %s: %s (allowed: HEIGHTxWIDTH, each 1 to "
+                                    "4096)",
+                                    bad[i].text, bad[i].why);
+        override_refused(override, message);
+        free(message);
+        free(override);
+    }
+    override_refused("data.channels=2", "--set: data.channels = 2: no such choice (allowed: 1, 3)");
+    override_refused("data.channels=4", "--set: data.channels = 4: out of range (allowed: 1, 3)");
+}
+
+static void weights_are_one_for_each_source(void **state)
+{
+    (void)state;
+    settings *s = overridden("[train]\nsource_weights = 1, 2.5, 0.25\n", "data.sources=a,b,c");
+    assert_int_equal(s->train.weight_count, 3);
+    assert_true(s->train.source_weights[1] == 2.5 && s->train.source_weights[2] == 0.25);
+    char *text = settings_ini(s);
+    assert_non_null(strstr(text, "\nsource_weights = 1, 2.5, 0.25\n"));
+    free(text);
+    settings_free(s);
+    s = overridden("[train]\nsource_weights = 1, 2\n", "train.source_weights=");
+    assert_true(s->train.source_weights[1] == 1);
+    settings_free(s);
+}
+
+/* Each word of a choice is the enum's value of that name. */
+static void choices_are_enums(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *override;
+        int expected;
+    } words[] = {
+        {"model.architecture=unet", ARCHITECTURE_unet},
+        {"model.architecture=unet-transformer", ARCHITECTURE_unet_transformer},
+        {"stage.2.reads=mixture", READS_MIXTURE},
+        {"stage.2.reads=previous", READS_PREVIOUS},
+        {"stage.2.reads=both", READS_BOTH},
+        {"train.objective=squared_error", OBJECTIVE_SQUARED_ERROR},
+        {"train.optimizer=adam", OPTIMIZER_ADAM},
+        {"train.optimizer=adamw", OPTIMIZER_ADAMW},
+        {"train.moving_averages=warm", AVERAGES_WARM},
+        {"train.moving_averages=keras", AVERAGES_KERAS},
+        {"train.schedule=constant", SCHEDULE_CONSTANT},
+        {"train.schedule=step", SCHEDULE_STEP},
+        {"train.schedule=cosine", SCHEDULE_COSINE},
+        {"train.schedule=plateau", SCHEDULE_PLATEAU},
+        {"train.monitor=val_loss", MONITOR_VAL_LOSS},
+        {"train.monitor=loss", MONITOR_LOSS},
+        {"train.keep=best", KEEP_BEST},
+        {"train.keep=last", KEEP_LAST},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        settings *s = overridden("", words[i].override);
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(words[i].override, "="),
+                 words[i].override);
+        const key *k = key_find(name);
+        assert_int_equal(k->type, KEY_CHOICE);
+        assert_int_equal(*(const int *)((const char *)s + k->field), words[i].expected);
+        char *text = settings_ini(s), *line = strrchr(name, '.') + 1;
+        char *written = format_text("\n%s = %s\n", line, strchr(words[i].override, '=') + 1);
+        assert_non_null(strstr(text, written));
+        free(written);
+        free(text);
+        settings_free(s);
+    }
+}
+
+static void renamed_keys_say_so(void **state)
+{
+    (void)state;
+    refused("[data]\ndirectory = d\nsource_b = fashion-mnist\n",
+            "x.ini:3: data.source_b was renamed to data.sources (see `unblend help config`)");
+    override_refused("Data.Name_A=x",
+                     "--set: data.name_a was renamed to data.names (see `unblend help config`)");
+}
+
+/* ---- Stages ---- */
+
+static void each_section_of_a_stage_makes_one(void **state)
+{
+    (void)state;
+    settings *s = parsed("[model]\nfilters = 8\n[stage.2]\n[Stage.3]\nfilters = 16\nreads = "
+                         "previous\n");
+    assert_int_equal(s->stage_count, 3);
+    assert_int_equal(s->stages[0].filters, 8);
+    assert_int_equal(s->stages[0].reads, READS_MIXTURE);
+    assert_int_equal(s->stages[1].filters, 64);
+    assert_int_equal(s->stages[1].reads, READS_BOTH);
+    assert_int_equal(s->stages[2].filters, 16);
+    assert_int_equal(s->stages[2].reads, READS_PREVIOUS);
+    char *text = settings_ini(s);
+    settings *again = parsed(text);
+    assert_int_equal(again->stage_count, 3);
+    assert_int_equal(again->stages[2].filters, 16);
+    assert_non_null(strstr(text, "\n[stage.3]\narchitecture = unet\nfilters = 16\n"));
+    assert_null(strstr(text, "[stage.4]"));
+
+    const char *fourth = "stage.4.filters=32", *second = "stage.2.filters=32";
+    settings *derived = NULL;
+    assert_int_equal(settings_derive(&derived, again, &fourth, 1), 0);
+    assert_int_equal(derived->stage_count, 4);
+    assert_int_equal(derived->stages[2].filters, 16);
+    settings_free(derived);
+    assert_int_equal(settings_derive(&derived, again, &second, 1), 0);
+    assert_int_equal(derived->stage_count, 3);
+    assert_int_equal(derived->stages[1].filters, 32);
+    settings_free(derived);
+    settings_free(again);
+    settings_free(s);
+    free(text);
+
+    s = overridden("", second);
+    assert_int_equal(s->stage_count, 2);
+    assert_int_equal(s->stages[1].filters, 32);
+    settings_free(s);
+    s = overridden("[stage.3]\n", second);
+    assert_int_equal(s->stage_count, 3);
+    settings_free(s);
+}
+
+static void stages_leave_no_gap(void **state)
+{
+    (void)state;
+    refused("[model]\n[stage.3]\nfilters = 3\n", "x.ini:2: there is a [stage.3], but no [stage.2]");
+    refused("[stage.4]\n[stage.2]\n", "x.ini:1: there is a [stage.4], but no [stage.3]");
+    override_refused("stage.4.heads=3", "--set: there is a [stage.4], but no [stage.3]");
+    refused("[stage.5]\n", "x.ini:1: unknown section [stage.5]; did you mean [stage.2]?");
+    refused("[stage]\n", "x.ini:1: unknown section [stage]; did you mean [stage.2]?");
+    refused("[model]\nreads = both\n",
+            "x.ini:2: unknown key model.reads; did you mean stage.2.reads?");
+    override_refused("stage.5.filters=3", "--set: unknown key stage.5.filters; did you mean "
+                                          "stage.2.filters?");
+    refused("[stage.3]\nfliters = 3\n",
+            "x.ini:2: unknown key stage.3.fliters; did you mean stage.3.filters?");
 }
 
 /* ---- Round trips ---- */
@@ -360,10 +645,9 @@ static void the_effective_ini_reads_back_to_itself(void **state)
     settings *again = parsed(first);
     char *second = settings_ini(again);
     assert_string_equal(first, second);
-    assert_true(settings_real(s, "train.learning_rate") ==
-                settings_real(again, "train.learning_rate"));
-    assert_true(settings_real(again, "data.validation") == 0.30000000000000004);
-    assert_string_equal(settings_text(again, "data.directory"), " with ; and # and = and [x] ");
+    assert_true(s->train.learning_rate == again->train.learning_rate);
+    assert_true(again->data.validation == 0.30000000000000004);
+    assert_string_equal(again->data.directory, " with ; and # and = and [x] ");
     assert_non_null(strstr(first, "[model]\narchitecture = unet\nfilters = 64\n"));
     settings_free(s);
     settings_free(again);
@@ -380,8 +664,8 @@ static void assert_kept(const char *value)
     for (const char *at = text; *at; at += utf8_length(at))
         assert_true(utf8_length(at) && (*at == '\n' || (unsigned char)*at >= ' ') && *at != 0x7f);
     settings *again = parsed(text);
-    assert_string_equal(settings_text(s, "data.directory"), value);
-    assert_string_equal(settings_text(again, "data.directory"), value);
+    assert_string_equal(s->data.directory, value);
+    assert_string_equal(again->data.directory, value);
     settings_free(s);
     settings_free(again);
     free(text);
@@ -404,7 +688,7 @@ static void any_byte_is_kept(void **state)
         assert_kept(values[i]);
     setenv("UNBLEND_DATA", "it's \"\\\n\xff", 1);
     settings *s = parsed("");
-    assert_string_equal(settings_text(s, "data.directory"), "it's \"\\\n\xff");
+    assert_string_equal(s->data.directory, "it's \"\\\n\xff");
     settings_free(s);
     unsetenv("UNBLEND_DATA");
 }
@@ -448,8 +732,7 @@ static void the_longest_text_reads_back(void **state)
     settings *s = overridden("", override);
     char *text = settings_ini(s);
     settings *again = parsed(text);
-    assert_string_equal(settings_text(again, "data.directory"),
-                        override + strlen("data.directory="));
+    assert_string_equal(again->data.directory, override + strlen("data.directory="));
     settings_free(s);
     settings_free(again);
     free(text);
@@ -491,7 +774,7 @@ static void a_decimal_comma_locale_changes_nothing(void **state)
     settings *s = parsed("[data]\nvalidation = 0.25\n");
     char *text = settings_ini(s);
     setlocale(LC_NUMERIC, "C");
-    assert_true(settings_real(s, "data.validation") == 0.25);
+    assert_true(s->data.validation == 0.25);
     assert_non_null(strstr(text, "validation = 0.25\n"));
     settings_free(s);
     free(text);
@@ -517,7 +800,16 @@ int main(void)
         cmocka_unit_test(texts_have_a_length),
         cmocka_unit_test(escapes_are_known_or_refused),
         cmocka_unit_test(overrides_and_environment_are_named),
-        cmocka_unit_test(the_two_names_differ),
+        cmocka_unit_test(the_names_differ),
+        cmocka_unit_test(names_follow_from_the_directories),
+        cmocka_unit_test(lists_have_their_number_of_items),
+        cmocka_unit_test(items_may_be_quoted),
+        cmocka_unit_test(sizes_are_height_and_width),
+        cmocka_unit_test(weights_are_one_for_each_source),
+        cmocka_unit_test(choices_are_enums),
+        cmocka_unit_test(renamed_keys_say_so),
+        cmocka_unit_test(each_section_of_a_stage_makes_one),
+        cmocka_unit_test(stages_leave_no_gap),
         cmocka_unit_test(the_effective_ini_reads_back_to_itself),
         cmocka_unit_test(any_byte_is_kept),
         cmocka_unit_test(legible_text_stays_legible),

@@ -350,19 +350,19 @@ static void transformer_configs_have_the_published_recipe(void **state)
     for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
         settings *s;
         assert_int_equal(settings_load(&s, configs[i], NULL, 0), 0);
-        assert_string_equal(settings_text(s, "model.architecture"), "unet-transformer");
-        assert_int_equal(settings_int(s, "train.batch"), 256);
-        assert_int_equal(settings_int(s, "train.steps_per_epoch"), 1000);
-        assert_int_equal(settings_int(s, "train.epochs"), 80);
-        assert_true(settings_real(s, "train.learning_rate") == 1e-3);
-        assert_string_equal(settings_text(s, "train.monitor"), "loss");
-        assert_string_equal(settings_text(s, "train.schedule"), "plateau");
-        assert_true(settings_real(s, "train.rate_factor") == 0.5);
-        assert_true(settings_real(s, "train.rate_min") == 1e-6);
-        assert_int_equal(settings_int(s, "train.plateau_patience"), 5);
-        assert_int_equal(settings_int(s, "train.stop_patience"), 5);
-        assert_true(settings_real(s, "model.dropout") == 0.1);
-        assert_true(settings_real(s, "data.validation") == 0);
+        assert_int_equal(s->stages[0].architecture, ARCHITECTURE_unet_transformer);
+        assert_int_equal(s->train.batch, 256);
+        assert_int_equal(s->train.steps_per_epoch, 1000);
+        assert_int_equal(s->train.epochs, 80);
+        assert_true(s->train.learning_rate == 1e-3);
+        assert_int_equal(s->train.monitor, MONITOR_LOSS);
+        assert_int_equal(s->train.schedule, SCHEDULE_PLATEAU);
+        assert_true(s->train.rate_factor == 0.5);
+        assert_true(s->train.rate_min == 1e-6);
+        assert_int_equal(s->train.plateau_patience, 5);
+        assert_int_equal(s->train.stop_patience, 5);
+        assert_true(s->stages[0].dropout == 0.1);
+        assert_true(s->data.validation == 0);
         settings_free(s);
     }
 }

@@ -34,7 +34,7 @@ static char known_directory[600];
 #define KNOWN(...)                                                                                 \
     (overrides)                                                                                    \
     {                                                                                              \
-        known_directory, "data.source_a=white", "data.source_b=noise", "train.steps_per_epoch=60", \
+        known_directory, "data.sources=white,noise", "train.steps_per_epoch=60",                   \
             "train.learning_rate=0.03", __VA_ARGS__                                                \
     }
 
@@ -285,7 +285,7 @@ typedef struct steps {
 static steps open_steps(const overrides more)
 {
     steps t = {.settings = settings_of(more)};
-    int batch = (int)settings_int(t.settings, "train.batch");
+    int batch = t.settings->train.batch;
     for (int i = 0; i < SOURCES; i++)
         must(source_read(t.settings, i, false, &t.sets[i]));
     must(mixer_open_sets(&t.mixer, opened, t.settings, t.sets));
@@ -293,10 +293,10 @@ static steps open_steps(const overrides more)
     must(network_new(&t.network, t.params, t.settings, batch, NETWORK_TRAIN));
     must(network_new(&t.validation, t.params, t.settings, batch, NETWORK_INFER));
     must(params_allocate(t.params, true));
-    must(params_initialize(t.params, (unsigned long)settings_int(t.settings, "train.seed")));
+    must(params_initialize(t.params, (unsigned long)t.settings->train.seed));
     must(network_prepare(t.network));
     must(network_prepare(t.validation));
-    must(stepper_new(&t.stepper, t.mixer, t.network, t.settings));
+    must(stepper_new(&t.stepper, t.mixer, t.network, &t.settings->train));
     return t;
 }
 
@@ -380,8 +380,7 @@ static void losses_are_those_of_the_steps(void **state)
     }
     close_steps(&t);
     training trained = trained_in(
-        "recorded", false,
-        (overrides){"train.seed=5", "data.name_a=one", "data.name_b=other", "train.epochs=1"});
+        "recorded", false, (overrides){"train.seed=5", "data.names=one,other", "train.epochs=1"});
     double one = recorded(&trained, "loss", "one"), other = recorded(&trained, "loss", "other");
     assert_float_equal(one, sums[0], 1e-5 * one);
     assert_float_equal(other, sums[1], 1e-5 * other);
@@ -464,11 +463,11 @@ static double loss_in_training(steps *t, int batches, int batch)
 }
 
 /* Validation after 20 steps, over what the same pairs have as training batches. */
-static double validation_ratio(const char *begin)
+static double validation_ratio(const char *begin, const char *seed)
 {
     enum { BATCHES = 20, BATCH = 16 };
     steps t = open_steps((overrides){"model.filters=4", "model.modules=3", "model.convolutions=2",
-                                     "model.activation=relu", "train.batch=16", begin});
+                                     "model.activation=relu", "train.batch=16", begin, seed});
     step_sums sums = {0};
     evaluator *e;
     double mse[SOURCES];
@@ -483,14 +482,29 @@ static double validation_ratio(const char *begin)
     return ratio;
 }
 
+/* How far from 1 that is, whatever it starts from: the median of three seeds. */
+static double median_deviation(const char *begin)
+{
+    static const char *const seeds[] = {"train.seed=1", "train.seed=2", "train.seed=3"};
+    double off[COUNT(seeds)];
+    for (size_t i = 0; i < COUNT(seeds); i++) {
+        double value = fabs(validation_ratio(begin, seeds[i]) - 1);
+        size_t at = i;
+        for (; at > 0 && off[at - 1] > value; at--)
+            off[at] = off[at - 1];
+        off[at] = value;
+    }
+    return off[COUNT(seeds) / 2];
+}
+
 static void validation_is_of_use_after_twenty_steps(void **state)
 {
     (void)state;
-    double warm = validation_ratio("train.moving_averages=warm");
-    double keras = validation_ratio("train.moving_averages=keras");
-    if (!(fabs(warm - 1) <= 0.2))
-        fail_msg("validation gives %.2f times the loss of training batches", warm);
-    if (!(fabs(keras - 1) > fabs(warm - 1)))
+    double warm = median_deviation("train.moving_averages=warm");
+    double keras = median_deviation("train.moving_averages=keras");
+    if (!(warm <= 0.2))
+        fail_msg("validation is %.2f off the loss of training batches", warm);
+    if (!(keras > warm))
         fail_msg("Keras' averages are not worse (%.2f, %.2f)", keras, warm);
 }
 

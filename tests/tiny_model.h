@@ -55,9 +55,10 @@ static inline int save_tiny_model(const char *path, enum tiny_kind kind, const f
     params *p = NULL;
     network *n = NULL;
     int result = -1;
-    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, s) && !params_new(&p, d) &&
-        !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
-        !params_initialize(p, 7) && !(kind == TINY_CONSTANT && make_constant(p, values)) &&
+    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, &s->device) &&
+        !params_new(&p, d) && !network_new(&n, p, s, 1, NETWORK_INFER) &&
+        !params_allocate(p, false) && !params_initialize(p, 7) &&
+        !(kind == TINY_CONSTANT && make_constant(p, values)) &&
         !(kind == TINY_OVERFLOWING && make_overflowing(p)))
         result = model_save(path, p, s);
     network_free(n);

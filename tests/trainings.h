@@ -25,7 +25,8 @@ static inline void must(int result)
 static inline int open_for_trainings(void **state)
 {
     settings *s = NULL;
-    int result = scratch_make(state) || settings_load(&s, NULL, NULL, 0) || open_device(&opened, s);
+    int result =
+        scratch_make(state) || settings_load(&s, NULL, NULL, 0) || open_device(&opened, &s->device);
     settings_free(s);
     return result ? -1 : 0;
 }

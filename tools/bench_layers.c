@@ -257,7 +257,7 @@ static int list(const char *config, const char *const *overrides, size_t count)
     params *p = NULL;
     network *n = NULL;
     int result = settings_load(&s, config, overrides, count) || params_new(&p, NULL) ||
-                         network_new(&n, p, s, (int)settings_int(s, "train.batch"), NETWORK_INFER)
+                         network_new(&n, p, s, s->train.batch, NETWORK_INFER)
                      ? -1
                      : 0;
     if (!result)

@@ -29,7 +29,7 @@ typedef struct bench {
 static int set_up(bench *b, const char *config, const char *const *overrides, size_t count)
 {
     return settings_load(&b->settings, config, overrides, count) ||
-                   open_device(&b->device, b->settings)
+                   open_device(&b->device, &b->settings->device)
                ? -1
                : 0;
 }
@@ -59,7 +59,7 @@ static int prepare_training(bench *b)
 static int prepare_inference(bench *b)
 {
     double seconds;
-    int batch = (int)settings_int(b->settings, "train.batch");
+    int batch = b->settings->train.batch;
     rng random = rng_start(1, STREAM_BENCH);
     return !b->inference &&
                    (params_new(&b->params, b->device) ||
@@ -77,9 +77,9 @@ static int answer(bench *b)
     char what[16];
     long steps;
     double seconds = 0;
-    printf("{\"device\": \"%s\", \"kind\": \"%s\", \"units\": %u, \"batch\": %ld}\n",
+    printf("{\"device\": \"%s\", \"kind\": \"%s\", \"units\": %u, \"batch\": %d}\n",
            b->device->info.name, device_kind(&b->device->info), b->device->info.compute_units,
-           settings_int(b->settings, "train.batch"));
+           b->settings->train.batch);
     fflush(stdout);
     while (scanf("%15s", what) == 1 && strcmp(what, "quit")) {
         bool bare = !strcmp(what, "bare"), train = !strcmp(what, "train");

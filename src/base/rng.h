@@ -1,7 +1,7 @@
 /*
  * Random numbers on the host: Philox4x32-10 streams (cl/philox.h).
  *
- *     rng weights = rng_start(seed, STREAM_WEIGHTS);
+ *     rng weights = rng_start(seed, stream_of_name(STREAM_WEIGHTS, name));
  *     value = scale * rng_normal(&weights);
  *
  * A stream is fixed by (seed, id); drawn tells how far it was read. The three numbers are all there

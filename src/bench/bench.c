@@ -7,14 +7,15 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "bench/step.h"
+#include "data/idx.h"
 #include "train/stepper.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    PICTURES = 60000, /* of each source */
-    SIDE = 28,
-    STEPS_MIN = 2, /* of a repetition */
+    PICTURES = 60000,          /* of each source, */
+    PICTURE_BYTES = 128 << 20, /* if they take no more than that */
+    STEPS_MIN = 2,             /* of a repetition */
     STEPS_MAX = 50,
     TIMED_MIN = 3, /* with a timeline */
     TIMED_MAX = 10
@@ -30,56 +31,67 @@ typedef struct work {
     device *device;
     params *params;
     network *network;
-    mixer *mixer;     /* NULL: inference */
+    batches *batches; /* NULL: inference */
     stepper *stepper; /* likewise */
     step_sums sums;
 } work;
 
 /* ---- Setting up ---- */
 
-static int draw_pictures(struct image_set sets[SOURCES])
+/* Of one source: random pictures of the config's format. */
+static int draw_pictures(struct image_set *set, struct image_format format, rng *random)
+{
+    size_t bytes = image_values(format), count = PICTURE_BYTES / bytes;
+    count = count > PICTURES ? PICTURES : count < 1 ? 1 : count;
+    size_t words = count * bytes / sizeof(uint32_t) + 1;
+    uint32_t *pixels = allocate(words, sizeof *pixels);
+    if (!pixels)
+        return -1;
+    for (size_t i = 0; i < words; i++)
+        pixels[i] = rng_word(random);
+    *set = (struct image_set){count, format, (unsigned char *)pixels};
+    return 0;
+}
+
+static int open_random_sets(const struct data_config *c, struct image_set images[], dataset *sets[])
 {
     rng random = rng_start(1, STREAM_BENCH);
-    for (int i = 0; i < SOURCES; i++) {
-        size_t bytes = (size_t)PICTURES * SIDE * SIDE;
-        uint32_t *words = allocate(bytes / sizeof *words, sizeof *words);
-        if (!words)
+    for (int k = 0; k < c->mixture.sources; k++)
+        if (draw_pictures(&images[k], c->mixture.format, &random) ||
+            dataset_of_memory(&sets[k], &images[k]))
             return -1;
-        for (size_t k = 0; k < bytes / sizeof *words; k++)
-            words[k] = rng_word(&random);
-        sets[i] = (struct image_set){PICTURES, SIDE, SIDE, (unsigned char *)words};
-    }
     return 0;
 }
 
 /* Buffers of the plan before values, so that too large a batch is refused at once. */
-static int set_up_network(work *w, const settings *s, enum network_use use)
+static int set_up_network(work *w, const settings *c, enum network_use use)
 {
-    int batch = (int)settings_int(s, "train.batch");
+    int batch = c->train.batch;
     return params_new(&w->params, w->device) ||
-                   network_new(&w->network, w->params, s, batch, use) ||
+                   network_new(&w->network, w->params, c, batch, use) ||
                    params_allocate(w->params, use == NETWORK_TRAIN) ||
                    network_prepare(w->network) ||
-                   params_initialize(w->params, (unsigned long)settings_int(s, "train.seed"))
+                   params_initialize(w->params, (uint64_t)c->train.seed)
                ? -1
                : 0;
 }
 
-static int set_up_training(work *w, const settings *s, struct image_set sets[SOURCES])
+static int set_up_training(work *w, const settings *c, dataset *const sets[])
 {
-    return mixer_open_sets(&w->mixer, w->device, s, sets) || set_up_network(w, s, NETWORK_TRAIN) ||
-                   stepper_new(&w->stepper, w->mixer, w->network, s)
+    return batches_open_sets(&w->batches, w->device, &c->data, (uint64_t)c->train.seed, sets) ||
+                   set_up_network(w, c, NETWORK_TRAIN) ||
+                   stepper_new(&w->stepper, w->batches, w->network, &c->train)
                ? -1
                : 0;
 }
 
 /* The mixtures are written once: what a user's pictures cost on their way is not in the figures. */
-static int set_up_inference(work *w, const settings *s)
+static int set_up_inference(work *w, const settings *c)
 {
-    if (set_up_network(w, s, NETWORK_INFER))
+    if (set_up_network(w, c, NETWORK_INFER))
         return -1;
     rng random = rng_start(2, STREAM_BENCH);
-    return step_write_random(w->device, w->network->mixture, &random);
+    return step_write_random(w->device, w->network->input, &random);
 }
 
 static void tear_down(work *w)
@@ -87,7 +99,7 @@ static void tear_down(work *w)
     stepper_free(w->stepper);
     network_free(w->network);
     params_free(w->params);
-    mixer_close(w->mixer);
+    batches_close(w->batches);
 }
 
 /* ---- Measuring ---- */
@@ -176,37 +188,40 @@ static int measure(work *w, bench_figures *out)
     return time_layers(w, out);
 }
 
-static int bench_training(bench_report *out, device *d, const settings *s)
+static int bench_training(bench_report *out, device *d, const settings *c)
 {
     work w = {.name = "training", .device = d};
-    struct image_set sets[SOURCES] = {{0}};
+    struct image_set images[SOURCES_MAX] = {{0}};
+    dataset *sets[SOURCES_MAX] = {NULL};
     log_live("drawing pictures");
-    int result = draw_pictures(sets);
+    int result = open_random_sets(&c->data, images, sets);
     double begun = clock_seconds(), building = d->builds.seconds;
     if (!result)
-        result = set_up_training(&w, s, sets);
+        result = set_up_training(&w, c, sets);
     out->set_up = clock_seconds() - begun - (d->builds.seconds - building);
-    for (int i = 0; i < SOURCES; i++)
-        image_set_release(&sets[i]);
+    for (int k = 0; k < SOURCES_MAX; k++) {
+        dataset_close(sets[k]);
+        image_set_release(&images[k]);
+    }
     if (!result)
         result = measure(&w, &out->training);
     tear_down(&w);
     return result;
 }
 
-static int bench_inference(bench_report *out, device *d, const settings *s)
+static int bench_inference(bench_report *out, device *d, const settings *c)
 {
     work w = {.name = "inference", .device = d};
     d->peak = d->allocated;
-    int result = set_up_inference(&w, s) || measure(&w, &out->inference) ? -1 : 0;
+    int result = set_up_inference(&w, c) || measure(&w, &out->inference) ? -1 : 0;
     tear_down(&w);
     return result;
 }
 
-int bench_run(bench_report *out, device *d, const settings *s)
+int bench_run(bench_report *out, device *d, const settings *c)
 {
-    out->batch = (int)settings_int(s, "train.batch");
-    int result = bench_training(out, d, s) || bench_inference(out, d, s) ? -1 : 0;
+    out->batch = c->train.batch;
+    int result = bench_training(out, d, c) || bench_inference(out, d, c) ? -1 : 0;
     log_live_end();
     return result;
 }

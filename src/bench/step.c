@@ -32,16 +32,15 @@ void step_results_release(step_results *r)
 static int list_parts(const network *n, step_results *r)
 {
     const params *p = n->params;
-    r->parts = allocate(2 * SOURCES + p->count, sizeof *r->parts);
+    const tensor *const results[] = {n->output, n->losses};
+    r->parts = allocate(2 + p->count, sizeof *r->parts);
     if (!r->parts)
         return -1;
-    for (int i = 0; i < SOURCES; i++) {
-        const tensor *y = n->outputs[i], *loss = n->losses[i];
-        r->parts[r->count++] = (step_part){y->name, y->data, shape_count(y->shape)};
-        r->parts[r->count++] = (step_part){loss->name, loss->data, shape_count(loss->shape)};
-    }
+    for (int i = 0; i < 2; i++)
+        r->parts[r->count++] =
+            (step_part){results[i]->name, results[i]->data, shape_count(results[i]->shape)};
     for (size_t i = 0; i < p->count; i++)
-        if (p->items[i]->trainable)
+        if (param_is_trainable(p->items[i]))
             r->parts[r->count++] =
                 (step_part){p->items[i]->name, p->items[i]->gradient, p->items[i]->count};
     return 0;

@@ -27,6 +27,7 @@ enum { GUARDED_MAX = 2 * LAYER_INPUTS_MAX + 2 * LAYER_PARAMS_MAX + LAYER_SAVED_M
 
 typedef struct bench {
     device *device;
+    const char *frozen; /* pattern, or NULL */
     params *params;
     graph *graph;
     plan *plan;
@@ -132,7 +133,8 @@ static int set_up(bench *b, const layer_case *c)
 {
     tensor *inputs[LAYER_INPUTS_MAX];
     b->random = rng_start(1, STREAM_CHECK);
-    if (params_new(&b->params, b->device) || graph_new(&b->graph, b->params))
+    if (params_new(&b->params, b->device) || (b->frozen && params_freeze(b->params, b->frozen)) ||
+        graph_new(&b->graph, b->params))
         return -1;
     for (int i = 0; i < c->input_count; i++)
         inputs[i] = graph_input(b->graph, "input", c->inputs[i]);
@@ -313,30 +315,36 @@ static int run_once(bench *b, bool backward, int number, check_report *report)
 }
 
 /* beta 1 adds to what stands in an input's gradient; the plan alone would only try beta 0. */
-static int check_with_beta(device *d, const layer_case *c, int beta, int runs, check_report *report)
+static int check_with_beta(bench *b, const layer_case *c, int beta, int runs, check_report *report)
 {
-    bench b = {.device = d};
-    int result = set_up(&b, c);
+    int result = set_up(b, c);
     if (!result) {
-        for (int i = 0; i < b.layer->input_count; i++)
-            b.layer->beta[i] = beta;
-        result = run_reference(&b, c);
+        for (int i = 0; i < b->layer->input_count; i++)
+            b->layer->beta[i] = beta;
+        result = run_reference(b, c);
     }
     for (int i = 0; !result && i < runs; i++)
-        result = run_once(&b, !c->inference, i, report);
-    tear_down(&b);
+        result = run_once(b, !c->inference, i, report);
+    tear_down(b);
     return result;
 }
 
-int layer_check(device *d, const layer_case *c, struct check_effort effort, check_report *report)
+int layer_check_frozen(device *d, const layer_case *c, const char *frozen,
+                       struct check_effort effort, check_report *report)
 {
     char what[128];
     int last_beta = effort.accumulate && !c->inference ? 1 : 0;
     for (int beta = 0; beta <= last_beta; beta++) {
-        if (check_with_beta(d, c, beta, effort.runs, report)) {
-            layer_case_describe(c, what, sizeof what);
-            return fail_while("%s", what);
-        }
+        bench b = {.device = d, .frozen = frozen};
+        if (!check_with_beta(&b, c, beta, effort.runs, report))
+            continue;
+        layer_case_describe(c, what, sizeof what);
+        return frozen ? fail_while("%s, %s frozen", what, frozen) : fail_while("%s", what);
     }
     return 0;
+}
+
+int layer_check(device *d, const layer_case *c, struct check_effort effort, check_report *report)
+{
+    return layer_check_frozen(d, c, NULL, effort, report);
 }

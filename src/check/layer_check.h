@@ -38,6 +38,10 @@ struct check_effort {
  * wanted. -1 with another status if the layer could not be run at all. */
 int layer_check(device *d, const layer_case *c, struct check_effort effort, check_report *report);
 
+/* The same with the params frozen whose name matches the pattern ("*gamma"). */
+int layer_check_frozen(device *d, const layer_case *c, const char *frozen,
+                       struct check_effort effort, check_report *report);
+
 /* "conv2d 2x32x32x64" */
 void layer_case_describe(const layer_case *c, char *text, size_t size);
 
@@ -46,8 +50,8 @@ typedef struct reference_run {
     const layer *layer;
     bool inference;
     double *inputs[LAYER_INPUTS_MAX], *dinputs[LAYER_INPUTS_MAX];
-    double *params[LAYER_PARAMS_MAX]; /* forward may change what is not trainable */
-    double *dparams[LAYER_PARAMS_MAX];
+    double *params[LAYER_PARAMS_MAX];  /* forward may change statistics */
+    double *dparams[LAYER_PARAMS_MAX]; /* NULL: not wanted */
     double *y;
     double *g; /* gradient of y; backward may zero it where rounding decides on which side of a kink
                   a value lies, before it uses it */

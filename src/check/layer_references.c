@@ -106,37 +106,62 @@ static struct reference_rows rows_of(const layer *l)
 
 enum { GAMMA, BETA, MOVING_MEAN, MOVING_VARIANCE };
 
+/* A frozen norm does in training what it does in inference. */
+static bool norm_is_frozen(const layer *l)
+{
+    return l->params[GAMMA]->frozen && l->params[BETA]->frozen;
+}
+
+/* Before the activation. Frozen statistics do not move. */
+static void normalise(const reference_run *r, double *y)
+{
+    struct reference_rows rows = rows_of(r->layer);
+    const double *x = r->inputs[0], *gamma = r->params[GAMMA], *beta = r->params[BETA];
+    double *mean = r->params[MOVING_MEAN], *variance = r->params[MOVING_VARIANCE];
+    if (r->inference || norm_is_frozen(r->layer)) {
+        reference_batch_norm_inference(&rows, x, gamma, beta, mean, variance, y);
+        return;
+    }
+    double *unused = calloc(rows.channels, sizeof *unused);
+    bool still = r->layer->params[MOVING_MEAN]->frozen;
+    if (unused)
+        reference_batch_norm_forward(&rows, x, gamma, beta, still ? unused : mean,
+                                     still ? unused : variance, y);
+    free(unused);
+}
+
 static void batch_norm_forward(reference_run *r)
 {
     const struct activation_options *o = r->layer->options;
-    struct reference_rows rows = rows_of(r->layer);
-    if (r->inference)
-        reference_batch_norm_inference(&rows, r->inputs[0], r->params[GAMMA], r->params[BETA],
-                                       r->params[MOVING_MEAN], r->params[MOVING_VARIANCE], r->y);
-    else
-        reference_batch_norm_forward(&rows, r->inputs[0], r->params[GAMMA], r->params[BETA],
-                                     r->params[MOVING_MEAN], r->params[MOVING_VARIANCE], r->y);
-    activate(o->kind, rows.rows * rows.channels, r->y, r->y);
+    normalise(r, r->y);
+    activate(o->kind, shape_count(r->layer->output->shape), r->y, r->y);
 }
 
 static void batch_norm_backward(reference_run *r)
 {
     const struct activation_options *o = r->layer->options;
     struct reference_rows rows = rows_of(r->layer);
-    size_t count = rows.rows * rows.channels;
-    double *inside = calloc(count, sizeof *inside), *unused = calloc(rows.channels, sizeof *unused);
-    if (inside && unused) {
-        reference_batch_norm_forward(&rows, r->inputs[0], r->params[GAMMA], r->params[BETA], unused,
-                                     unused, inside);
+    size_t count = rows.rows * rows.channels, bytes = rows.channels * sizeof(double);
+    double *inside = calloc(count, sizeof *inside), *kept = calloc(rows.channels, 2 * sizeof *kept);
+    if (inside && kept) {
+        reference_run again = *r; /* with statistics of its own: they move once a step */
+        again.params[MOVING_MEAN] = memcpy(kept, r->params[MOVING_MEAN], bytes);
+        again.params[MOVING_VARIANCE] =
+            memcpy(kept + rows.channels, r->params[MOVING_VARIANCE], bytes);
+        normalise(&again, inside);
         for (size_t i = 0; i < count; i++)
             if (fabs(inside[i]) < 1e-4 && (o->kind == ACT_RELU || o->kind == ACT_LEAKY_RELU))
                 r->g[i] = 0;
         activate_backward(o->kind, count, r->y, r->g, inside);
-        reference_batch_norm_backward(&rows, r->inputs[0], r->params[GAMMA], inside, r->dinputs[0],
-                                      r->dparams[GAMMA], r->dparams[BETA]);
+        if (norm_is_frozen(r->layer))
+            reference_batch_norm_frozen_backward(&rows, r->params[GAMMA],
+                                                 r->params[MOVING_VARIANCE], inside, r->dinputs[0]);
+        else
+            reference_batch_norm_backward(&rows, r->inputs[0], r->params[GAMMA], inside,
+                                          r->dinputs[0], r->dparams[GAMMA], r->dparams[BETA]);
     }
     free(inside);
-    free(unused);
+    free(kept);
 }
 
 static struct reference_image image_of(const layer *l)
@@ -171,16 +196,25 @@ static void concat_backward(reference_run *r)
                               (size_t)l->inputs[1]->shape.c, r->g, r->dinputs[0], r->dinputs[1]);
 }
 
+static struct reference_mse mse_of(const layer *l)
+{
+    const struct mse_options *o = l->options;
+    shape s = l->inputs[0]->shape;
+    size_t sources = (size_t)o->sources;
+    return (struct reference_mse){shape_count(s) / (size_t)s.c, sources, (size_t)s.c / sources,
+                                  o->weights};
+}
+
 static void mse_forward(reference_run *r)
 {
-    *r->y =
-        reference_mse_forward(shape_count(r->layer->inputs[0]->shape), r->inputs[0], r->inputs[1]);
+    struct reference_mse m = mse_of(r->layer);
+    reference_mse_forward(&m, r->inputs[0], r->inputs[1], r->y);
 }
 
 static void mse_backward(reference_run *r)
 {
-    reference_mse_backward(shape_count(r->layer->inputs[0]->shape), r->inputs[0], r->inputs[1],
-                           r->dinputs[0]);
+    struct reference_mse m = mse_of(r->layer);
+    reference_mse_backward(&m, r->inputs[0], r->inputs[1], r->dinputs[0]);
 }
 
 static void layer_norm_forward(reference_run *r)
@@ -219,7 +253,7 @@ static void drop(const layer *l, const double *from, double *to)
 {
     double rate = ((const struct dropout_options *)l->options)->rate;
     size_t count = shape_count(l->output->shape);
-    rng random = rng_start(0, (uint64_t)(STREAM_DROPOUT + l->index) << 32);
+    rng random = rng_start(0, stream_of_name(STREAM_DROPOUT, l->name));
     for (size_t i = 0; i < count; i++)
         to[i] = rng_word(&random) < floor(rate * 4294967296.0) ? 0 : from[i] / (1 - rate);
 }

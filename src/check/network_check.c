@@ -45,7 +45,7 @@ static int add_case(network_check *c, const layer *l, int side_limit, bool infer
 static bool keeps_statistics(const layer *l)
 {
     for (int i = 0; i < l->param_count; i++)
-        if (!l->params[i]->trainable)
+        if (l->params[i]->kind == PARAM_STATISTICS)
             return true;
     return false;
 }

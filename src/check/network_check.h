@@ -6,6 +6,7 @@
 #define CHECK_NETWORK_CHECK_H
 
 #include "check/layer_check.h"
+#include "config/settings.h"
 #include "models/network.h"
 
 typedef struct outcome {

@@ -90,3 +90,13 @@ void reference_batch_norm_backward(const struct reference_rows *shape, const dou
     for (size_t c = 0; c < shape->channels; c++)
         channel_backward(shape, x, c, gamma[c], g, dx, dgamma, dbeta);
 }
+
+void reference_batch_norm_frozen_backward(const struct reference_rows *shape, const double *gamma,
+                                          const double *moving_variance, const double *g,
+                                          double *dx)
+{
+    for (size_t row = 0; row < shape->rows; row++)
+        for (size_t c = 0; c < shape->channels; c++)
+            dx[row * shape->channels + c] =
+                g[row * shape->channels + c] * gamma[c] / sqrt(moving_variance[c] + EPSILON);
+}

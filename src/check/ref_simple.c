@@ -132,18 +132,29 @@ void reference_add_backward(size_t count, const double *g, double *da, double *d
         memcpy(db, g, count * sizeof *g);
 }
 
-double reference_mse_forward(size_t count, const double *p, const double *t)
+static size_t mse_source(const struct reference_mse *m, size_t i)
 {
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += (p[i] - t[i]) * (p[i] - t[i]);
-    return sum / (double)count;
+    return i / m->channels % m->sources;
 }
 
-void reference_mse_backward(size_t count, const double *p, const double *t, double *dp)
+void reference_mse_forward(const struct reference_mse *m, const double *p, const double *t,
+                           double *losses)
 {
-    for (size_t i = 0; i < count; i++)
-        dp[i] = 2 * (p[i] - t[i]) / (double)count;
+    for (size_t k = 0; k < m->sources; k++)
+        losses[k] = 0;
+    for (size_t i = 0; i < m->pixels * m->sources * m->channels; i++)
+        losses[mse_source(m, i)] += (p[i] - t[i]) * (p[i] - t[i]);
+    for (size_t k = 0; k < m->sources; k++)
+        losses[k] /= (double)(m->pixels * m->channels);
+}
+
+void reference_mse_backward(const struct reference_mse *m, const double *p, const double *t,
+                            double *dp)
+{
+    for (size_t i = 0; i < m->pixels * m->sources * m->channels; i++) {
+        double weight = m->weights ? m->weights[mse_source(m, i)] : 1;
+        dp[i] = weight * 2 * (p[i] - t[i]) / (double)(m->pixels * m->channels);
+    }
 }
 
 void reference_adam_step(const struct reference_adam *options, size_t count, const double *gradient,

@@ -85,6 +85,11 @@ void reference_batch_norm_inference(const struct reference_rows *shape, const do
                                     const double *moving_mean, const double *moving_variance,
                                     double *y);
 
+/* dx of inference, where the statistics are constants: that of a frozen norm. */
+void reference_batch_norm_frozen_backward(const struct reference_rows *shape, const double *gamma,
+                                          const double *moving_variance, const double *g,
+                                          double *dx);
+
 /* ---- Activations, pooling, joins, loss, optimizer: ref_simple.c ---- */
 
 /*
@@ -121,8 +126,15 @@ void reference_add_forward(size_t count, const double *a, const double *b, doubl
 void reference_add_backward(size_t count, const double *g, double *da, double *db);
 
 /* Keras MeanSquaredError: the mean over all count elements of (p - t)^2; dp is its gradient. */
-double reference_mse_forward(size_t count, const double *p, const double *t);
-void reference_mse_backward(size_t count, const double *p, const double *t, double *dp);
+/* p and t: (pixels, sources, channels). losses: the mean of (p - t)^2 of each source. */
+struct reference_mse {
+    size_t pixels, sources, channels;
+    const float *weights; /* of the losses in what the gradient is of; NULL: 1 */
+};
+void reference_mse_forward(const struct reference_mse *m, const double *p, const double *t,
+                           double *losses);
+void reference_mse_backward(const struct reference_mse *m, const double *p, const double *t,
+                            double *dp);
 
 /*
  * One step of Keras' Adam (Kingma and Ba 2015, the form before section 2.1):

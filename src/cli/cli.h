@@ -12,8 +12,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define UNBLEND_VERSION "0.1.0"
-
 typedef struct command {
     const char *name;
     const char *summary;     /* one line, for the list of commands */

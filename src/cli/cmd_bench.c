@@ -187,7 +187,7 @@ int command_bench(const options *given)
     if (subject_open(given, &subject))
         return -1;
     double begun = clock_seconds();
-    int result = open_device(&d, subject.settings);
+    int result = open_device(&d, &subject.settings->device);
     double opening = clock_seconds() - begun;
     if (!result)
         result = bench_run(&r, d, subject.settings);

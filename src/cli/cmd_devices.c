@@ -81,7 +81,7 @@ static int read_class(const tuning_class **out)
     settings *s;
     if (settings_load(&s, NULL, NULL, 0))
         return -1;
-    *out = tuning_class_named(settings_text(s, "device.class"));
+    *out = tuning_class_named(s->device.class);
     settings_free(s);
     return 0;
 }

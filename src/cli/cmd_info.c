@@ -14,7 +14,7 @@ typedef struct drawing {
 
 static int draw(drawing *d, const settings *s)
 {
-    int batch = (int)settings_int(s, "train.batch");
+    int batch = s->train.batch;
     return params_new(&d->params, NULL) ||
                    network_new(&d->inference, d->params, s, batch, NETWORK_INFER) ||
                    network_new(&d->training, d->params, s, batch, NETWORK_TRAIN)

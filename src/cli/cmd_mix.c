@@ -6,67 +6,107 @@
 #include "base/memory.h"
 #include "base/streams.h"
 #include "cli/cli.h"
-#include "data/mixer.h"
+#include "data/batches.h"
 #include "image/image.h"
-#include "models/network.h"
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE };
+/* The test sets, and room for one blend and its sources, each a picture of the mixture's format. */
+typedef struct mixing {
+    const mixture *mixture;
+    uint64_t seed;
+    dataset *sets[SOURCES_MAX];
+    int counts[SOURCES_MAX];
+    unsigned char *picture; /* as the set has it */
+    unsigned char *sources[SOURCES_MAX], *blend;
+} mixing;
 
-static int write_picture(const char *directory, const char *name, const unsigned char *pixels)
+static void mixing_close(mixing *m)
 {
+    for (int k = 0; k < SOURCES_MAX; k++) {
+        dataset_close(m->sets[k]);
+        free(m->sources[k]);
+    }
+    free(m->picture);
+    free(m->blend);
+}
+
+static int mixing_open(mixing *m, const struct data_config *c, uint64_t seed)
+{
+    size_t bytes = image_values(c->mixture.format);
+    *m = (mixing){.mixture = &c->mixture, .seed = seed};
+    for (int k = 0; k < c->mixture.sources; k++) {
+        if (source_open(&m->sets[k], c, k, DATASET_TEST) || !(m->sources[k] = allocate(bytes, 1)))
+            return -1;
+        m->counts[k] = (int)m->sets[k]->count;
+    }
+    m->picture = allocate(bytes, 1);
+    m->blend = allocate(bytes, 1);
+    return m->picture && m->blend ? 0 : -1;
+}
+
+static int write_picture(const mixing *m, const char *directory, const char *name,
+                         const unsigned char *pixels)
+{
+    struct image_format f = m->mixture->format;
     char *path = path_join(directory, name);
-    int result = path ? image_write_png(path, IMAGE_SIZE, IMAGE_SIZE, 1, pixels) : -1;
+    int result = path ? image_write_png(path, f.width, f.height, f.channels, pixels) : -1;
     free(path);
     return result;
 }
 
-/* The image of a set in the middle of (32, 32) black pixels. */
-static void pad(const struct image_set *set, int number, unsigned char *padded)
+/* A picture of source k's set, in the middle of black. */
+static int take_picture(mixing *m, int k, int number)
 {
-    int border = (IMAGE_SIZE - set->width) / 2;
-    const unsigned char *image = set->pixels + (size_t)number * set->height * set->width;
-    memset(padded, 0, PIXELS);
-    for (int y = 0; y < set->height; y++)
-        memcpy(padded + (y + border) * IMAGE_SIZE + border, image + y * set->width,
-               (size_t)set->width);
+    struct image_format outer = m->mixture->format, inner = m->sets[k]->format;
+    size_t row = (size_t)inner.width * (size_t)inner.channels;
+    int top = (outer.height - inner.height) / 2, left = (outer.width - inner.width) / 2;
+    if (dataset_read(m->sets[k], (size_t)number, m->picture))
+        return -1;
+    memset(m->sources[k], 0, image_values(outer));
+    for (int y = 0; y < inner.height; y++)
+        memcpy(m->sources[k] + ((size_t)(y + top) * (size_t)outer.width + (size_t)left) *
+                                   (size_t)outer.channels,
+               m->picture + (size_t)y * row, row);
+    return 0;
 }
 
-static void blend(unsigned char sources[SOURCES][PIXELS], unsigned char *mixture)
+/* The average of the sources; half goes up. */
+static void blend(mixing *m)
 {
-    for (int i = 0; i < PIXELS; i++)
-        mixture[i] = (unsigned char)((sources[0][i] + sources[1][i] + 1) / 2); /* half goes up */
+    int sources = m->mixture->sources;
+    for (size_t i = 0; i < image_values(m->mixture->format); i++) {
+        int sum = 0;
+        for (int k = 0; k < sources; k++)
+            sum += m->sources[k][i];
+        m->blend[i] = (unsigned char)((2 * sum + sources) / (2 * sources));
+    }
 }
 
 /* Pictures are numbered from 1. */
-static int make_pair(const struct image_set sets[SOURCES], const settings *s,
-                     unsigned long position, const char *output, const char *truth)
+static int make_one(mixing *m, uint64_t position, const char *output, const char *truth)
 {
-    static const char *const keys[] = {"data.name_a", "data.name_b"};
-    const int counts[SOURCES] = {(int)sets[0].count, (int)sets[1].count};
-    unsigned char sources[SOURCES][PIXELS], mixture[PIXELS];
-    int images[SOURCES];
+    int numbers[SOURCES_MAX];
     char name[64];
-    mixer_pair(counts, (unsigned long)settings_int(s, "train.seed"), STREAM_MIX, position, images);
-    for (int k = 0; k < SOURCES; k++) {
-        pad(&sets[k], images[k], sources[k]);
-        snprintf(name, sizeof name, "%04lu.%s.png", position + 1, settings_text(s, keys[k]));
-        if (write_picture(truth, name, sources[k]))
+    batches_draw(m->counts, m->mixture->sources, m->seed, STREAM_MIX, position, numbers);
+    for (int k = 0; k < m->mixture->sources; k++) {
+        snprintf(name, sizeof name, "%04" PRIu64 ".%s.png", position + 1, m->mixture->names[k]);
+        if (take_picture(m, k, numbers[k]) || write_picture(m, truth, name, m->sources[k]))
             return -1;
     }
-    blend(sources, mixture);
-    snprintf(name, sizeof name, "%04lu.png", position + 1);
-    return write_picture(output, name, mixture);
+    blend(m);
+    snprintf(name, sizeof name, "%04" PRIu64 ".png", position + 1);
+    return write_picture(m, output, name, m->blend);
 }
 
-static int make_all(const struct image_set sets[SOURCES], const settings *s, const options *given)
+static int make_all(mixing *m, const options *given)
 {
     const char *output = given->arguments[0];
     char *truth = path_join(output, "truth");
     int result = truth && !directory_make(output) && !directory_make(truth) ? 0 : -1;
     for (long i = 0; i < given->count && !result; i++) {
-        result = make_pair(sets, s, (unsigned long)i, output, truth);
+        result = make_one(m, (uint64_t)i, output, truth);
         log_live("%ld of %ld pictures", i + 1, given->count);
     }
     log_live_end();
@@ -79,7 +119,7 @@ static int make_all(const struct image_set sets[SOURCES], const settings *s, con
 int command_mix(const options *given)
 {
     const char *output = given->arguments[0];
-    struct image_set sets[SOURCES] = {{0}};
+    mixing m = {0};
     settings *s = NULL;
     bool filled;
     if (directory_look_inside(output, STATUS_RUNTIME, &filled))
@@ -90,11 +130,9 @@ int command_mix(const options *given)
                     "over what has the same names there",
                     output);
     int result = -1;
-    if (!options_settings(given, NULL, &s) && !source_read(s, 0, true, &sets[0]) &&
-        !source_read(s, 1, true, &sets[1]))
-        result = make_all(sets, s, given);
-    for (int k = 0; k < SOURCES; k++)
-        image_set_release(&sets[k]);
+    if (!options_settings(given, NULL, &s) && !mixing_open(&m, &s->data, (uint64_t)s->train.seed))
+        result = make_all(&m, given);
+    mixing_close(&m);
     settings_free(s);
     return result;
 }

@@ -4,7 +4,7 @@
 #include "base/identify.h"
 #include "cli/cli.h"
 #include "compute/open_device.h"
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 #include <stdlib.h>
 
 /* Before anything is written. */
@@ -30,7 +30,7 @@ static int plot_panel(const options *given, const char *run)
     device *d = NULL;
     int result = -1;
     char *path = path_join(run, MODEL_NAME);
-    if (path && !options_model(given, path, &m) && !open_device(&d, m.settings))
+    if (path && !options_model(given, path, &m) && !open_device(&d, &m.settings->device))
         result = picture_panel(d, m.settings, m.tensors, path, run, (int)given->count);
     device_close(d);
     model_close(&m);

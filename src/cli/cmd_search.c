@@ -7,7 +7,7 @@
 #include "check/network_check.h"
 #include "cli/cli.h"
 #include "compute/open_device.h"
-#include "data/mixer.h"
+#include "data/batches.h"
 #include "search/search.h"
 #include "train/run_directory.h"
 #include <stdio.h>
@@ -87,11 +87,11 @@ static int write_space(const space *s, const char *run)
 /* What is there is not removed before the sets that the trials need are known to be readable. */
 static int clear_run(const space *s, const char *run)
 {
-    for (int i = 0; i < SOURCES; i++) {
-        struct image_set set;
-        if (source_read(s->base, i, false, &set))
+    for (int k = 0; k < s->base->data.mixture.sources; k++) {
+        dataset *set;
+        if (source_open(&set, &s->base->data, k, DATASET_TRAINING))
             return -1;
-        image_set_release(&set);
+        dataset_close(set);
     }
     return search_clear(run);
 }
@@ -112,11 +112,11 @@ static int search(device *d, const space *s, const job *j, const options *given)
 {
     run_lock *lock = NULL;
     int result = -1;
-    if ((settings_flag(s->base, "device.selftest") && network_check_quick(d, s->base)) ||
-        enter_run(j, &lock) || (given->force && clear_run(s, j->run)) || write_space(s, j->run))
+    if ((s->base->device.selftest && network_check_quick(d, s->base)) || enter_run(j, &lock) ||
+        (given->force && clear_run(s, j->run)) || write_space(s, j->run))
         goto done;
-    log_info("seed %ld, at most %ld trials, run directory %s", settings_int(s->base, "train.seed"),
-             s->trials, j->run);
+    log_info("seed %d, at most %d trials, run directory %s", s->base->train.seed, s->trials,
+             j->run);
     if (search_run(d, s, j->run) || (given->train_best && search_train_best(d, j->run)))
         goto done;
     printf("%s/%s\n", j->run, given->train_best ? "best/" MODEL_NAME : "best.ini");
@@ -133,7 +133,7 @@ int command_search(const options *given)
     job j;
     int result = -1;
     if (!choose_job(given, &j) && !check_run_directory(&j, given->force) &&
-        !options_space(given, j.space, &s) && !open_device(&d, s->base))
+        !options_space(given, j.space, &s) && !open_device(&d, &s->base->device))
         result = search(d, s, &j, given);
     device_close(d);
     space_free(s);

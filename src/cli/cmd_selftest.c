@@ -9,7 +9,7 @@
 #include "compute/open_device.h"
 
 /* Two images show a mistake between images as well as fifty would. */
-enum { BATCH = 2 };
+enum { BATCH = 2, SIDE_LIMIT = 64 };
 
 /* "2x32x32x64 -> 2x32x32x32" */
 static const char *describe_shapes(const outcome *o, char *text, size_t size)
@@ -82,7 +82,7 @@ static int test_device(device *d, const settings *s, bool json)
 {
     network_check c;
     int result = -1;
-    if (!network_check_list(&c, s, BATCH, IMAGE_SIZE) && !check_all(d, &c, !json) &&
+    if (!network_check_list(&c, s, BATCH, SIDE_LIMIT) && !check_all(d, &c, !json) &&
         !(json && print_document(&c, d)))
         result = network_check_verdict(&c, d);
     if (!result && !json)
@@ -97,7 +97,7 @@ int command_selftest(const options *given)
     device *d = NULL;
     if (subject_open(given, &subject))
         return -1;
-    int result = open_device(&d, subject.settings);
+    int result = open_device(&d, &subject.settings->device);
     if (!result) {
         if (!given->json)
             printf("device: %s, driver %s, %s kernels\n", d->info.name, d->info.driver,

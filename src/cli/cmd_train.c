@@ -7,7 +7,7 @@
 #include "check/network_check.h"
 #include "cli/cli.h"
 #include "compute/open_device.h"
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
 #include <stdio.h>
@@ -93,13 +93,12 @@ static int train(device *d, const settings *s, const job *j, bool force)
     trainer *t = NULL;
     run_lock *lock = NULL;
     int result = -1;
-    if ((settings_flag(s, "device.selftest") && network_check_quick(d, s)) ||
+    if ((s->device.selftest && network_check_quick(d, s)) ||
         (j->resume && enter_run(j, force, &lock)) || trainer_new(&t, d, s, j->run, j->resume) ||
         (!j->resume && enter_run(j, force, &lock)))
         goto done;
-    log_info("seed %ld, %ld steps of %ld pairs an epoch, run directory %s",
-             settings_int(s, "train.seed"), settings_int(s, "train.steps_per_epoch"),
-             settings_int(s, "train.batch"), j->run);
+    log_info("seed %d, %d steps of %d pairs an epoch, run directory %s", s->train.seed,
+             s->train.steps_per_epoch, s->train.batch, j->run);
     result = trainer_run(t);
     if (!result) {
         draw_pictures(d, s, j->run);
@@ -118,7 +117,7 @@ int command_train(const options *given)
     job j;
     int result = -1;
     if (!choose_job(given, &j) && !check_run_directory(&j, given->force) &&
-        !options_settings(given, j.config, &s) && !open_device(&d, s))
+        !options_settings(given, j.config, &s) && !open_device(&d, &s->device))
         result = train(d, s, &j, given->force);
     device_close(d);
     settings_free(s);

@@ -146,7 +146,7 @@ int command_tune(const options *given)
     subjects s;
     device *d = NULL;
     int result = -1;
-    if (!open_subjects(given, &s) && !open_device_untuned(&d, s.given.settings))
+    if (!open_subjects(given, &s) && !open_device_untuned(&d, &s.given.settings->device))
         result = tune(d, &s, given->quick);
     device_close(d);
     close_subjects(&s);

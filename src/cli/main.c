@@ -2,9 +2,10 @@
 #include "base/error.h"
 #include "base/guess.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "cli/cli.h"
 #include "config/keys.h"
-#include "train/signals.h"
+#include "unblend.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -75,7 +76,7 @@ static int run_global_option(const char *option)
         return 0;
     }
     if (!strcmp(option, "--version")) {
-        puts("unblend " UNBLEND_VERSION);
+        puts("unblend " UB_VERSION);
         return 0;
     }
     guess g = guess_of(option);

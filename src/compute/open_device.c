@@ -39,24 +39,25 @@ static enum kernel_family family_named(const char *name)
     return KERNELS_AUTO;
 }
 
-static int open_with(int (*open)(device **, device_choice), device **out, const settings *s)
+static int open_with(int (*open)(device **, device_choice), device **out,
+                     const struct device_config *c)
 {
-    device_choice choice = {.platform = settings_text(s, "device.platform"),
-                            .device = settings_text(s, "device.device"),
-                            .kernels = family_named(settings_text(s, "device.kernels")),
-                            .class = tuning_class_named(settings_text(s, "device.class"))};
+    device_choice choice = {.platform = c->platform,
+                            .device = c->device,
+                            .kernels = family_named(c->kernels),
+                            .class = tuning_class_named(c->class)};
     if (open(out, choice))
         return -1;
     log_info("device: %s (%s)", (*out)->info.name, device_kind(&(*out)->info));
     return 0;
 }
 
-int open_device(device **out, const settings *s)
+int open_device(device **out, const struct device_config *c)
 {
-    return open_with(device_open_tuned, out, s);
+    return open_with(device_open_tuned, out, c);
 }
 
-int open_device_untuned(device **out, const settings *s)
+int open_device_untuned(device **out, const struct device_config *c)
 {
-    return open_with(device_open, out, s);
+    return open_with(device_open, out, c);
 }

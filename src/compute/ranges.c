@@ -1,10 +1,9 @@
 #include "compute/ranges.h"
 
+#include "../cl/constants.h"
 #include "base/number.h"
 #include <assert.h>
 #include <limits.h>
-
-enum { ROW_GROUP = 32 }; /* as in cl/rows.h */
 
 static bool is_vector(const device *d)
 {
@@ -75,5 +74,5 @@ range rows_range(const device *d, const spans *s)
 {
     if (is_vector(d))
         return range_single(1, (size_t)s->count, 1);
-    return range_groups(ROW_GROUP, (size_t)s->count, 1, ROW_GROUP, 1, 1);
+    return range_groups(ROW_GROUP_ITEMS, (size_t)s->count, 1, ROW_GROUP_ITEMS, 1, 1);
 }

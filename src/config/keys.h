@@ -1,30 +1,41 @@
 /*
- * Every key of the settings, declared once: type, default, what is allowed, meaning.
- * A new key is a new row of the table in keys.c; settings, messages and help follow.
+ * Every key of a config, declared once: type, default, what is allowed, meaning, and the member of
+ * struct config that it fills. A new key is a new row of keys_table.c and a new member in config.h;
+ * settings, messages and help follow.
+ *
+ * Other objects can be filled from rows of their own (the [search] section of a space).
  */
 #ifndef CONFIG_KEYS_H
 #define CONFIG_KEYS_H
 
+#include "base/ini.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
+/* And what the member is. */
 enum key_type {
-    KEY_INT,
-    KEY_REAL,
-    KEY_FLAG,   /* true or false */
-    KEY_TEXT,   /* any bytes but zero, at most KEY_TEXT_LIMIT as value_write() writes them */
-    KEY_CHOICE, /* one of the words in choices */
-    KEY_NAME    /* 1 to 32 of a-z 0-9 _ - : safe in file names and tables */
+    KEY_INT,  /* int; of choices, if there are such */
+    KEY_REAL, /* double */
+    KEY_FLAG, /* bool: true or false */
+    KEY_TEXT, /* char *: any bytes but zero, at most KEY_TEXT_LIMIT as value_write() writes them */
+    KEY_CHOICE, /* an enum that numbers the words of choices in their order */
+    KEY_WORD,   /* char *: one of the words in choices */
+    KEY_NAME,   /* char[KEY_NAME_LIMIT + 1]: of a-z 0-9 _ - : safe in file names and tables */
+    KEY_SIZE    /* struct image_format, its height and width: HEIGHTxWIDTH */
 };
 
-enum { KEY_TEXT_LIMIT = 900 }; /* such a value still fits on a line of an INI file */
+enum { KEY_TEXT_LIMIT = 900, KEY_NAME_LIMIT = 32 }; /* such a value fits on a line of an INI file */
 
 typedef struct key {
     const char *name; /* "section.key" */
     enum key_type type;
+    size_t field;            /* where in the object; of a list, its first item */
+    size_t count;            /* lists: where in the object the int is that counts the items */
+    int fewest, most;        /* lists: how many items are allowed; most is 0 if it is no list */
+    int stage;               /* of the network; 0 also where it is not about one */
     const char *initial;     /* the default, as it would be written in an INI file */
-    double low, high;        /* numbers */
+    double low, high;        /* numbers and sizes */
     bool above_low;          /* low itself is not allowed */
     const char *choices;     /* "one|another" */
     bool filled;             /* text: not empty */
@@ -33,14 +44,6 @@ typedef struct key {
     const char *help;        /* one line */
 } key;
 
-/* A parsed value; which member counts follows from the key's type. */
-typedef struct key_value {
-    long whole;
-    double real;
-    bool flag;
-    char *text; /* text, choice and name; owned by whoever holds the value */
-} key_value;
-
 /* The table; rows of one section stand together. */
 extern const key keys[];
 extern const size_t key_count;
@@ -48,23 +51,43 @@ extern const size_t key_count;
 /* The row called `name` ("section.key", in any case), or NULL. */
 const key *key_find(const char *name);
 
-/* Whether any key stands in that section, compared over `length` bytes in any case. */
-bool key_section_exists(const char *section, size_t length);
+/* Whether any key stands in that section, compared in any case. */
+bool key_section_exists(const char *section);
 
-/* STATUS_USAGE: an unknown key or section and the likely intention. where is "file:line" or such. */
+/* STATUS_USAGE: an unknown key, what it was renamed to or probably should be. where is "file:line" or
+ * such. */
 int key_unknown(const char *name, const char *where);
-int key_unknown_section(const char *section, const char *where);
 
-/* Checks text and converts it; *out is written only on success. */
-int key_parse(const key *k, const char *text, const char *where, key_value *out);
-
-/* Prints "name = value" as a line that parses back to the same value. */
-void key_write(const key *k, const key_value *value, FILE *out);
+/* The table as an INI grammar. */
+int key_ini_section(const char *section, const char *where);
+int key_ini_key(const char *section, const char *name, const char *where, ini_key *out);
 
 /* Prints "[section]" if the i-th row is the first of its section. */
 void key_write_section(size_t i, FILE *out);
 
 /* The reference table. It is an INI file itself: every key with its default, explained. */
 void keys_print(FILE *out);
+
+/* ---- Values (key_values.c) ---- */
+
+/*
+ * Checks text, converts it and writes it into the object, whose earlier value it releases. A list is
+ * "item, item", where an item in quotes may hold anything. On failure the object can still be
+ * released.
+ */
+int key_parse(const key *k, const char *text, const char *where, void *object);
+
+/* Turns the texts of a flat copy into texts of its own. On failure it can be released. */
+int key_own(const key *k, void *copy);
+void key_release(const key *k, void *object);
+
+/* "name = value" as a line that parses back to the same value. */
+void key_write(const key *k, const void *object, FILE *out);
+
+/* One text for each value of a key of the table, however it was written; NULL after fail() if it is
+ * not allowed. Release with free(). */
+char *key_normalize(const key *k, const char *text, const char *where);
+
+void key_write_allowed(const key *k, FILE *out);
 
 #endif

@@ -4,55 +4,87 @@
 #include "base/files.h"
 #include "base/identify.h"
 #include "base/memory.h"
-#include "config/ini.h"
 #include "config/keys.h"
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct settings {
-    key_value *values; /* one per row of the key table, in its order */
-};
+#include <strings.h>
 
 enum { FILE_LIMIT = 1 << 20 };
 
 /* ---- Building, from the weakest source to the strongest ---- */
 
-static int set(settings *s, const key *k, const char *text, const char *where)
+/* Where a value comes from. */
+typedef struct place {
+    int line;        /* in the text, or 0 */
+    bool overridden; /* by --set or an option, which is stronger */
+} place;
+
+typedef struct building {
+    settings *s;
+    const char *origin;
+    place *places;            /* one per row of the key table */
+    place stages[STAGES_MAX]; /* what makes the stage */
+} building;
+
+static void say_place(char where[INI_WHERE_SIZE], const building *b, const place *from)
 {
-    key_value value;
-    if (key_parse(k, text, where, &value))
-        return -1;
-    key_value *slot = &s->values[k - keys];
-    free(slot->text);
-    *slot = value;
-    return 0;
+    if (from->overridden)
+        snprintf(where, INI_WHERE_SIZE, "--set");
+    else if (from->line)
+        ini_where(where, b->origin, from->line);
+    else
+        snprintf(where, INI_WHERE_SIZE, "%.400s", b->origin);
 }
 
 static int apply_defaults(settings *s)
 {
     for (size_t i = 0; i < key_count; i++)
-        if (set(s, &keys[i], keys[i].initial, "default"))
+        if (key_parse(&keys[i], keys[i].initial, "default", s))
             return -1;
+    s->stage_count = 1;
     return 0;
 }
 
-static int apply_ini(settings *s, const char *text, size_t length, const char *origin)
+/* The stage is there from now on. */
+static void note_stage(building *b, int stage, place from)
 {
-    ini *file;
-    if (ini_read(&file, text, length, origin))
-        return -1;
-    int result = 0;
-    for (size_t i = 0; i < key_count && !result; i++) {
-        if (!ini_line(file, i))
-            continue;
-        char where[512];
-        snprintf(where, sizeof where, "%.400s:%d", origin, ini_line(file, i));
-        result = set(s, &keys[i], ini_value(file, i), where);
+    place *known = &b->stages[stage];
+    if (!known->line && !known->overridden)
+        *known = from;
+}
+
+static int stage_of_section(const char *section)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        size_t length = strlen(section);
+        if (!strncasecmp(keys[i].name, section, length) && keys[i].name[length] == '.')
+            return keys[i].stage;
     }
-    ini_free(file);
-    return result;
+    return 0;
+}
+
+static int apply_entry(building *b, const ini_entry *e)
+{
+    place here = {.line = e->line};
+    char where[INI_WHERE_SIZE];
+    if (!e->name) {
+        note_stage(b, stage_of_section(e->section), here);
+        return 0;
+    }
+    const key *k = key_find(e->name);
+    b->places[k - keys] = here;
+    ini_where(where, b->origin, e->line);
+    return key_parse(k, e->value, where, b->s);
+}
+
+static int apply_ini(building *b, const ini *file)
+{
+    for (size_t i = 0; i < file->count; i++)
+        if (key_section_exists(file->entries[i].section) && apply_entry(b, &file->entries[i]))
+            return -1;
+    return 0;
 }
 
 /* A variable that is empty counts as not set. */
@@ -65,13 +97,13 @@ static int apply_environment(settings *s)
             continue;
         char where[96];
         snprintf(where, sizeof where, "environment %s", variable);
-        if (set(s, &keys[i], text, where))
+        if (key_parse(&keys[i], text, where, s))
             return -1;
     }
     return 0;
 }
 
-static int apply_override(settings *s, const char *override)
+static int apply_override(building *b, const char *override)
 {
     const char *equals = strchr(override, '=');
     if (!equals || equals == override)
@@ -83,50 +115,162 @@ static int apply_override(settings *s, const char *override)
         return key_unknown(name, where);
     if (k->flag)
         snprintf(where, sizeof where, "%s or --set", k->flag);
-    return set(s, k, equals + 1, where);
+    b->places[k - keys] = (place){.overridden = true};
+    note_stage(b, k->stage, b->places[k - keys]);
+    return key_parse(k, equals + 1, where, b->s);
 }
 
-static int apply_overrides(settings *s, const char *const *overrides, size_t count)
+static int apply_overrides(building *b, const char *const *overrides, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (apply_override(s, overrides[i]))
+        if (apply_override(b, overrides[i]))
             return -1;
     return 0;
 }
 
-static bool names_are_equal(const settings *s)
+/* ---- What follows from several keys ---- */
+
+/* key: the one to blame. */
+static int blame(const building *b, const char *name, const char *what)
 {
-    return !strcmp(settings_text(s, "data.name_a"), settings_text(s, "data.name_b"));
+    char where[INI_WHERE_SIZE];
+    say_place(where, b, &b->places[key_find(name) - keys]);
+    return fail(STATUS_USAGE, "%s: %s", where, what);
 }
 
-static int check_names(const settings *s, const char *where)
+static int count_stages(building *b)
 {
-    if (names_are_equal(s))
-        return fail(STATUS_USAGE,
-                    "%s: data.name_a and data.name_b are both %s; give the two outputs different "
-                    "names",
-                    where, settings_text(s, "data.name_a"));
+    char where[INI_WHERE_SIZE];
+    for (int i = 1; i < STAGES_MAX; i++) {
+        if (!b->stages[i].line && !b->stages[i].overridden)
+            continue;
+        if (i > b->s->stage_count) {
+            say_place(where, b, &b->stages[i]);
+            return fail(STATUS_USAGE, "%s: there is a [stage.%d], but no [stage.%d]", where, i + 1,
+                        i);
+        }
+        if (i == b->s->stage_count)
+            b->s->stage_count++;
+    }
     return 0;
 }
 
+/* The last part of the directory, as far as a name can hold it. */
+static void name_after(const char *directory, int number, char name[SOURCE_NAME_MAX + 1])
+{
+    size_t end = strlen(directory), length = 0;
+    while (end && directory[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin && directory[begin - 1] != '/')
+        begin--;
+    for (; begin < end && length < SOURCE_NAME_MAX; begin++) {
+        char c = directory[begin];
+        c = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        bool safe = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+        if (safe || length)
+            name[length++] = safe ? c : '-';
+    }
+    name[length] = '\0';
+    if (!length)
+        snprintf(name, SOURCE_NAME_MAX + 1, "source%d", number);
+}
+
+static void derive_names(struct data_config *data)
+{
+    bool usual = data->mixture.sources == 2 && !strcmp(data->directories[0], "mnist") &&
+                 !strcmp(data->directories[1], "fashion-mnist");
+    data->name_count = data->mixture.sources;
+    for (int i = 0; i < data->mixture.sources; i++)
+        name_after(data->directories[i], i + 1, data->mixture.names[i]);
+    if (usual)
+        snprintf(data->mixture.names[1], sizeof data->mixture.names[1], "fashion");
+}
+
+static int check_names(const building *b)
+{
+    const struct data_config *data = &b->s->data;
+    const mixture *m = &data->mixture;
+    char what[160];
+    if (data->name_count != m->sources) {
+        snprintf(what, sizeof what, "data.names has %d names for the %d sources of data.sources",
+                 data->name_count, m->sources);
+        return blame(b, "data.names", what);
+    }
+    for (int i = 0; i < m->sources; i++)
+        for (int k = 0; k < i; k++) {
+            if (strcmp(m->names[i], m->names[k]))
+                continue;
+            snprintf(what, sizeof what,
+                     "data.names: two sources are both %s; give them different names", m->names[i]);
+            return blame(b, data->names_given ? "data.names" : "data.sources", what);
+        }
+    return 0;
+}
+
+static int check_weights(const building *b)
+{
+    char what[120];
+    if (b->s->train.weight_count == b->s->data.mixture.sources)
+        return 0;
+    snprintf(what, sizeof what,
+             "train.source_weights has %d weights for the %d sources of data.sources",
+             b->s->train.weight_count, b->s->data.mixture.sources);
+    return blame(b, "train.source_weights", what);
+}
+
+static int complete(building *b)
+{
+    struct data_config *data = &b->s->data;
+    struct train_config *train = &b->s->train;
+    data->names_given = data->name_count > 0;
+    train->weights_given = train->weight_count > 0;
+    if (!data->names_given)
+        derive_names(data);
+    for (; !train->weights_given && train->weight_count < data->mixture.sources;)
+        train->source_weights[train->weight_count++] = 1;
+    return count_stages(b) || check_names(b) || check_weights(b) ? -1 : 0;
+}
+
+/* Takes back what followed from other keys, which may change now. */
+static void make_incomplete(settings *s)
+{
+    if (!s->data.names_given)
+        s->data.name_count = 0;
+    if (!s->train.weights_given)
+        s->train.weight_count = 0;
+}
+
+/* ---- All of it ---- */
+
 /* Where the settings come from, from the weakest source to the strongest. */
 typedef struct sources {
-    const char *text, *origin;
-    size_t length;
+    const settings *base; /* NULL: the defaults */
+    const ini *file;      /* or NULL */
+    const char *origin;
     bool environment;
     const char *const *overrides;
     size_t count;
 } sources;
 
-static int apply_all(settings *s, const sources *from)
+static int copy_values(settings *to, const settings *from)
 {
-    if (apply_defaults(s) || (from->length && apply_ini(s, from->text, from->length, from->origin)))
-        return -1;
-    const char *to_blame = names_are_equal(s) ? from->origin : "--set";
-    if ((from->environment && apply_environment(s)) ||
-        apply_overrides(s, from->overrides, from->count))
-        return -1;
-    return check_names(s, to_blame);
+    int result = 0;
+    *to = *from;
+    for (size_t i = 0; i < key_count; i++)
+        result = key_own(&keys[i], to) ? -1 : result;
+    make_incomplete(to);
+    return result;
+}
+
+static int apply_all(building *b, const sources *from)
+{
+    return (from->base ? copy_values(b->s, from->base) : apply_defaults(b->s)) ||
+                   (from->file && apply_ini(b, from->file)) ||
+                   (from->environment && apply_environment(b->s)) ||
+                   apply_overrides(b, from->overrides, from->count) || complete(b)
+               ? -1
+               : 0;
 }
 
 /* Numbers are written with a point, also where a program that uses the library runs under a locale
@@ -143,57 +287,86 @@ static void leave_plain_locale(locale_t before)
         freelocale(uselocale(before));
 }
 
-static settings *new_settings(void)
-{
-    settings *s = allocate(1, sizeof *s);
-    if (!s)
-        return NULL;
-    s->values = allocate(key_count, sizeof *s->values);
-    if (s->values)
-        return s;
-    settings_free(s);
-    return NULL;
-}
-
 static int build(settings **out, const sources *from)
 {
-    settings *s = new_settings();
-    if (!s)
-        return -1;
+    building b = {.s = allocate(1, sizeof *b.s),
+                  .origin = from->origin,
+                  .places = allocate(key_count, sizeof *b.places)};
+    int result = b.s && b.places ? 0 : -1;
     locale_t before = enter_plain_locale();
-    int result = apply_all(s, from);
+    if (!result)
+        result = apply_all(&b, from);
     leave_plain_locale(before);
+    free(b.places);
     if (result) {
-        settings_free(s);
+        settings_free(b.s);
         return -1;
     }
-    *out = s;
+    *out = b.s;
     return 0;
+}
+
+static const ini_grammar grammar = {STATUS_USAGE, key_ini_section, key_ini_key};
+
+static int build_from_text(settings **out, const char *text, size_t length, sources from)
+{
+    ini *file;
+    if (ini_read(&file, text, length, from.origin, &grammar))
+        return -1;
+    from.file = file;
+    int result = build(out, &from);
+    ini_free(file);
+    return result;
 }
 
 int settings_parse(settings **out, const char *text, const char *origin,
                    const char *const *overrides, size_t count)
 {
-    return build(out, &(sources){text, origin, strlen(text), true, overrides, count});
+    return build_from_text(
+        out, text, strlen(text),
+        (sources){.origin = origin, .environment = true, .overrides = overrides, .count = count});
 }
 
 int settings_parse_alone(settings **out, const char *text, const char *origin)
 {
-    return build(out, &(sources){.text = text, .origin = origin, .length = strlen(text)});
+    return build_from_text(out, text, strlen(text), (sources){.origin = origin});
+}
+
+int settings_take(settings **out, const ini *file, const char *origin, const char *const *overrides,
+                  size_t count)
+{
+    return build(out, &(sources){.file = file,
+                                 .origin = origin,
+                                 .environment = true,
+                                 .overrides = overrides,
+                                 .count = count});
 }
 
 int settings_load(settings **out, const char *path, const char *const *overrides, size_t count)
 {
-    if (!path)
-        return build(out, &(sources){"", "settings", 0, true, overrides, count});
+    sources from = {.origin = path ? path : "settings",
+                    .environment = true,
+                    .overrides = overrides,
+                    .count = count};
     unsigned char *bytes;
     size_t length;
+    if (!path)
+        return build(out, &from);
     if (settings_check_file(path, "config", "config.ini") ||
         file_read(path, FILE_LIMIT, STATUS_USAGE, &bytes, &length))
         return -1;
-    int result = build(out, &(sources){(const char *)bytes, path, length, true, overrides, count});
+    int result = build_from_text(out, (const char *)bytes, length, from);
     free(bytes);
     return result;
+}
+
+int settings_derive(settings **out, const settings *base, const char *const *overrides,
+                    size_t count)
+{
+    return build(out, &(sources){.base = base,
+                                 .origin = "the derived settings",
+                                 .overrides = overrides,
+                                 .count = count});
 }
 
 int settings_check_file(const char *path, const char *what, const char *name)
@@ -215,80 +388,13 @@ int settings_check_file(const char *path, const char *what, const char *name)
     return result;
 }
 
-static int copy_values(settings *to, const settings *from)
-{
-    for (size_t i = 0; i < key_count; i++) {
-        const char *text = from->values[i].text;
-        to->values[i] = from->values[i];
-        to->values[i].text = text ? copy_text(text) : NULL;
-        if (text && !to->values[i].text)
-            return -1;
-    }
-    return 0;
-}
-
-int settings_derive(settings **out, const settings *base, const char *const *overrides,
-                    size_t count)
-{
-    settings *s = new_settings();
-    if (!s)
-        return -1;
-    locale_t before = enter_plain_locale();
-    int result = copy_values(s, base) || apply_overrides(s, overrides, count) ||
-                         check_names(s, "the derived settings")
-                     ? -1
-                     : 0;
-    leave_plain_locale(before);
-    if (result) {
-        settings_free(s);
-        return -1;
-    }
-    *out = s;
-    return 0;
-}
-
 void settings_free(settings *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; s->values && i < key_count; i++)
-        free(s->values[i].text);
-    free(s->values);
+    for (size_t i = 0; i < key_count; i++)
+        key_release(&keys[i], s);
     free(s);
-}
-
-/* ---- Reading ---- */
-
-/* types: bits 1 << enum key_type of those that the caller can take. */
-static const key_value *get(const settings *s, const char *name, unsigned types)
-{
-    const key *k = key_find(name);
-    if (!k || !(types & 1u << k->type)) {
-        fprintf(stderr, "unblend: bug: setting %s is %s\n", name,
-                k ? "of another type" : "not declared");
-        abort();
-    }
-    return &s->values[k - keys];
-}
-
-long settings_int(const settings *s, const char *key)
-{
-    return get(s, key, 1u << KEY_INT)->whole;
-}
-
-double settings_real(const settings *s, const char *key)
-{
-    return get(s, key, 1u << KEY_REAL)->real;
-}
-
-bool settings_flag(const settings *s, const char *key)
-{
-    return get(s, key, 1u << KEY_FLAG)->flag;
-}
-
-const char *settings_text(const settings *s, const char *key)
-{
-    return get(s, key, 1u << KEY_TEXT | 1u << KEY_CHOICE | 1u << KEY_NAME)->text;
 }
 
 /* ---- Writing ---- */
@@ -312,8 +418,10 @@ char *settings_ini_without(const settings *s, const char *section)
     for (size_t i = 0; i < key_count; i++) {
         if (section && !strncmp(keys[i].name, section, prefix) && keys[i].name[prefix] == '.')
             continue;
+        if (keys[i].stage >= s->stage_count)
+            continue;
         key_write_section(i, out);
-        key_write(&keys[i], &s->values[i], out);
+        key_write(&keys[i], s, out);
     }
     leave_plain_locale(before);
     bool broken = ferror(out);

@@ -1,6 +1,7 @@
 /*
  * Settings: what an INI file, the environment and the command line say, checked against one table
- * (keys.c) that declares every key with its type, default, range and meaning.
+ * (keys_table.c) that declares every key with its type, default, range and meaning, and put into a
+ * struct config.
  *
  * Strict: an unknown section or key, a duplicate, a wrong type, a value out of range is
  * STATUS_USAGE with file, line, key, what is allowed and, for a near miss, "did you mean".
@@ -8,16 +9,17 @@
  *
  *     settings *s;
  *     if (settings_load(&s, "configs/unet.ini", NULL, 0)) ...
- *     long filters = settings_int(s, "model.filters");
+ *     int filters = s->stages[0].filters;
  *     settings_free(s);
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
-#include <stdbool.h>
+#include "base/ini.h"
+#include "config/config.h"
 #include <stddef.h>
 
-typedef struct settings settings;
+typedef struct config settings;
 
 /* path may be NULL (defaults only). overrides are "section.key=value". */
 int settings_load(settings **out, const char *path, const char *const *overrides, size_t count);
@@ -25,6 +27,10 @@ int settings_load(settings **out, const char *path, const char *const *overrides
 /* The same from text in memory, e.g. a model's metadata; origin stands for the path in messages. */
 int settings_parse(settings **out, const char *text, const char *origin,
                    const char *const *overrides, size_t count);
+
+/* The same from those entries of a text that stand in sections of a config. */
+int settings_take(settings **out, const ini *file, const char *origin, const char *const *overrides,
+                  size_t count);
 
 /* What the text itself says: the environment is not looked at. */
 int settings_parse_alone(settings **out, const char *text, const char *origin);
@@ -37,13 +43,6 @@ int settings_check_file(const char *path, const char *what, const char *name);
 int settings_derive(settings **out, const settings *base, const char *const *overrides,
                     size_t count);
 void settings_free(settings *s);
-
-/* Values of declared keys, "section.key". Asking for an undeclared key, or by the wrong type, is a
- * programming error and aborts. Text lives as long as s. */
-long settings_int(const settings *s, const char *key);
-double settings_real(const settings *s, const char *key);
-bool settings_flag(const settings *s, const char *key);
-const char *settings_text(const settings *s, const char *key); /* text and choices */
 
 /* The effective settings as an INI text with every key, which settings_parse reads back to the
  * same values; release with free(). */

@@ -1,6 +1,9 @@
 /*
- * IDX image files, the format MNIST and its relatives come in: a big-endian header (magic number
- * 0x00000803, count, height, width), then one byte per pixel, row by row. Plain or gzip.
+ * IDX image files, the format MNIST and its relatives come in: a big-endian header, then one byte per
+ * value, row by row. Plain or gzip.
+ *
+ *   gray     magic number 0x00000803, count, height, width
+ *   colour   magic number 0x00000804, count, height, width, 3; a pixel is red, green, blue
  *
  *     struct image_set set;
  *     if (idx_read_images("train-images-idx3-ubyte.gz", &set)) ...
@@ -9,13 +12,13 @@
 #ifndef DATA_IDX_H
 #define DATA_IDX_H
 
-#include <stddef.h>
+#include "image/format.h"
 
-/* Gray images of one size; the set owns its pixels. */
+/* Images of one format; the set owns its pixels. */
 struct image_set {
     size_t count;
-    int height, width;
-    unsigned char *pixels; /* (count, height, width) */
+    struct image_format format;
+    unsigned char *pixels; /* (count, height, width, channels) */
 };
 
 /* Reads at least one image. The file's length must be exactly what its header promises; if not,

@@ -2,36 +2,35 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include "evaluate/ssim.h"
-#include "train/signals.h"
 #include <math.h>
 #include <stdlib.h>
 
 struct evaluator {
     network *network;
-    mixer *mixer;
+    batches *batches;
     kernel *image_error;
-    cl_mem truths[SOURCES]; /* as the network's outputs */
-    cl_mem errors;          /* (batch) */
+    cl_mem truth;  /* as the network's output */
+    cl_mem errors; /* (batch, sources) */
     float *host_errors;
     ssim *ssim; /* made when it is first asked for: validation does without */
 };
 
-int evaluator_new(evaluator **out, network *n, mixer *m)
+int evaluator_new(evaluator **out, network *n, batches *b)
 {
     evaluator *e = allocate(1, sizeof *e);
     if (!e)
         return -1;
     device *d = n->params->device;
-    size_t bytes = shape_count(n->outputs[0]->shape) * sizeof(float);
-    size_t error_bytes = (size_t)n->batch * sizeof(float);
+    size_t bytes = shape_count(n->output->shape) * sizeof(float);
+    size_t errors = (size_t)n->batch * (size_t)n->mixture.sources;
     e->network = n;
-    e->mixer = m;
+    e->batches = b;
     e->image_error = kernel_get(d, "image_error", "", "image_error");
-    e->host_errors = allocate((size_t)n->batch, sizeof(float));
-    if (!e->image_error || !e->host_errors || buffer_new(d, bytes, "truth A", &e->truths[0]) ||
-        buffer_new(d, bytes, "truth B", &e->truths[1]) ||
-        buffer_new(d, error_bytes, "errors", &e->errors)) {
+    e->host_errors = allocate(errors, sizeof(float));
+    if (!e->image_error || !e->host_errors || buffer_new(d, bytes, "truths", &e->truth) ||
+        buffer_new(d, errors * sizeof(float), "errors", &e->errors)) {
         evaluator_free(e);
         return -1;
     }
@@ -44,8 +43,7 @@ void evaluator_free(evaluator *e)
     if (!e)
         return;
     device *d = e->network->params->device;
-    buffer_free(d, &e->truths[0]);
-    buffer_free(d, &e->truths[1]);
+    buffer_free(d, &e->truth);
     buffer_free(d, &e->errors);
     ssim_free(e->ssim);
     free(e->host_errors);
@@ -59,64 +57,73 @@ double psnr(double mse)
     return decibels > PSNR_MOST ? PSNR_MOST : decibels;
 }
 
-/* Adds the scores of the first `images` images of the batch to sums. */
-static int add_scores(evaluator *e, int images, bool with_ssim, image_scores *sums)
+/* Adds mse and PSNR of the first `images` images of the batch to sums. */
+static int add_errors(evaluator *e, int images, image_scores *sums)
 {
     network *n = e->network;
     device *d = n->params->device;
-    int pixels = (int)(shape_count(n->outputs[0]->shape) / (size_t)n->batch);
-    for (int i = 0; i < SOURCES; i++) {
-        if (LAUNCH(d, e->image_error, range_flat((size_t)images), ARG(n->outputs[i]->data),
-                   ARG(e->truths[i]), ARG(e->errors), ARG(pixels), ARG(images)) ||
-            buffer_read(d, e->errors, 0, e->host_errors, (size_t)images * sizeof(float)))
-            return -1;
-        for (int k = 0; k < images; k++) {
-            sums->mse[i] += e->host_errors[k] / pixels;
-            sums->psnr[i] += psnr(e->host_errors[k] / pixels);
-        }
-        if (with_ssim &&
-            ssim_add(e->ssim, n->outputs[i]->data, e->truths[i], images, &sums->ssim[i]))
-            return -1;
+    int sources = n->mixture.sources, channels = n->mixture.format.channels;
+    int pixels = n->mixture.format.height * n->mixture.format.width;
+    size_t count = (size_t)images * (size_t)sources;
+    if (LAUNCH(d, e->image_error, range_flat(count), ARG(n->output->data), ARG(e->truth),
+               ARG(e->errors), ARG(images), ARG(pixels), ARG(sources), ARG(channels)) ||
+        buffer_read(d, e->errors, 0, e->host_errors, count * sizeof(float)))
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        double mse = e->host_errors[i] / ((double)pixels * channels);
+        sums->mse[i % (size_t)sources] += mse;
+        sums->psnr[i % (size_t)sources] += psnr(mse);
     }
     return 0;
 }
 
-static int score_pairs(evaluator *e, enum split split, unsigned long seed, unsigned stream,
-                       unsigned long position, long samples, bool with_ssim, image_scores *out)
+static int add_scores(evaluator *e, int images, bool with_ssim, image_scores *sums)
+{
+    network *n = e->network;
+    return add_errors(e, images, sums) ||
+                   (with_ssim && ssim_add(e->ssim, n->output->data, e->truth, images, sums->ssim))
+               ? -1
+               : 0;
+}
+
+static int score_pairs(evaluator *e, enum split split, uint64_t seed, unsigned stream,
+                       uint64_t position, long samples, bool with_ssim, image_scores *out)
 {
     network *n = e->network;
     *out = (image_scores){0};
     for (long done = 0; done < samples; done += n->batch) {
         int images = samples - done < n->batch ? (int)(samples - done) : n->batch;
         if (signals_check() ||
-            mixer_batch(e->mixer, split, seed, stream, position + (unsigned long)done, n->batch,
-                        n->mixture->data, e->truths[0], e->truths[1]) ||
+            batches_next(e->batches, split, seed, stream, position + (uint64_t)done, n->batch,
+                         n->input->data, e->truth) ||
             network_forward(n) || add_scores(e, images, with_ssim, out))
             return -1;
     }
-    for (int i = 0; i < SOURCES; i++) {
-        out->mse[i] /= samples;
-        out->psnr[i] /= samples;
-        out->ssim[i] /= samples;
+    for (int k = 0; k < n->mixture.sources; k++) {
+        out->mse[k] /= samples;
+        out->psnr[k] /= samples;
+        out->ssim[k] /= samples;
     }
     return 0;
 }
 
-int evaluator_run(evaluator *e, enum split split, unsigned long seed, unsigned stream,
-                  unsigned long position, long samples, double mse[SOURCES])
+int evaluator_run(evaluator *e, enum split split, uint64_t seed, unsigned stream, uint64_t position,
+                  long samples, double mse[])
 {
     image_scores scores;
     if (score_pairs(e, split, seed, stream, position, samples, false, &scores))
         return -1;
-    for (int i = 0; i < SOURCES; i++)
-        mse[i] = scores.mse[i];
+    for (int k = 0; k < e->network->mixture.sources; k++)
+        mse[k] = scores.mse[k];
     return 0;
 }
 
-int evaluator_scores(evaluator *e, enum split split, unsigned long seed, unsigned stream,
-                     unsigned long position, long samples, image_scores *out)
+int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned stream,
+                     uint64_t position, long samples, image_scores *out)
 {
-    if (!e->ssim && ssim_new(&e->ssim, e->network->params->device, e->network->batch))
+    network *n = e->network;
+    if (!e->ssim &&
+        ssim_new(&e->ssim, n->params->device, n->mixture.format, n->mixture.sources, n->batch))
         return -1;
     return score_pairs(e, split, seed, stream, position, samples, true, out);
 }

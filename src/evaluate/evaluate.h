@@ -1,11 +1,12 @@
 /*
  * How well a network separates random pairs.
  *
- *  - mse, the metric of the published results: (mean((A'-A)^2) + mean((B'-B)^2)) / 2 over the full
- *    32x32 image.
+ *  - mse, the metric of the published results: the mean of (found - true)^2 over the whole image, its
+ *    border included, of each source; of all together the mean over the sources.
  *  - PSNR in dB: 10 * log10(1 / mse) of each image, at most PSNR_MOST, averaged over the images.
  *  - SSIM (Wang et al. 2004): windows of 11x11 under a Gaussian of deviation 1.5, K1 0.01, K2 0.03,
- *    wherever they lie inside the image (22x22 places), averaged over places and images.
+ *    wherever they lie inside the image (22x22 places), averaged over places, channels and images. Of
+ *    images with a side below 11 there is none: NaN here, "-" and null where it is printed.
  *
  * The range of values is 1, and outputs are taken as they are, not clipped to it. While signals are
  * caught (signals.h), one that comes ends a measurement after its batch.
@@ -13,13 +14,13 @@
 #ifndef EVALUATE_EVALUATE_H
 #define EVALUATE_EVALUATE_H
 
-#include "data/mixer.h"
+#include "data/batches.h"
 #include "models/network.h"
 
 #define PSNR_MOST 100 /* also of images without any error, whose PSNR would be infinite */
 
 typedef struct image_scores {
-    double mse[SOURCES], psnr[SOURCES], ssim[SOURCES];
+    double mse[SOURCES_MAX], psnr[SOURCES_MAX], ssim[SOURCES_MAX];
 } image_scores;
 
 /* Of one image's mean squared error. */
@@ -28,16 +29,16 @@ double psnr(double mse);
 typedef struct evaluator evaluator;
 
 /* n: a NETWORK_INFER network, prepared; both stay the caller's. */
-int evaluator_new(evaluator **out, network *n, mixer *m);
+int evaluator_new(evaluator **out, network *n, batches *b);
 void evaluator_free(evaluator *e);
 
 /* Mean squared error per source over the pairs position .. position + samples - 1 of the sequence
  * (split, seed, stream). */
-int evaluator_run(evaluator *e, enum split split, unsigned long seed, unsigned stream,
-                  unsigned long position, long samples, double mse[SOURCES]);
+int evaluator_run(evaluator *e, enum split split, uint64_t seed, unsigned stream, uint64_t position,
+                  long samples, double mse[]);
 
 /* All scores of the same pairs. */
-int evaluator_scores(evaluator *e, enum split split, unsigned long seed, unsigned stream,
-                     unsigned long position, long samples, image_scores *out);
+int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned stream,
+                     uint64_t position, long samples, image_scores *out);
 
 #endif

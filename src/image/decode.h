@@ -1,6 +1,6 @@
 /*
  * The decoders behind image_read, one file each. On success *picture owns its pixels; on failure it
- * is untouched.
+ * is empty.
  */
 #ifndef IMAGE_DECODE_H
 #define IMAGE_DECODE_H
@@ -8,12 +8,14 @@
 #include "image/image.h"
 #include <stdbool.h>
 
-/* A whole file in memory; path is for messages. */
+/* A whole file in memory, and what the caller wants of it. */
 struct encoded {
-    const char *path;
+    const char *path; /* for messages */
     const unsigned char *bytes;
     size_t length;
+    int channels;     /* of the picture that is wanted: 1 or 3, or 0 for what the file has */
     image_fits *fits; /* or NULL: any size that image.h allows */
+    const void *context;
 };
 
 int decode_png(const struct encoded *file, struct image *picture);
@@ -24,7 +26,18 @@ int decode_pnm(const struct encoded *file, struct image *picture);
  * is empty, larger than image.h allows, or not of a size that the caller can use. */
 int check_picture_size(const struct encoded *file, unsigned long width, unsigned long height);
 
-unsigned char luma(unsigned red, unsigned green, unsigned blue); /* each 0..255 */
+/* A picture in the channels that are wanted of a file that is coloured or not. */
+int new_picture(const struct encoded *file, unsigned long width, unsigned long height,
+                bool coloured, struct image *picture);
+
+/* A pixel as files have it, 8 bits each. Gray is red, green and blue alike; alpha 255 is opaque. */
+typedef struct pixel {
+    unsigned char red, green, blue, alpha;
+} pixel;
+
+/* Sets pixel number i, in as many channels as the picture has: of colour only its luma, and black
+ * behind what is transparent. */
+void put_pixel(struct image *picture, size_t i, pixel p);
 
 /* Whether a file starts as PGM or PPM does. A letter and a digit are little: the header goes on with
  * a blank or a comment. */

@@ -1,9 +1,7 @@
 #include "base/error.h"
-#include "base/memory.h"
 #include "image/decode.h"
 #include <setjmp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
@@ -66,13 +64,14 @@ static void check_progress(j_common_ptr jpeg)
 
 static int read_pixels(struct reader *r)
 {
-    jpeg_start_decompress(&r->jpeg);
-    r->picture = (struct image){(int)r->jpeg.output_width, (int)r->jpeg.output_height, NULL};
-    r->picture.gray = allocate(r->jpeg.output_height, r->jpeg.output_width);
-    if (!r->picture.gray)
+    if (new_picture(r->file, r->jpeg.image_width, r->jpeg.image_height,
+                    r->jpeg.jpeg_color_space != JCS_GRAYSCALE, &r->picture))
         return -1;
+    r->jpeg.out_color_space = r->picture.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_start_decompress(&r->jpeg);
+    size_t row_bytes = (size_t)r->picture.width * (size_t)r->picture.channels;
     while (r->jpeg.output_scanline < r->jpeg.output_height) {
-        JSAMPROW row = r->picture.gray + (size_t)r->jpeg.output_scanline * r->jpeg.output_width;
+        JSAMPROW row = r->picture.pixels + (size_t)r->jpeg.output_scanline * row_bytes;
         jpeg_read_scanlines(&r->jpeg, &row, 1);
     }
     jpeg_finish_decompress(&r->jpeg);
@@ -103,7 +102,6 @@ static int read_all(struct reader *r)
     if (r->jpeg.jpeg_color_space == JCS_CMYK || r->jpeg.jpeg_color_space == JCS_YCCK)
         return fail(STATUS_DATA, "%s: a CMYK JPEG, for printing: convert it to RGB or gray first",
                     r->file->path);
-    r->jpeg.out_color_space = JCS_GRAYSCALE;
     int stored_as = orientation(r); /* the markers are gone when the pixels have been read */
     return read_pixels(r) || set_upright(&r->picture, stored_as) ? -1 : 0;
 }
@@ -119,7 +117,7 @@ int decode_jpeg(const struct encoded *file, struct image *picture)
     int result = read_all(&r);
     jpeg_destroy_decompress(&r.jpeg);
     if (result)
-        free(r.picture.gray);
+        image_release(&r.picture);
     else
         *picture = r.picture;
     return result;

@@ -71,14 +71,10 @@ static void normalise(struct reader *r)
     png_read_update_info(r->png, r->info);
 }
 
-static unsigned char over_black(unsigned value, unsigned alpha)
-{
-    return (unsigned char)((value * alpha + 127) / 255);
-}
-
 static int read_pixels(struct reader *r)
 {
-    size_t height = (size_t)r->picture.height, row_bytes = png_get_rowbytes(r->png, r->info);
+    size_t height = png_get_image_height(r->png, r->info);
+    size_t row_bytes = png_get_rowbytes(r->png, r->info);
     r->pixels = allocate(height, row_bytes);
     r->rows = allocate(height, sizeof *r->rows);
     if (!r->pixels || !r->rows)
@@ -90,8 +86,8 @@ static int read_pixels(struct reader *r)
     return 0;
 }
 
-/* The gray of every colour in the palette; returns how many there are. */
-static int read_palette(const struct reader *r, unsigned char grays[256])
+/* Returns how many colours the palette has. */
+static int read_palette(const struct reader *r, pixel palette[256])
 {
     png_colorp colours = NULL;
     png_bytep alphas = NULL;
@@ -100,44 +96,47 @@ static int read_palette(const struct reader *r, unsigned char grays[256])
     if (png_get_valid(r->png, r->info, PNG_INFO_tRNS))
         png_get_tRNS(r->png, r->info, &alphas, &alpha_count, NULL);
     for (int i = 0; i < count && i < 256; i++)
-        grays[i] = over_black(luma(colours[i].red, colours[i].green, colours[i].blue),
-                              i < alpha_count ? alphas[i] : 255);
+        palette[i] = (pixel){colours[i].red, colours[i].green, colours[i].blue,
+                             i < alpha_count ? alphas[i] : 255};
     return count;
 }
 
 static int look_up(struct reader *r, size_t count)
 {
-    unsigned char grays[256] = {0};
-    int colours = read_palette(r, grays);
+    pixel palette[256] = {{0}};
+    int colours = read_palette(r, palette);
     for (size_t i = 0; i < count; i++) {
         if (r->pixels[i] >= colours)
             return fail(STATUS_DATA,
                         "%s: damaged PNG: pixel %zu has colour number %d of a palette of %d",
                         r->file->path, i, r->pixels[i], colours);
-        r->picture.gray[i] = grays[r->pixels[i]];
+        put_pixel(&r->picture, i, palette[r->pixels[i]]);
     }
     return 0;
 }
 
-static void convert_to_gray(struct reader *r, size_t count)
+/* Gray has 1 channel, or 2 with alpha, colour 3 or 4. */
+static void convert(struct reader *r, size_t count)
 {
     size_t channels = png_get_channels(r->png, r->info);
+    size_t green = channels < 3 ? 0 : 1, blue = channels < 3 ? 0 : 2;
     for (size_t i = 0; i < count; i++) {
         const unsigned char *p = r->pixels + i * channels;
-        r->picture.gray[i] = over_black(channels < 3 ? p[0] : luma(p[0], p[1], p[2]),
-                                        channels % 2 ? 255 : p[channels - 1]);
+        put_pixel(&r->picture, i,
+                  (pixel){p[0], p[green], p[blue], channels % 2 ? 255 : p[channels - 1]});
     }
 }
 
-static int make_gray(struct reader *r)
+static int make_picture(struct reader *r)
 {
-    size_t count = (size_t)r->picture.width * (size_t)r->picture.height;
-    r->picture.gray = allocate(count, 1);
-    if (!r->picture.gray)
+    size_t width = png_get_image_width(r->png, r->info);
+    size_t height = png_get_image_height(r->png, r->info), count = width * height;
+    bool coloured = has_palette(r) || png_get_channels(r->png, r->info) > 2;
+    if (new_picture(r->file, width, height, coloured, &r->picture))
         return -1;
     if (has_palette(r))
         return look_up(r, count);
-    convert_to_gray(r, count);
+    convert(r, count);
     return 0;
 }
 
@@ -155,13 +154,11 @@ static int read_all(struct reader *r)
     png_set_read_fn(r->png, r, give_bytes);
     png_set_user_limits(r->png, 0x7fffffff, 0x7fffffff); /* ours, below, names the limit */
     png_read_info(r->png, r->info);
-    png_uint_32 width = png_get_image_width(r->png, r->info);
-    png_uint_32 height = png_get_image_height(r->png, r->info);
-    if (check_picture_size(r->file, width, height))
+    if (check_picture_size(r->file, png_get_image_width(r->png, r->info),
+                           png_get_image_height(r->png, r->info)))
         return -1;
-    r->picture = (struct image){(int)width, (int)height, NULL};
     normalise(r);
-    return read_pixels(r) || make_gray(r) || set_upright(&r->picture, orientation(r)) ? -1 : 0;
+    return read_pixels(r) || make_picture(r) || set_upright(&r->picture, orientation(r)) ? -1 : 0;
 }
 
 int decode_png(const struct encoded *file, struct image *picture)
@@ -178,7 +175,7 @@ int decode_png(const struct encoded *file, struct image *picture)
     free(r.pixels);
     free(r.rows);
     if (result)
-        free(r.picture.gray);
+        image_release(&r.picture);
     else
         *picture = r.picture;
     return result;

@@ -1,8 +1,6 @@
 #include "base/error.h"
-#include "base/memory.h"
 #include "image/decode.h"
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -14,7 +12,7 @@ struct reader {
     const char *path;
     const unsigned char *file;
     size_t length, place;
-    int channels;
+    int channels; /* of the file */
     unsigned long maximum;
 };
 
@@ -71,22 +69,21 @@ static unsigned char scale(unsigned long value, unsigned long maximum)
     return (unsigned char)((value * 255 + maximum / 2) / maximum);
 }
 
-static unsigned char to_gray(const struct reader *r, const unsigned long *samples)
+static pixel to_pixel(const struct reader *r, const unsigned long samples[3])
 {
-    if (r->channels == 1)
-        return scale(samples[0], r->maximum);
-    return luma(scale(samples[0], r->maximum), scale(samples[1], r->maximum),
-                scale(samples[2], r->maximum));
+    int green = r->channels == 1 ? 0 : 1, blue = r->channels == 1 ? 0 : 2;
+    return (pixel){scale(samples[0], r->maximum), scale(samples[green], r->maximum),
+                   scale(samples[blue], r->maximum), 255};
 }
 
-static int read_text_pixels(struct reader *r, size_t count, unsigned char *gray)
+static int read_text_pixels(struct reader *r, size_t count, struct image *picture)
 {
     unsigned long samples[3] = {0};
     for (size_t i = 0; i < count; i++) {
         for (int c = 0; c < r->channels; c++)
             if (read_number(r, r->maximum, &samples[c]))
                 return -1;
-        gray[i] = to_gray(r, samples);
+        put_pixel(picture, i, to_pixel(r, samples));
     }
     return 0;
 }
@@ -120,7 +117,7 @@ static int find_binary_pixels(struct reader *r, size_t bytes)
     return 0;
 }
 
-static int read_binary_pixels(struct reader *r, size_t count, unsigned char *gray)
+static int read_binary_pixels(struct reader *r, size_t count, struct image *picture)
 {
     size_t sample_bytes = r->maximum > 255 ? 2 : 1;
     unsigned long samples[3] = {0};
@@ -134,7 +131,7 @@ static int read_binary_pixels(struct reader *r, size_t count, unsigned char *gra
                 return fail(STATUS_DATA, "%s: damaged PNM: the pixel at byte %zu is %lu, above %lu",
                             r->path, r->place, samples[c], r->maximum);
         }
-        gray[i] = to_gray(r, samples);
+        put_pixel(picture, i, to_pixel(r, samples));
     }
     return 0;
 }
@@ -151,14 +148,12 @@ int decode_pnm(const struct encoded *file, struct image *picture)
     if (!r.maximum)
         return fail(STATUS_DATA, "%s: damaged PNM: its maximum is 0", file->path);
     size_t count = (size_t)width * height;
-    unsigned char *gray = allocate(count, 1);
-    if (!gray)
+    if (new_picture(file, width, height, r.channels == 3, picture))
         return -1;
-    if (letter == '2' || letter == '3' ? read_text_pixels(&r, count, gray)
-                                       : read_binary_pixels(&r, count, gray)) {
-        free(gray);
+    if (letter == '2' || letter == '3' ? read_text_pixels(&r, count, picture)
+                                       : read_binary_pixels(&r, count, picture)) {
+        image_release(picture);
         return -1;
     }
-    *picture = (struct image){(int)width, (int)height, gray};
     return 0;
 }

@@ -22,6 +22,8 @@ typedef struct mixture {
     int sources; /* SOURCES_MIN to SOURCES_MAX */
     char names[SOURCES_MAX][SOURCE_NAME_MAX + 1];
     struct image_format format; /* of the blend and of each source, as the network sees them */
+    /* Of the pictures in it: where they are smaller than the format, they have a border of zeros. */
+    int inner_height, inner_width;
 } mixture;
 
 /* Values of one picture. */

@@ -39,12 +39,38 @@ int check_picture_size(const struct encoded *file, unsigned long width, unsigned
         return fail(STATUS_DATA,
                     "%s: too large: %lu x %lu pixels; at most %d a side and %zu in all are read",
                     file->path, width, height, IMAGE_SIDE_LIMIT, IMAGE_PIXEL_LIMIT);
-    return file->fits && file->fits((int)width, (int)height) ? fail_while("%s", file->path) : 0;
+    return file->fits && file->fits(file->context, (int)width, (int)height)
+               ? fail_while("%s", file->path)
+               : 0;
 }
 
-unsigned char luma(unsigned red, unsigned green, unsigned blue)
+int new_picture(const struct encoded *file, unsigned long width, unsigned long height,
+                bool coloured, struct image *picture)
 {
-    return (unsigned char)((299 * red + 587 * green + 114 * blue + 500) / 1000);
+    int own = coloured ? 3 : 1;
+    return image_new(picture, (int)width, (int)height, file->channels ? file->channels : own);
+}
+
+static unsigned luma(unsigned red, unsigned green, unsigned blue)
+{
+    return (299 * red + 587 * green + 114 * blue + 500) / 1000;
+}
+
+static unsigned char over_black(unsigned value, unsigned alpha)
+{
+    return (unsigned char)((value * alpha + 127) / 255);
+}
+
+void put_pixel(struct image *picture, size_t i, pixel p)
+{
+    unsigned char *to = picture->pixels + i * (size_t)picture->channels;
+    if (picture->channels == 1) {
+        to[0] = over_black(luma(p.red, p.green, p.blue), p.alpha);
+        return;
+    }
+    to[0] = over_black(p.red, p.alpha);
+    to[1] = over_black(p.green, p.alpha);
+    to[2] = over_black(p.blue, p.alpha);
 }
 
 static int refuse(const struct encoded *file)
@@ -71,21 +97,22 @@ static int decode(const struct encoded *file, struct image *picture)
     return refuse(file);
 }
 
-int image_read_if(const char *path, image_fits *fits, struct image *picture)
+int image_read_if(const char *path, int channels, image_fits *fits, const void *context,
+                  struct image *picture)
 {
     unsigned char *bytes = NULL;
     size_t length;
     *picture = (struct image){0};
     if (file_read(path, FILE_LIMIT, STATUS_DATA, &bytes, &length))
         return -1;
-    int result = decode(&(struct encoded){path, bytes, length, fits}, picture);
+    int result = decode(&(struct encoded){path, bytes, length, channels, fits, context}, picture);
     free(bytes);
     return result;
 }
 
-int image_read(const char *path, struct image *picture)
+int image_read(const char *path, int channels, struct image *picture)
 {
-    return image_read_if(path, NULL, picture);
+    return image_read_if(path, channels, NULL, NULL, picture);
 }
 
 bool image_is_one(const char *path)
@@ -101,11 +128,21 @@ bool image_is_one(const char *path)
     return false;
 }
 
+int image_new(struct image *picture, int width, int height, int channels)
+{
+    *picture = (struct image){0};
+    unsigned char *pixels = allocate((size_t)width * (size_t)height, (size_t)channels);
+    if (!pixels)
+        return -1;
+    *picture = (struct image){width, height, channels, pixels};
+    return 0;
+}
+
 void image_release(struct image *picture)
 {
     if (!picture)
         return;
-    free(picture->gray);
+    free(picture->pixels);
     *picture = (struct image){0};
 }
 

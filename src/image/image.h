@@ -2,12 +2,13 @@
  * Pictures: PNG, JPEG, PGM and PPM in, PNG out.
  *
  *     struct image picture;
- *     if (image_read("photo.jpg", &picture)) ...
+ *     if (image_read("photo.jpg", 3, &picture)) ...
  *     image_release(&picture);
  *
- * The format is told by the file's first bytes, never by its name. Colour becomes gray by luma
- * (0.299 R + 0.587 G + 0.114 B), transparency shows black behind it, 16 bits are scaled to 8. What
- * EXIF data say about the orientation is done: pictures are upright.
+ * The format is told by the file's first bytes, never by its name. The caller says how many channels he
+ * wants, whatever the file has: colour becomes gray by luma (0.299 R + 0.587 G + 0.114 B), gray becomes
+ * three equal channels; 0 for what the file has. Transparency shows black behind it, 16 bits are scaled to 8. What EXIF data say
+ * about the orientation is done: pictures are upright.
  */
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H
@@ -22,17 +23,22 @@
 /* Owns its pixels. */
 struct image {
     int width, height;
-    unsigned char *gray; /* (height, width) */
+    int channels;          /* 1: gray, 3: red, green, blue */
+    unsigned char *pixels; /* (height, width, channels) */
 };
 
-/* STATUS_DATA, with the file's name and the cause, for anything but a whole picture; *picture is
- * empty then. Nothing is printed. */
-int image_read(const char *path, struct image *picture);
+/* A black picture. *picture is empty on failure. */
+int image_new(struct image *picture, int width, int height, int channels);
 
-/* The same for pictures of some sizes only: fits() returns -1 after fail() for others. It is asked
- * as soon as the size is known, before pixels are decoded. */
-typedef int image_fits(int width, int height);
-int image_read_if(const char *path, image_fits *fits, struct image *picture);
+/* Into a picture of that many channels, 1 or 3, or 0 for the file's. STATUS_DATA, with the file's name and the cause, for
+ * anything but a whole picture; *picture is empty then. Nothing is printed. */
+int image_read(const char *path, int channels, struct image *picture);
+
+/* The same for pictures of some sizes only: fits(context, ...) returns -1 after fail() for others. It
+ * is asked as soon as the size is known, before pixels are decoded. */
+typedef int image_fits(const void *context, int width, int height);
+int image_read_if(const char *path, int channels, image_fits *fits, const void *context,
+                  struct image *picture);
 
 /* Whether the first bytes of the file at path, whatever its name, are those of a picture that
  * image_read() takes. False for what cannot be read. */
@@ -40,8 +46,8 @@ bool image_is_one(const char *path);
 
 void image_release(struct image *picture); /* leaves an empty picture */
 
-/* A PNG in memory, to be released with free(). bytes is (height, width, channels), channels 1 (gray) or 3 (red, green, blue). The
- * same bytes give the same file. path is for messages. */
+/* A PNG in memory, to be released with free(). bytes is (height, width, channels), channels 1 (gray)
+ * or 3 (red, green, blue). The same bytes give the same file. path is for messages. */
 int image_pack_png(const char *path, int width, int height, int channels,
                    const unsigned char *bytes, unsigned char **file, size_t *length);
 

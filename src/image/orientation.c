@@ -1,7 +1,5 @@
 /* Cameras store pictures as the sensor lay, and in EXIF data how to turn them. */
-#include "base/memory.h"
 #include "image/decode.h"
-#include <stdlib.h>
 #include <string.h>
 
 enum { TIFF_HEADER = 8, ENTRY = 12, ORIENTATION_TAG = 0x0112, SHORT_VALUE = 3, LONG_VALUE = 4 };
@@ -57,15 +55,17 @@ int set_upright(struct image *picture, int orientation)
     if (orientation == 1)
         return 0;
     size_t width = (size_t)picture->width, height = (size_t)picture->height;
-    struct image turned = {orientation < 5 ? picture->width : picture->height,
-                           orientation < 5 ? picture->height : picture->width,
-                           allocate(width, height)};
-    if (!turned.gray)
+    size_t channels = (size_t)picture->channels;
+    struct image turned;
+    if (image_new(&turned, orientation < 5 ? picture->width : picture->height,
+                  orientation < 5 ? picture->height : picture->width, picture->channels))
         return -1;
     for (size_t y = 0, i = 0; y < (size_t)turned.height; y++)
         for (size_t x = 0; x < (size_t)turned.width; x++, i++)
-            turned.gray[i] = picture->gray[stored_place(orientation, x, y, width, height)];
-    free(picture->gray);
+            memcpy(turned.pixels + i * channels,
+                   picture->pixels + stored_place(orientation, x, y, width, height) * channels,
+                   channels);
+    image_release(picture);
     *picture = turned;
     return 0;
 }

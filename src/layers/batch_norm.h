@@ -4,6 +4,6 @@
 
 /* layer->params, all (channels), and layer->saved. */
 enum { BATCH_NORM_GAMMA, BATCH_NORM_BETA, BATCH_NORM_MOVING_MEAN, BATCH_NORM_MOVING_VARIANCE };
-enum { BATCH_NORM_MOMENTS }; /* (4, channels): mean, inverse deviation, scale, shift */
+enum { BATCH_NORM_MOMENTS }; /* (MOMENT_ROWS, channels) as cl/constants.h has them */
 
 #endif

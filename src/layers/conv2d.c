@@ -1,10 +1,12 @@
 /* Keras Conv2D, padding 'same', with or without bias. The arithmetic is convolution.h's. */
+#include "layers/channel_sums.h"
 #include "layers/convolution.h"
 #include "layers/layers.h"
 
 struct state {
     convolution convolution;
-    unsigned long packed_version; /* of the params that the packed weights were made from */
+    channel_sums sums;       /* the bias gradient, where the kernel is not trained */
+    uint64_t packed_version; /* of the params that the packed weights were made from */
 };
 
 enum { KERNEL, BIAS }; /* l->params */
@@ -18,25 +20,34 @@ static int shape_conv2d(layer *l)
     if (convolution_shape(c, x, o->filters, o->kernel, o->stride) ||
         layer_output_shape(l, c->y.n, c->y.h, c->y.w, c->y.c) ||
         layer_param(l, "kernel", (int[]){o->kernel, o->kernel, x.c, o->filters}, 4,
-                    o->flags & CONV2D_HE_NORMAL ? INIT_HE_NORMAL : INIT_GLOROT_UNIFORM, true) ||
+                    o->flags & CONV2D_HE_NORMAL ? INIT_HE_NORMAL : INIT_GLOROT_UNIFORM,
+                    PARAM_WEIGHT) ||
         (!(o->flags & CONV2D_NO_BIAS) &&
-         layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, true)))
+         layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, PARAM_WEIGHT)))
         return -1;
     l->saved[PACKED].bytes = convolution_packed_floats(c, l->store->device, false) * sizeof(float);
     l->saved[PACKED].persistent = true;
-    l->output->pending_gradient.possible = convolution_finishes_gradient(c, l->store->device);
-    size_t packed = convolution_packed_floats(c, l->store->device, true);
-    size_t partial = convolution_partial_floats(c, l->store->device);
-    l->workspace_bytes = (packed > partial ? packed : partial) * sizeof(float);
+    bool trained = param_is_trainable(l->params[KERNEL]);
+    l->output->pending_gradient.possible =
+        trained && convolution_finishes_gradient(c, l->store->device);
+    size_t packed = convolution_packed_floats(c, l->store->device, true) * sizeof(float);
+    size_t sums = trained ? convolution_partial_floats(c, l->store->device) * sizeof(float)
+                          : channel_sums_bytes(l->store->device, c->y);
+    l->workspace_bytes = packed > sums ? packed : sums;
     return 0;
 }
 
 static int prepare(layer *l, device *d)
 {
+    struct state *s = l->state;
     unsigned parts = CONVOLUTION_FORWARD;
-    if (l->output->needs_gradient)
-        parts |= CONVOLUTION_GRADIENT | (l->reads[0]->needs_gradient ? CONVOLUTION_ADJOINT : 0);
-    return convolution_prepare(&((struct state *)l->state)->convolution, d, parts);
+    if (l->output->needs_gradient && param_is_trainable(l->params[KERNEL]))
+        parts |= CONVOLUTION_GRADIENT;
+    if (l->output->needs_gradient && l->reads[0]->needs_gradient)
+        parts |= CONVOLUTION_ADJOINT;
+    if (channel_sums_prepare(&s->sums, d))
+        return -1;
+    return convolution_prepare(&s->convolution, d, parts);
 }
 
 /* NULL without one. */
@@ -60,15 +71,25 @@ static int forward(layer *l, run *r)
                            bias ? bias->data : NULL, sink_of(l->output->data, c->y.c, false));
 }
 
+static int param_gradients(layer *l, run *r)
+{
+    const struct state *s = l->state;
+    const convolution *c = &s->convolution;
+    cl_mem dkernel = l->params[KERNEL]->gradient, g = l->output->gradient;
+    cl_mem dbias = bias_of(l) ? bias_of(l)->gradient : NULL;
+    if (dkernel) {
+        gradient_view left = gradient_of_output(l);
+        return convolution_weight_gradient(c, r->device, view_of_inputs(l), view_of(g, c->y.c),
+                                           &left, dkernel, dbias, r->workspace);
+    }
+    return dbias ? channel_sums_run(&s->sums, r->device, c->y, g, r->workspace, dbias) : 0;
+}
+
 static int backward(layer *l, run *r)
 {
     const convolution *c = &((struct state *)l->state)->convolution;
-    const param *bias = bias_of(l);
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
-    gradient_view left = gradient_of_output(l);
-    if (convolution_weight_gradient(c, r->device, view_of_inputs(l), view_of(g, c->y.c), &left,
-                                    l->params[KERNEL]->gradient, bias ? bias->gradient : NULL,
-                                    r->workspace))
+    if (param_gradients(l, r))
         return -1;
     if (!l->reads[0]->gradient)
         return 0;
@@ -105,6 +126,14 @@ tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, i
 {
     struct conv2d_options o = {filters, kernel, stride, 0};
     return graph_add(g, &conv2d_layer, name, &o, &x, 1);
+}
+
+tensor *conv2d_heads(graph *g, const char *name, tensor *x, int filters, int heads, int kernel)
+{
+    tensor *y = conv2d(g, name, x, heads * filters, kernel, 1);
+    if (y)
+        y->producer->params[KERNEL]->fan_out = kernel * kernel * filters;
+    return y;
 }
 
 tensor *conv2d_plain(graph *g, const char *name, tensor *x, int filters, int kernel)

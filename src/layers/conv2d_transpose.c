@@ -4,13 +4,14 @@
  * gradient its forward, and the weight gradient its own with the sides exchanged.
  */
 #include "compute/ranges.h"
+#include "layers/channel_sums.h"
 #include "layers/convolution.h"
 #include "layers/layers.h"
 
 struct state {
     convolution convolution; /* x: this layer's output, y: its input */
-    unsigned long packed_version;
-    kernel *span_sums, *sums; /* bias gradient */
+    uint64_t packed_version;
+    channel_sums sums; /* the bias gradient */
 };
 
 enum { KERNEL, BIAS };
@@ -23,31 +24,34 @@ static int shape_conv2d_transpose(layer *l)
     shape in = l->inputs[0]->shape;
     if (layer_output_shape(l, in.n, 2 * in.h, 2 * in.w, o->filters) ||
         convolution_shape(c, l->output->shape, in.c, 3, 2) ||
-        layer_param(l, "kernel", (int[]){3, 3, o->filters, in.c}, 4, INIT_GLOROT_UNIFORM, true) ||
-        layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, true))
+        layer_param(l, "kernel", (int[]){3, 3, o->filters, in.c}, 4, INIT_GLOROT_UNIFORM,
+                    PARAM_WEIGHT) ||
+        layer_param(l, "bias", (int[]){o->filters}, 1, INIT_ZEROS, PARAM_WEIGHT))
         return -1;
     l->saved[PACKED].bytes = convolution_packed_floats(c, l->store->device, true) * sizeof(float);
     l->saved[PACKED].persistent = true;
     size_t needs[] = {
-        convolution_packed_floats(c, l->store->device, false),
-        convolution_partial_floats(c, l->store->device),
-        (size_t)spans_reduction(l->store->device, l->output->shape).count * (size_t)o->filters,
+        convolution_packed_floats(c, l->store->device, false) * sizeof(float),
+        convolution_partial_floats(c, l->store->device) * sizeof(float),
+        channel_sums_bytes(l->store->device, l->output->shape),
     };
     for (int i = 0; i < 3; i++)
-        if (l->workspace_bytes < needs[i] * sizeof(float))
-            l->workspace_bytes = needs[i] * sizeof(float);
+        if (l->workspace_bytes < needs[i])
+            l->workspace_bytes = needs[i];
     return 0;
 }
 
 static int prepare(layer *l, device *d)
 {
     struct state *s = l->state;
-    s->span_sums = kernel_get(d, "channel_sums", "", "channel_sums_of_spans");
-    s->sums = kernel_get(d, "channel_sums", "", "channel_sums");
     unsigned parts = CONVOLUTION_ADJOINT;
-    if (l->output->needs_gradient)
-        parts |= CONVOLUTION_GRADIENT | (l->reads[0]->needs_gradient ? CONVOLUTION_FORWARD : 0);
-    return s->span_sums && s->sums ? convolution_prepare(&s->convolution, d, parts) : -1;
+    if (l->output->needs_gradient && param_is_trainable(l->params[KERNEL]))
+        parts |= CONVOLUTION_GRADIENT;
+    if (l->output->needs_gradient && l->reads[0]->needs_gradient)
+        parts |= CONVOLUTION_FORWARD;
+    if (channel_sums_prepare(&s->sums, d))
+        return -1;
+    return convolution_prepare(&s->convolution, d, parts);
 }
 
 static int forward(layer *l, run *r)
@@ -64,25 +68,25 @@ static int forward(layer *l, run *r)
                            l->params[BIAS]->data, sink_of(l->output->data, c->x.c, false));
 }
 
-static int bias_gradient(layer *l, run *r)
+static int param_gradients(layer *l, run *r)
 {
-    struct state *s = l->state;
-    spans over = spans_reduction(r->device, l->output->shape);
-    return LAUNCH(r->device, s->span_sums, spans_range(r->device, &over), ARG(l->output->gradient),
-                  ARG(r->workspace), ARG(over.pixels), ARG(over.channels), ARG(over.span)) ||
-                   LAUNCH(r->device, s->sums, range_flat((size_t)over.channels), ARG(r->workspace),
-                          ARG(l->params[BIAS]->gradient), ARG(over.channels), ARG(over.count))
-               ? -1
-               : 0;
+    const struct state *s = l->state;
+    const convolution *c = &s->convolution;
+    cl_mem dkernel = l->params[KERNEL]->gradient, dbias = l->params[BIAS]->gradient;
+    cl_mem g = l->output->gradient;
+    if (dbias && channel_sums_run(&s->sums, r->device, c->x, g, r->workspace, dbias))
+        return -1;
+    if (!dkernel)
+        return 0;
+    return convolution_weight_gradient(c, r->device, view_of(g, c->x.c), view_of_inputs(l), NULL,
+                                       dkernel, NULL, r->workspace);
 }
 
 static int backward(layer *l, run *r)
 {
     const convolution *c = &((struct state *)l->state)->convolution;
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
-    if (bias_gradient(l, r) ||
-        convolution_weight_gradient(c, r->device, view_of(g, c->x.c), view_of_inputs(l), NULL,
-                                    l->params[KERNEL]->gradient, NULL, r->workspace))
+    if (param_gradients(l, r))
         return -1;
     if (!l->reads[0]->gradient)
         return 0;

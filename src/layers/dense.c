@@ -8,10 +8,12 @@
 #include "base/error.h"
 #include "compute/gemm.h"
 #include "compute/ranges.h"
+#include "layers/channel_sums.h"
 #include "layers/layers.h"
 
 struct state {
-    kernel *bias_rows, *span_sums, *sums;
+    kernel *bias_rows;
+    channel_sums sums; /* the bias gradient */
 };
 
 enum { KERNEL, BIAS };
@@ -32,10 +34,12 @@ static int declare(layer *l, int c, int out)
                     plain             ? flat
                     : o->out_of_heads ? from
                                       : into,
-                    plain ? 2 : 3, o->he_normal ? INIT_HE_NORMAL : INIT_GLOROT_UNIFORM, true))
+                    plain ? 2 : 3, o->he_normal ? INIT_HE_NORMAL : INIT_GLOROT_UNIFORM,
+                    PARAM_WEIGHT))
         return -1;
     bool split = !plain && !o->out_of_heads;
-    return layer_param(l, "bias", split ? bias_heads : bias, split ? 2 : 1, INIT_ZEROS, true);
+    return layer_param(l, "bias", split ? bias_heads : bias, split ? 2 : 1, INIT_ZEROS,
+                       PARAM_WEIGHT);
 }
 
 static int shape_dense(layer *l)
@@ -47,8 +51,7 @@ static int shape_dense(layer *l)
         return fail(STATUS_RUNTIME, "%d channels cannot come from %d heads", x.c, o->heads);
     if (layer_output_shape(l, x.n, x.h, x.w, out) || declare(l, x.c, out))
         return -1;
-    l->workspace_bytes = (size_t)spans_reduction(l->store->device, l->output->shape).count *
-                         (size_t)out * sizeof(float);
+    l->workspace_bytes = channel_sums_bytes(l->store->device, l->output->shape);
     return 0;
 }
 
@@ -56,9 +59,9 @@ static int prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->bias_rows = kernel_get(d, "dense", "", "bias_rows");
-    s->span_sums = kernel_get(d, "channel_sums", "", "channel_sums_of_spans");
-    s->sums = kernel_get(d, "channel_sums", "", "channel_sums");
-    return s->bias_rows && s->span_sums && s->sums ? 0 : -1;
+    if (!s->bias_rows)
+        return -1;
+    return channel_sums_prepare(&s->sums, d);
 }
 
 static matrix whole(cl_mem buffer, int columns)
@@ -79,26 +82,20 @@ static int forward(layer *l, run *r)
                 whole(l->params[KERNEL]->data, out), 1, whole(l->output->data, out));
 }
 
-static int bias_gradient(layer *l, run *r)
-{
-    struct state *s = l->state;
-    spans over = spans_reduction(r->device, l->output->shape);
-    if (LAUNCH(r->device, s->span_sums, spans_range(r->device, &over), ARG(l->output->gradient),
-               ARG(r->workspace), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
-        return -1;
-    return LAUNCH(r->device, s->sums, range_flat((size_t)over.channels), ARG(r->workspace),
-                  ARG(l->params[BIAS]->gradient), ARG(over.channels), ARG(over.count));
-}
-
 static int backward(layer *l, run *r)
 {
+    const struct state *s = l->state;
     int in = l->inputs[0]->shape.c, out = l->output->shape.c, rows = rows_of(l);
+    cl_mem dkernel = l->params[KERNEL]->gradient, dbias = l->params[BIAS]->gradient;
     matrix g = whole(l->output->gradient, out);
     gemm_shape for_kernel = {
         .m = in, .n = out, .k = rows, .outer = 1, .inner = 1, .transpose_a = true};
     gemm_shape for_x = {.m = rows, .n = in, .k = out, .outer = 1, .inner = 1, .transpose_b = true};
-    if (bias_gradient(l, r) || gemm(r->device, &for_kernel, 1, whole(l->inputs[0]->data, in), g, 0,
-                                    whole(l->params[KERNEL]->gradient, out)))
+    if (dbias && channel_sums_run(&s->sums, r->device, l->output->shape, l->output->gradient,
+                                  r->workspace, dbias))
+        return -1;
+    if (dkernel &&
+        gemm(r->device, &for_kernel, 1, whole(l->inputs[0]->data, in), g, 0, whole(dkernel, out)))
         return -1;
     if (!l->inputs[0]->gradient)
         return 0;

@@ -37,31 +37,40 @@ static int tiled_columns(int out_channels, const device *d)
 
 static geometry_of geometry_from(const convolution *c, bool adjoint)
 {
-    return (geometry_of){c->kernel, c->stride, c->pad_y, c->pad_x, adjoint, adjoint ? c->x : c->y};
+    return (geometry_of){.kernel = c->kernel,
+                         .stride = c->stride,
+                         .pad_y = c->pad_y,
+                         .pad_x = c->pad_x,
+                         .adjoint = adjoint,
+                         .in = adjoint ? c->y : c->x,
+                         .out = adjoint ? c->x : c->y};
 }
 
-/* The patch that an item of convolve() gathers for a strip of so many rows of outputs. */
-typedef struct patch {
-    int rows, columns;
-    size_t bytes;
-} patch;
-
-static patch patch_of(const geometry *g, int strip, int channels)
+/* A strip of so many rows of outputs of one image, and the patch that it needs. */
+static strip_shape strip_of(const geometry *g, int rows)
 {
-    patch p = {.rows = (strip - 1) * g->in_stride + g->dy_span,
-               .columns = (geometry_columns(g) - 1) * g->in_stride + g->dx_span};
-    p.bytes = (size_t)p.rows * p.columns * channels * sizeof(float);
-    return p;
+    return (strip_shape){.rows = rows,
+                         .images = 1,
+                         .patch_rows = (rows - 1) * g->shape.in_stride + g->dy_span,
+                         .patch_columns =
+                             (geometry_columns(g) - 1) * g->shape.in_stride + g->dx_span};
+}
+
+/* Of one image. */
+static size_t patch_bytes(const strip_shape *s, int channels)
+{
+    return (size_t)s->patch_rows * s->patch_columns * channels * sizeof(float);
 }
 
 /* Rows that an item takes: more while the patch is small and there are items enough; at least a
  * register tile full of pixels, if local memory holds it. */
-static int strip_of_outputs(const direction *dir, const device *d)
+static int rows_of_strip(const direction *dir, const device *d)
 {
     const geometry *g = &dir->geometry;
     int rows = geometry_rows(g), strip = 1, items = 4 * (int)d->info.compute_units;
     while (strip < rows) {
-        size_t bytes = patch_of(g, strip + 1, dir->in.c).bytes;
+        strip_shape larger = strip_of(g, strip + 1);
+        size_t bytes = patch_bytes(&larger, dir->in.c);
         bool fills = strip * geometry_columns(g) < tile_of(d) && bytes <= d->info.local_memory;
         bool fits = bytes <= PATCH_BYTES && bytes <= d->info.local_memory && strip < STRIP_ROWS &&
                     dir->in.n * ((rows + strip) / (strip + 1)) >= items;
@@ -89,9 +98,10 @@ int direct_prepare(const convolution *c, direction *dir, device *d)
     geometry_of from = geometry_from(c, dir->adjoint);
     if (geometry_new(&dir->geometry, d, &from))
         return -1;
-    dir->strip = strip_of_outputs(dir, d);
-    dir->tiled = d->kernels == KERNELS_TILED ||
-                 patch_of(&dir->geometry, dir->strip, dir->in.c).bytes > d->info.local_memory;
+    dir->strip = rows_of_strip(dir, d);
+    strip_shape strip = strip_of(&dir->geometry, dir->strip);
+    dir->tiled =
+        d->kernels == KERNELS_TILED || patch_bytes(&strip, dir->in.c) > d->info.local_memory;
     dir->convolve = get(d, dir->tiled, dir->out.c, "convolve");
     if (!dir->tiled && !(dir->pack = kernel_get(d, "convolution_pack", "", "pack_weights")))
         return -1;
@@ -112,8 +122,8 @@ int direct_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed)
 {
     const geometry *g = &dir->geometry;
     int width = lanes(dir->out.c, d);
-    for (int i = 0; !dir->tiled && i < g->phase_count; i++) {
-        const phase *p = &g->phases[i];
+    for (int i = 0; !dir->tiled && i < g->phases.count; i++) {
+        const phase *p = &g->phases.phases[i];
         if (p->tap_count &&
             LAUNCH(d, dir->pack,
                    range_groups((size_t)p->tap_count * dir->in.c,
@@ -129,14 +139,13 @@ static int run_vector(const direction *dir, device *d, view in, cl_mem packed, c
                       sink out)
 {
     const geometry *g = &dir->geometry;
-    patch p = patch_of(g, dir->strip, dir->in.c);
-    size_t strips = (size_t)((geometry_rows(g) + dir->strip - 1) / dir->strip);
+    strip_shape strip = strip_of(g, dir->strip);
+    size_t strips = (size_t)ceil_divide(geometry_rows(g), strip.rows);
     return LAUNCH(d, dir->convolve, range_single(strips, (size_t)dir->in.n, 1), VIEW_ARGS(in),
-                  ARG(packed), ARG(bias ? bias : packed), SINK_ARGS(out), ARG(g->table),
-                  ARG(g->phase_count), ARG(g->taps), ARG(dir->in.h), ARG(dir->in.w), ARG(dir->in.c),
-                  ARG(dir->out.h), ARG(dir->out.w), ARG(dir->out.c), ARG(g->in_stride),
-                  ARG(g->out_stride), ARG(g->dy_min), ARG(g->dx_min), ARG(dir->strip), ARG(p.rows),
-                  ARG(p.columns), ARG((int)(bias != NULL)), LOCAL(p.bytes));
+                  ARG(packed), ARG(bias ? bias : packed), SINK_ARGS(out), ARG(g->taps),
+                  STRUCT(conv_shape, g->shape), STRUCT(phase_list, g->phases),
+                  STRUCT(strip_shape, strip), ARG((int)(bias != NULL)),
+                  LOCAL(patch_bytes(&strip, dir->in.c)));
 }
 
 static int run_tiled(const direction *dir, const phase *p, device *d, view in, cl_mem weights,
@@ -145,24 +154,22 @@ static int run_tiled(const direction *dir, const phase *p, device *d, view in, c
     const geometry *g = &dir->geometry;
     int columns = tiled_columns(dir->out.c, d), rows = d->tuning.rows;
     size_t pixels = (size_t)dir->in.n * p->qh * p->qw;
-    size_t row_tiles = (pixels + rows - 1) / rows;
-    size_t column_tiles = (size_t)round_up(dir->out.c, columns) / columns;
-    return LAUNCH(d, dir->convolve, range_groups(row_tiles * 16, column_tiles * 16, 1, 16, 16, 1),
+    size_t row_blocks = (pixels + rows - 1) / rows;
+    size_t column_blocks = (size_t)round_up(dir->out.c, columns) / columns;
+    return LAUNCH(d, dir->convolve, range_groups(row_blocks * 16, column_blocks * 16, 1, 16, 16, 1),
                   VIEW_ARGS(in), ARG(weights), ARG(bias ? bias : weights), SINK_ARGS(out),
-                  ARG(g->taps), ARG(p->first_tap), ARG(p->tap_count), ARG(dir->in.n),
-                  ARG(dir->in.h), ARG(dir->in.w), ARG(dir->in.c), ARG(dir->out.h), ARG(dir->out.w),
-                  ARG(dir->out.c), ARG(p->qh), ARG(p->qw), ARG(g->in_stride), ARG(g->out_stride),
-                  ARG(p->y), ARG(p->x), ARG(g->dy_min), ARG(g->dx_min), ARG((int)dir->adjoint),
-                  ARG((int)(bias != NULL)));
+                  ARG(g->taps), STRUCT(conv_shape, g->shape), STRUCT(phase, *p),
+                  ARG((int)dir->adjoint), ARG((int)(bias != NULL)));
 }
 
 int direct_run(const direction *dir, device *d, view in, cl_mem weights, cl_mem packed, cl_mem bias,
                sink out)
 {
+    const phase_list *all = &dir->geometry.phases;
     if (!dir->tiled)
         return run_vector(dir, d, in, packed, bias, out);
-    for (int i = 0; i < dir->geometry.phase_count; i++)
-        if (run_tiled(dir, &dir->geometry.phases[i], d, in, weights, bias, out))
+    for (int i = 0; i < all->count; i++)
+        if (run_tiled(dir, &all->phases[i], d, in, weights, bias, out))
             return -1;
     return 0;
 }
@@ -199,40 +206,34 @@ static int panels_of_item(const convolution *c, const device *d)
 
 /* The rows of y that a strip of the vector kernel takes at a time, so that strip and patch stay in
  * cache and in local memory. */
-static int strip_rows(const convolution *c, const device *d)
+static int gradient_rows(const convolution *c, const device *d)
 {
     const geometry *g = &c->gradient.geometry;
-    const phase *p = &g->phases[0];
     size_t limit = d->info.local_memory / sizeof(float);
     limit = limit < STRIP_FLOATS ? limit : STRIP_FLOATS;
-    size_t columns = (size_t)(p->qw - 1) * c->stride + g->dx_span;
-    int strip = 1;
-    while (strip < p->qh && strip < STRIP_ROWS &&
-           ((size_t)strip * c->stride + g->dy_span) * columns * c->x.c +
-                   (size_t)(strip + 1) * p->qw * lanes(c->y.c, d) <=
+    size_t columns = (size_t)(c->y.w - 1) * c->stride + g->dx_span;
+    int rows = 1;
+    while (rows < c->y.h && rows < STRIP_ROWS &&
+           ((size_t)rows * c->stride + g->dy_span) * columns * c->x.c +
+                   (size_t)(rows + 1) * c->y.w * lanes(c->y.c, d) <=
                limit)
-        strip++;
-    return strip;
+        rows++;
+    return rows;
 }
 
-/* Local memory for one strip: the patch of x and the panel of g. */
-typedef struct strip {
-    int height;  /* rows of y */
-    int images;  /* more than one if height is the whole image's */
-    patch patch; /* of one image */
-    size_t panel_bytes;
-} strip;
-
-static strip strip_of(const convolution *c, const device *d)
+/* Of one image. */
+static size_t panel_bytes(const convolution *c, const device *d, const strip_shape *s)
 {
-    const geometry *g = &c->gradient.geometry;
-    strip s = {.height = strip_rows(c, d)};
-    s.patch = patch_of(g, s.height, c->x.c);
-    s.panel_bytes = (size_t)s.height * g->phases[0].qw * lanes(c->y.c, d) * sizeof(float);
-    size_t bytes = s.patch.bytes + s.panel_bytes;
+    return (size_t)s->rows * c->y.w * lanes(c->y.c, d) * sizeof(float);
+}
+
+/* Strips of several images where one is a whole image, and there is room. */
+static strip_shape gradient_strip(const convolution *c, const device *d)
+{
+    strip_shape s = strip_of(&c->gradient.geometry, gradient_rows(c, d));
+    size_t bytes = patch_bytes(&s, c->x.c) + panel_bytes(c, d, &s);
     size_t limit = d->info.local_memory < GROUP_BYTES ? d->info.local_memory : GROUP_BYTES;
-    bool whole = s.height == g->phases[0].qh;
-    s.images = whole && limit / bytes > 1 ? (int)(limit / bytes) : 1;
+    s.images = s.rows == c->y.h && limit / bytes > 1 ? (int)(limit / bytes) : 1;
     s.images = s.images < IMAGES_MAX ? s.images : IMAGES_MAX;
     return s;
 }
@@ -243,8 +244,9 @@ int direct_gradient_prepare(convolution *c, device *d)
     geometry_of from = geometry_from(c, false);
     if (geometry_new(&g->geometry, d, &from))
         return -1;
-    strip s = strip_of(c, d);
-    g->tiled = d->kernels == KERNELS_TILED || s.patch.bytes + s.panel_bytes > d->info.local_memory;
+    strip_shape s = gradient_strip(c, d);
+    g->tiled = d->kernels == KERNELS_TILED ||
+               patch_bytes(&s, c->x.c) + panel_bytes(c, d, &s) > d->info.local_memory;
     g->chunks = chunk_count(c, d);
     g->sum = get(d, g->tiled, c->y.c, "convolve_weight_gradient");
     g->reduce = kernel_get(d, "convolution_pack", "", "reduce_weight_gradient");
@@ -269,33 +271,30 @@ static int sum_vector(const convolution *c, device *d, view x, view g, cl_mem pa
                       int chunk_images)
 {
     const geometry *by = &c->gradient.geometry;
-    const phase *p = &by->phases[0];
-    strip s = strip_of(c, d);
+    strip_shape strip = gradient_strip(c, d);
     int panels = panels_of_item(c, d), width = panels * lanes(c->y.c, d);
-    return LAUNCH(
-        d, c->gradient.sum,
-        range_single((size_t)round_up(c->y.c, width) / width, (size_t)c->gradient.chunks, 1),
-        VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(by->taps), ARG(p->tap_count), ARG(c->x.n),
-        ARG(chunk_images), ARG(panels), ARG(c->x.h), ARG(c->x.w), ARG(c->x.c), ARG(p->qh),
-        ARG(p->qw), ARG(c->y.c), ARG(c->stride), ARG(by->dy_min), ARG(by->dx_min), ARG(s.height),
-        ARG(s.images), ARG(s.patch.rows), ARG(s.patch.columns), LOCAL(s.images * s.patch.bytes),
-        LOCAL(s.images * s.panel_bytes));
+    return LAUNCH(d, c->gradient.sum,
+                  range_single((size_t)ceil_divide(c->y.c, width), (size_t)c->gradient.chunks, 1),
+                  VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(by->taps),
+                  ARG(by->phases.phases[0].tap_count), STRUCT(conv_shape, by->shape),
+                  STRUCT(strip_shape, strip), ARG(chunk_images), ARG(panels),
+                  LOCAL(strip.images * patch_bytes(&strip, c->x.c)),
+                  LOCAL(strip.images * panel_bytes(c, d, &strip)));
 }
 
 static int sum_tiled(const convolution *c, device *d, view x, view g, cl_mem partial,
                      int chunk_images)
 {
     const geometry *by = &c->gradient.geometry;
-    const phase *p = &by->phases[0];
     int columns = tiled_columns(c->y.c, d), rows = d->tuning.rows;
-    size_t row_tiles = (size_t)round_up(p->tap_count * c->x.c, rows) / rows;
-    size_t column_tiles = (size_t)round_up(c->y.c, columns) / columns;
+    int taps = by->phases.phases[0].tap_count;
+    size_t row_blocks = (size_t)ceil_divide(taps * c->x.c, rows);
+    size_t column_blocks = (size_t)ceil_divide(c->y.c, columns);
     return LAUNCH(
         d, c->gradient.sum,
-        range_groups(row_tiles * 16, column_tiles * 16, (size_t)c->gradient.chunks, 16, 16, 1),
-        VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(by->taps), ARG(p->tap_count), ARG(c->x.n),
-        ARG(chunk_images), ARG(c->x.h), ARG(c->x.w), ARG(c->x.c), ARG(p->qh), ARG(p->qw),
-        ARG(c->y.c), ARG(c->stride), ARG(by->dy_min), ARG(by->dx_min));
+        range_groups(row_blocks * 16, column_blocks * 16, (size_t)c->gradient.chunks, 16, 16, 1),
+        VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(by->taps), ARG(taps),
+        STRUCT(conv_shape, by->shape), ARG(chunk_images));
 }
 
 int direct_weight_gradient(const convolution *c, device *d, view x, view g, cl_mem dweights,

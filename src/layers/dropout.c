@@ -28,9 +28,9 @@ static int prepare(layer *l, device *d)
 }
 
 /* Every layer and step has a stream of its own. */
-static unsigned long stream_of(const layer *l, const run *r)
+static uint64_t stream_of(const layer *l, const run *r)
 {
-    return (STREAM_DROPOUT + (unsigned long)l->index) << 32 | (r->step & 0xFFFFFFFF);
+    return stream_of_name(STREAM_DROPOUT, l->name) + r->step;
 }
 
 static int drop_and_scale(layer *l, run *r, cl_mem from, cl_mem to, double rate, int accumulate)

@@ -1,6 +1,6 @@
 #include "layers/geometry.h"
 
-enum { TAPS_MAX = CONVOLUTION_KERNEL_MAX * CONVOLUTION_KERNEL_MAX, TAP_INTS = 3, PHASE_INTS = 6 };
+enum { TAPS_MAX = CONVOLUTION_KERNEL_MAX * CONVOLUTION_KERNEL_MAX };
 
 /* The taps of one axis. */
 typedef struct axis {
@@ -33,82 +33,102 @@ static int outputs_of(int size, int first, int stride)
 }
 
 /* Appends the phase's taps, with dy and dx as they are. */
-static void add_phase(geometry *g, const geometry_of *from, int y, int x, cl_int *taps, int *count)
+static void add_phase(geometry *g, const geometry_of *from, int y, int x, tap *taps, int *count)
 {
     axis rows = axis_of(from, y, from->pad_y), columns = axis_of(from, x, from->pad_x);
-    g->phases[g->phase_count++] = (phase){.first_tap = *count,
-                                          .tap_count = rows.count * columns.count,
-                                          .y = y,
-                                          .x = x,
-                                          .qh = outputs_of(from->out.h, y, g->out_stride),
-                                          .qw = outputs_of(from->out.w, x, g->out_stride)};
-    for (int i = 0; i < rows.count; i++) {
-        for (int j = 0; j < columns.count; j++) {
-            cl_int *tap = taps + TAP_INTS * (*count)++;
-            tap[0] = rows.offset[i];
-            tap[1] = columns.offset[j];
-            tap[2] = rows.tap[i] * from->kernel + columns.tap[j];
-        }
-    }
+    int stride = g->shape.out_stride;
+    g->phases.phases[g->phases.count++] = (phase){.first_tap = *count,
+                                                  .tap_count = rows.count * columns.count,
+                                                  .y = y,
+                                                  .x = x,
+                                                  .qh = outputs_of(from->out.h, y, stride),
+                                                  .qw = outputs_of(from->out.w, x, stride)};
+    for (int i = 0; i < rows.count; i++)
+        for (int j = 0; j < columns.count; j++)
+            taps[(*count)++] = (tap){.dy = rows.offset[i],
+                                     .dx = columns.offset[j],
+                                     .index = rows.tap[i] * from->kernel + columns.tap[j]};
 }
 
-/* Makes the taps' offsets relative to the least, on one axis. */
-static void relate(cl_int *offsets, int count, int *min, int *span)
+static int smaller(int a, int b)
 {
-    int low = 0, high = 0;
-    for (int i = 0; i < count; i++) {
-        int value = offsets[TAP_INTS * i];
-        low = !i || value < low ? value : low;
-        high = !i || value > high ? value : high;
+    return a < b ? a : b;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* Makes the taps' offsets relative to the least. */
+static void make_relative(geometry *g, tap *taps, int count)
+{
+    tap least = {0}, last = {0};
+    if (count)
+        least = last = taps[0];
+    for (int i = 1; i < count; i++) {
+        least.dy = smaller(least.dy, taps[i].dy);
+        least.dx = smaller(least.dx, taps[i].dx);
+        last.dy = larger(last.dy, taps[i].dy);
+        last.dx = larger(last.dx, taps[i].dx);
     }
-    for (int i = 0; i < count; i++)
-        offsets[TAP_INTS * i] -= low;
-    *min = low;
-    *span = high - low + 1;
+    for (int i = 0; i < count; i++) {
+        taps[i].dy -= least.dy;
+        taps[i].dx -= least.dx;
+    }
+    g->shape.dy_min = least.dy;
+    g->shape.dx_min = least.dx;
+    g->dy_span = last.dy - least.dy + 1;
+    g->dx_span = last.dx - least.dx + 1;
+}
+
+static conv_shape shape_of(const geometry_of *from)
+{
+    return (conv_shape){.images = from->in.n,
+                        .h = from->in.h,
+                        .w = from->in.w,
+                        .cin = from->in.c,
+                        .out_h = from->out.h,
+                        .out_w = from->out.w,
+                        .cout = from->out.c,
+                        .in_stride = from->adjoint ? 1 : from->stride,
+                        .out_stride = from->adjoint ? from->stride : 1};
 }
 
 int geometry_new(geometry *g, device *d, const geometry_of *from)
 {
-    cl_int taps[TAPS_MAX * TAP_INTS] = {0};
+    tap taps[TAPS_MAX] = {{0}};
     int count = 0;
-    *g = (geometry){.device = d,
-                    .in_stride = from->adjoint ? 1 : from->stride,
-                    .out_stride = from->adjoint ? from->stride : 1};
-    for (int y = 0; y < g->out_stride && y < from->out.h; y++)
-        for (int x = 0; x < g->out_stride && x < from->out.w; x++)
+    *g = (geometry){.device = d, .shape = shape_of(from)};
+    for (int y = 0; y < g->shape.out_stride && y < from->out.h; y++)
+        for (int x = 0; x < g->shape.out_stride && x < from->out.w; x++)
             add_phase(g, from, y, x, taps, &count);
-    relate(taps, count, &g->dy_min, &g->dy_span);
-    relate(taps + 1, count, &g->dx_min, &g->dx_span);
-    size_t bytes = (size_t)(count ? count : 1) * TAP_INTS * sizeof *taps;
-    size_t table_bytes = (size_t)g->phase_count * PHASE_INTS * sizeof(cl_int);
-    return buffer_new(d, bytes, "taps", &g->taps) || buffer_write(d, g->taps, 0, taps, bytes) ||
-                   buffer_new(d, table_bytes, "phases", &g->table) ||
-                   buffer_write(d, g->table, 0, g->phases, table_bytes)
-               ? -1
-               : 0;
+    make_relative(g, taps, count);
+    size_t bytes = (size_t)(count ? count : 1) * sizeof *taps;
+    if (buffer_new(d, bytes, "taps", &g->taps) || buffer_write(d, g->taps, 0, taps, bytes))
+        return -1;
+    return 0;
 }
 
 void geometry_release(geometry *g)
 {
-    if (g->device) {
+    if (g->device)
         buffer_free(g->device, &g->taps);
-        buffer_free(g->device, &g->table);
-    }
     *g = (geometry){0};
 }
 
 int geometry_rows(const geometry *g)
 {
     int most = 0;
-    for (int i = 0; i < g->phase_count; i++)
-        most = g->phases[i].qh > most ? g->phases[i].qh : most;
+    for (int i = 0; i < g->phases.count; i++)
+        most = larger(most, g->phases.phases[i].qh);
     return most;
 }
 
 int geometry_columns(const geometry *g)
 {
     int most = 0;
-    for (int i = 0; i < g->phase_count; i++)
-        most = g->phases[i].qw > most ? g->phases[i].qw : most;
+    for (int i = 0; i < g->phases.count; i++)
+        most = larger(most, g->phases.phases[i].qw);
     return most;
 }

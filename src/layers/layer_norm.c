@@ -17,8 +17,8 @@ static int shape_layer_norm(layer *l)
     shape x = l->inputs[0]->shape;
     int dims[] = {x.c};
     if (layer_output_shape(l, x.n, x.h, x.w, x.c) ||
-        layer_param(l, "gamma", dims, 1, INIT_ONES, true) ||
-        layer_param(l, "beta", dims, 1, INIT_ZEROS, true))
+        layer_param(l, "gamma", dims, 1, INIT_ONES, PARAM_WEIGHT) ||
+        layer_param(l, "beta", dims, 1, INIT_ZEROS, PARAM_WEIGHT))
         return -1;
     l->saved[MOMENTS].bytes = shape_count(x) / (size_t)x.c * 2 * sizeof(float);
     l->workspace_bytes =
@@ -46,16 +46,21 @@ static int forward(layer *l, run *r)
                   ARG(over.span), ARG(epsilon));
 }
 
+/* Where one of the two is not trained, its sum goes to the workspace: an item writes there what only it
+ * has read. */
 static int param_gradients(layer *l, run *r)
 {
     struct state *s = l->state;
+    cl_mem dgamma = l->params[GAMMA]->gradient, dbeta = l->params[BETA]->gradient;
+    if (!dgamma && !dbeta)
+        return 0;
     spans over = spans_reduction(r->device, l->output->shape);
     if (LAUNCH(r->device, s->span_sums, spans_range(r->device, &over), ARG(l->inputs[0]->data),
                ARG(l->output->gradient), ARG(l->saved[MOMENTS].buffer), ARG(r->workspace),
                ARG(over.pixels), ARG(over.channels), ARG(over.span)))
         return -1;
     return LAUNCH(r->device, s->sums, range_flat((size_t)over.channels), ARG(r->workspace),
-                  ARG(l->params[GAMMA]->gradient), ARG(l->params[BETA]->gradient),
+                  ARG(dgamma ? dgamma : r->workspace), ARG(dbeta ? dbeta : r->workspace),
                   ARG(over.channels), ARG(over.count));
 }
 

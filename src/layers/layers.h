@@ -5,9 +5,16 @@
 #ifndef LAYERS_LAYERS_H
 #define LAYERS_LAYERS_H
 
+#include "../cl/constants.h"
 #include "nn/graph.h"
 
-enum activation { ACT_LINEAR, ACT_RELU, ACT_LEAKY_RELU, ACT_SIGMOID, ACT_TANH };
+enum activation {
+    ACT_LINEAR = ACTIVATION_LINEAR,
+    ACT_RELU = ACTIVATION_RELU,
+    ACT_LEAKY_RELU = ACTIVATION_LEAKY_RELU,
+    ACT_SIGMOID = ACTIVATION_SIGMOID,
+    ACT_TANH = ACTIVATION_TANH
+};
 
 /* What the layers keep of their calls below, in layer->options. */
 enum conv2d_flags {
@@ -38,6 +45,11 @@ struct position_embedding_options {
 struct dropout_options {
     double rate;
 };
+enum { MSE_SOURCES_MAX = 4 };
+struct mse_options {
+    int sources;
+    float weights[MSE_SOURCES_MAX]; /* of their losses in what training makes small */
+};
 
 /* "relu", ...; ACT_LINEAR for an unknown name. */
 enum activation activation_named(const char *name);
@@ -49,6 +61,10 @@ float activation_slope_below_zero(enum activation a);
 /* Conv2D 'same' with bias, odd kernel, stride 1 or 2: (n, h, w, c) to (n, ceil(h/stride),
  * ceil(w/stride), filters). Params kernel (kernel, kernel, c, filters), bias (filters). */
 tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, int stride);
+
+/* So many heads in one Conv2D with stride 1, a head's filters side by side: the kernel starts as those of
+ * separate heads would. */
+tensor *conv2d_heads(graph *g, const char *name, tensor *x, int filters, int heads, int kernel);
 
 /* Conv2D with stride 1, without bias, He normal: CBAM's spatial attention. Param kernel. */
 tensor *conv2d_plain(graph *g, const char *name, tensor *x, int filters, int kernel);
@@ -94,7 +110,7 @@ tensor *layer_norm(graph *g, const char *name, tensor *x);
  * and stays so if not trained. May run in place. */
 tensor *position_embedding(graph *g, const char *name, tensor *x, bool trained);
 
-/* Dropout, 0 <= rate < 1. The mask follows from run.seed, run.step and the layer's index. May
+/* Dropout, 0 <= rate < 1. The mask follows from run.seed, run.step and the layer's name. May
  * run in place. */
 tensor *dropout(graph *g, const char *name, tensor *x, double rate);
 
@@ -113,8 +129,11 @@ tensor *channel_pool(graph *g, const char *name, tensor *x);
 tensor *scale_channels(graph *g, const char *name, tensor *x, tensor *factor);
 tensor *scale_pixels(graph *g, const char *name, tensor *x, tensor *factor);
 
-/* MeanSquaredError over all elements: a loss, (1, 1, 1, 1). truth gets no gradient. */
-tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth);
+/* MeanSquaredError of each source, whose channels lie side by side in (n, h, w, sources * c): losses
+ * (1, 1, 1, sources). Gradients are those of the losses' sum, each times its weight; NULL for weights of
+ * 1. truth gets no gradient. */
+tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth, int sources,
+            const float weights[]);
 
 /* Every kind of layer, for whoever checks or lists them. */
 extern const layer_type *const layer_table[];

@@ -1,5 +1,6 @@
 #include "layers/narrow.h"
 
+#include "base/number.h"
 #include "opencl/tuning.h"
 #include <stdio.h>
 
@@ -11,10 +12,22 @@ enum {
     CHUNKS_FOR_UNIT = 4
 };
 
-/* Floats of one row of taps, in whole vectors. */
-static int run_of(int kernel, int in_channels)
+/* Floats of one row of taps with all their channels, in whole vectors (cl/convolution_narrow.cl). */
+static int tap_row_of(int kernel, int in_channels)
 {
-    return (kernel * in_channels + 15) / 16 * 16;
+    return ceil_divide(kernel * in_channels, 16) * 16;
+}
+
+static narrow_shape shape_for(shape s, int out_channels, int kernel)
+{
+    return (narrow_shape){.images = s.n,
+                          .h = s.h,
+                          .w = s.w,
+                          .cin = s.c,
+                          .cout = out_channels,
+                          .kernel_size = kernel,
+                          .tap_row = tap_row_of(kernel, s.c),
+                          .pad = kernel / 2};
 }
 
 static size_t patch_floats(int strip, int width, int kernel, int channels)
@@ -36,13 +49,21 @@ bool narrow_fits(const convolution *c, const device *d, int in_channels, int out
 }
 
 /* Rows that fill a patch. */
-static int strip_of(shape s, int kernel)
+static int rows_of_strip(shape s, int kernel)
 {
     int strip = 1;
     while (strip < s.h && strip < STRIP_ROWS &&
            patch_floats(strip + 1, s.w, kernel, s.c) <= PATCH_FLOATS)
         strip++;
     return strip;
+}
+
+static strip_shape strip_of(shape s, int kernel, int rows)
+{
+    return (strip_shape){.rows = rows,
+                         .images = 1,
+                         .patch_rows = rows + kernel - 1,
+                         .patch_columns = s.w + kernel - 1};
 }
 
 static kernel *get(device *d, const char *name)
@@ -55,7 +76,7 @@ static kernel *get(device *d, const char *name)
 int narrow_prepare(const convolution *c, direction *dir, device *d)
 {
     dir->kernel = c->kernel;
-    dir->strip = strip_of(dir->in, c->kernel);
+    dir->strip = rows_of_strip(dir->in, c->kernel);
     dir->convolve = get(d, "convolve_narrow");
     dir->pack = get(d, "pack_narrow");
     return dir->convolve && dir->pack ? 0 : -1;
@@ -63,28 +84,27 @@ int narrow_prepare(const convolution *c, direction *dir, device *d)
 
 size_t narrow_packed_floats(int kernel, int in_channels, int out_channels)
 {
-    return (size_t)out_channels * kernel * run_of(kernel, in_channels);
+    return (size_t)out_channels * kernel * tap_row_of(kernel, in_channels);
 }
 
 int narrow_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed)
 {
-    int run = run_of(dir->kernel, dir->in.c);
-    return LAUNCH(d, dir->pack,
-                  range_groups((size_t)run, (size_t)dir->kernel, (size_t)dir->out.c, 16, 1, 1),
-                  ARG(weights), ARG(packed), ARG(dir->in.c), ARG(dir->out.c), ARG(dir->kernel),
-                  ARG(run), ARG((int)dir->adjoint));
+    narrow_shape shape = shape_for(dir->in, dir->out.c, dir->kernel);
+    return LAUNCH(
+        d, dir->pack,
+        range_groups((size_t)shape.tap_row, (size_t)dir->kernel, (size_t)dir->out.c, 16, 1, 1),
+        ARG(weights), ARG(packed), STRUCT(narrow_shape, shape), ARG((int)dir->adjoint));
 }
 
 int narrow_run(const direction *dir, device *d, view in, cl_mem packed, cl_mem bias, sink out)
 {
-    shape s = dir->in;
-    int kernel = dir->kernel, strip = dir->strip;
+    narrow_shape shape = shape_for(dir->in, dir->out.c, dir->kernel);
+    strip_shape strip = strip_of(dir->in, dir->kernel, dir->strip);
     return LAUNCH(d, dir->convolve,
-                  range_single((size_t)((s.h + strip - 1) / strip), (size_t)s.n, 1), VIEW_ARGS(in),
-                  ARG(packed), ARG(bias ? bias : packed), SINK_ARGS(out), ARG(s.h), ARG(s.w),
-                  ARG(s.c), ARG(dir->out.c), ARG(kernel), ARG(run_of(kernel, s.c)), ARG(kernel / 2),
-                  ARG(strip), ARG(strip + kernel - 1), ARG(s.w + kernel - 1),
-                  ARG((int)(bias != NULL)), LOCAL(patch_bytes(strip, s.w, kernel, s.c)));
+                  range_single((size_t)ceil_divide(shape.h, strip.rows), (size_t)shape.images, 1),
+                  VIEW_ARGS(in), ARG(packed), ARG(bias ? bias : packed), SINK_ARGS(out),
+                  STRUCT(narrow_shape, shape), STRUCT(strip_shape, strip), ARG((int)(bias != NULL)),
+                  LOCAL(patch_bytes(strip.rows, shape.w, dir->kernel, shape.cin)));
 }
 
 bool narrow_gradient_fits(const convolution *c, const device *d)
@@ -108,23 +128,22 @@ int narrow_gradient_prepare(convolution *c, device *d)
 
 size_t narrow_partial_floats(const convolution *c, const device *d)
 {
-    return (size_t)chunk_count(c, d) * c->y.c * (c->kernel * run_of(c->kernel, c->x.c) + 1);
+    return (size_t)chunk_count(c, d) * c->y.c * (c->kernel * tap_row_of(c->kernel, c->x.c) + 1);
 }
 
 int narrow_weight_gradient(const convolution *c, device *d, view x, cl_mem g, cl_mem dweights,
                            cl_mem dbias, cl_mem partial)
 {
-    shape s = c->x;
-    int kernel = c->kernel, run = run_of(kernel, s.c), strip = strip_of(s, kernel);
+    narrow_shape shape = shape_for(c->x, c->y.c, c->kernel);
+    strip_shape strip = strip_of(c->x, c->kernel, rows_of_strip(c->x, c->kernel));
     int chunks = c->gradient.chunks, bias = dbias != NULL;
     if (LAUNCH(d, c->gradient.sum, range_single((size_t)chunks, 1, 1), VIEW_ARGS(x), ARG(g),
-               ARG(partial), ARG(s.n), ARG((s.n + chunks - 1) / chunks), ARG(s.h), ARG(s.w),
-               ARG(s.c), ARG(c->y.c), ARG(kernel), ARG(run), ARG(kernel / 2), ARG(strip),
-               ARG(strip + kernel - 1), ARG(s.w + kernel - 1),
-               LOCAL(patch_bytes(strip, s.w, kernel, s.c))))
+               ARG(partial), STRUCT(narrow_shape, shape), STRUCT(strip_shape, strip),
+               ARG(ceil_divide(shape.images, chunks)),
+               LOCAL(patch_bytes(strip.rows, shape.w, c->kernel, shape.cin))))
         return -1;
-    return LAUNCH(d, c->gradient.reduce,
-                  range_groups((size_t)(kernel * kernel * s.c + bias), (size_t)c->y.c, 1, 16, 1, 1),
-                  ARG(partial), ARG(dweights), ARG(dbias ? dbias : dweights), ARG(s.c), ARG(c->y.c),
-                  ARG(kernel), ARG(run), ARG(chunks), ARG(bias));
+    size_t weights = (size_t)(c->kernel * c->kernel * shape.cin + bias);
+    return LAUNCH(d, c->gradient.reduce, range_groups(weights, (size_t)c->y.c, 1, 16, 1, 1),
+                  ARG(partial), ARG(dweights), ARG(dbias ? dbias : dweights),
+                  STRUCT(narrow_shape, shape), ARG(chunks), ARG(bias));
 }

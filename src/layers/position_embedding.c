@@ -15,9 +15,10 @@ static int shape_position_embedding(layer *l)
     const struct position_embedding_options *o = l->options;
     shape x = l->inputs[0]->shape;
     param *table =
-        params_declare(l->store, l->name, (int[]){x.h * x.w, x.c}, 2, INIT_NORMAL, !o->fixed);
+        params_declare(l->store, l->name, (int[]){x.h * x.w, x.c}, 2, INIT_NORMAL, PARAM_WEIGHT);
     if (!table)
         return -1;
+    table->frozen |= o->fixed;
     l->params[l->param_count++] = table;
     return layer_output_shape(l, x.n, x.h, x.w, x.c);
 }

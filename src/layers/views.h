@@ -6,6 +6,7 @@
 #ifndef LAYERS_VIEWS_H
 #define LAYERS_VIEWS_H
 
+#include "../cl/view_layout.h"
 #include "nn/layer.h"
 #include "opencl/kernel.h"
 
@@ -46,14 +47,18 @@ sink sink_of(cl_mem data, int channels, int adds);
 view view_of_inputs(const layer *l);
 sink sink_of_gradients(const layer *l);
 
-/* As cl/view.h declares them. */
+/* As cl/view.h declares them; of a part alone its four. */
 #define PART_ARGS(p) ARG((p).data), ARG((p).moments), ARG((p).channels), ARG((p).slope)
-#define VIEW_ARGS(v) PART_ARGS((v).a), PART_ARGS((v).b)
+#define VIEW_ARGS(v)                                                                               \
+    ARG((v).a.data), ARG((v).a.moments), ARG((v).b.data), ARG((v).b.moments),                      \
+        STRUCT(view_layout,                                                                        \
+               ((view_layout){(v).a.channels, (v).a.slope, (v).b.channels, (v).b.slope}))
 #define GRADIENTS_ARGS(v)                                                                          \
     ARG((v).g), ARG((v).x), ARG((v).moments), ARG((v).dgamma), ARG((v).dbeta), ARG((v).slope),     \
         ARG((v).part)
 #define SINK_ARGS(s)                                                                               \
-    ARG((s).a.data), ARG((s).a.channels), ARG((s).a.adds), ARG((s).b.data), ARG((s).b.channels),   \
-        ARG((s).b.adds)
+    ARG((s).a.data), ARG((s).b.data),                                                              \
+        STRUCT(sink_layout,                                                                        \
+               ((sink_layout){(s).a.channels, (s).a.adds, (s).b.channels, (s).b.adds}))
 
 #endif

@@ -4,7 +4,7 @@
 #include "opencl/tuning.h"
 #include <stdio.h>
 
-enum { POINTS = 36, SKEW = 16, SIDE = 4 }; /* as in cl/winograd.cl; a tile is SIDE x SIDE pixels */
+enum { POINTS = WINOGRAD_POINTS, SKEW = WINOGRAD_SKEW, SIDE = WINOGRAD_SIDE };
 
 static int vectors_for(int out_channels, const tuning *t)
 {
@@ -81,6 +81,18 @@ static kernel *get(device *d, int out_channels, const char *name)
     return kernel_get(d, "winograd", options, name);
 }
 
+static winograd_shape shape_for(shape s, int out_channels, int block)
+{
+    return (winograd_shape){.images = s.n,
+                            .h = s.h,
+                            .w = s.w,
+                            .cin = s.c,
+                            .cout = out_channels,
+                            .tiles_y = ceil_divide(s.h, SIDE),
+                            .tiles_x = ceil_divide(s.w, SIDE),
+                            .block = block};
+}
+
 int winograd_prepare(direction *dir, device *d)
 {
     dir->block = forward_block(d, dir->in, dir->in.c, dir->out.c);
@@ -107,12 +119,12 @@ int winograd_run(const direction *dir, device *d, view in, cl_mem packed, cl_mem
     int lanes = 16 * vectors_for(dir->out.c, &d->tuning), all = dir->out.c / lanes;
     int items = ceil_divide(tile_count(s), dir->block);
     int panels = ceil_divide(all, ceil_divide(items_wanted(d), items));
+    winograd_shape shape = shape_for(s, dir->out.c, dir->block);
     return LAUNCH(d, dir->convolve,
                   range_single((size_t)items, (size_t)ceil_divide(all, panels), 1), VIEW_ARGS(in),
-                  ARG(packed), ARG(bias ? bias : packed), SINK_ARGS(out), ARG(s.n), ARG(s.h),
-                  ARG(s.w), ARG(s.c), ARG(dir->out.c), ARG(ceil_divide(s.h, SIDE)),
-                  ARG(ceil_divide(s.w, SIDE)), ARG(dir->block), ARG(panels),
-                  ARG((int)(bias != NULL)), LOCAL(matrix_floats(dir->block, s.c) * sizeof(float)),
+                  ARG(packed), ARG(bias ? bias : packed), SINK_ARGS(out),
+                  STRUCT(winograd_shape, shape), ARG(panels), ARG((int)(bias != NULL)),
+                  LOCAL(matrix_floats(dir->block, s.c) * sizeof(float)),
                   LOCAL(matrix_floats(dir->block, lanes) * sizeof(float)));
 }
 
@@ -149,11 +161,11 @@ int winograd_weight_gradient(const convolution *c, device *d, view x, gradient_v
     int lanes = 16 * vectors_for(c->y.c, &d->tuning), block = c->gradient.block;
     int blocks = ceil_divide(tile_count(s), block);
     int chunk_tiles = ceil_divide(blocks, c->gradient.chunks) * block;
+    winograd_shape shape = shape_for(s, c->y.c, block);
     if (LAUNCH(d, c->gradient.sum,
                range_single((size_t)(c->y.c / lanes), (size_t)c->gradient.chunks, 1), VIEW_ARGS(x),
-               GRADIENTS_ARGS(g), ARG(partial), ARG(s.n), ARG(s.h), ARG(s.w), ARG(s.c), ARG(c->y.c),
-               ARG(ceil_divide(s.h, SIDE)), ARG(ceil_divide(s.w, SIDE)), ARG(block),
-               ARG(chunk_tiles), LOCAL(matrix_floats(block, s.c) * sizeof(float)),
+               GRADIENTS_ARGS(g), ARG(partial), STRUCT(winograd_shape, shape), ARG(chunk_tiles),
+               LOCAL(matrix_floats(block, s.c) * sizeof(float)),
                LOCAL(matrix_floats(block, lanes) * sizeof(float))))
         return -1;
     return LAUNCH(d, c->gradient.reduce,

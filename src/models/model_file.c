@@ -3,37 +3,43 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/identify.h"
+#include "base/memory.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char format_name[] = "unblend 1";
+static const char format_name[] = "unblend 2", old_format_name[] = "unblend 1";
 
 /* What safetensors_write() and safetensors_check() are. */
 typedef int store(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
                   const struct stored_text *metadata, size_t metadata_count);
 
-static int hand_model(store *to, const char *path, params *p, const settings *s)
+static int hand_model(store *to, const char *path, params *p, const settings *s, const mixture *m)
 {
     tensor_list tensors = {0};
     char *config = settings_ini_without(s, "device");
+    char *pictures = format_text("%dx%d", m->inner_height ? m->inner_height : m->format.height,
+                                 m->inner_width ? m->inner_width : m->format.width);
     int result = -1;
-    if (config && !params_export(p, p->values, "", false, &tensors)) {
-        struct stored_text metadata[] = {{"format", format_name}, {"config", config}};
-        result = to(path, tensors.items, tensors.count, metadata, 2);
+    if (config && pictures && !params_export(p, p->values, "", false, &tensors)) {
+        struct stored_text metadata[] = {
+            {"format", format_name}, {"config", config}, {"pictures", pictures}};
+        result = to(path, tensors.items, tensors.count, metadata, 3);
     }
     free(config);
+    free(pictures);
     tensor_list_release(&tensors);
     return result;
 }
 
-int model_save(const char *path, params *p, const settings *s)
+int model_save(const char *path, params *p, const settings *s, const mixture *m)
 {
-    return hand_model(safetensors_write, path, p, s);
+    return hand_model(safetensors_write, path, p, s, m);
 }
 
-int model_check(const char *path, params *p, const settings *s)
+int model_check(const char *path, params *p, const settings *s, const mixture *m)
 {
-    return hand_model(safetensors_check, path, p, s);
+    return hand_model(safetensors_check, path, p, s, m);
 }
 
 /* What is no safetensors file is named for what it is. */
@@ -62,6 +68,10 @@ static int refuse_format(const char *path, const char *format)
                     "%s: a checkpoint of a training, not a model; the run's model is " MODEL_NAME
                     " beside it",
                     path);
+    if (format && !strcmp(format, old_format_name))
+        return fail(STATUS_DATA,
+                    "%s: a model of unblend 0.1, which this version does not read; train it again",
+                    path);
     return fail(STATUS_DATA, "%s: not a model of unblend (its metadata does not say \"%s\")", path,
                 format_name);
 }
@@ -78,6 +88,23 @@ static int check_own(const char *config, const char *path)
     return result;
 }
 
+/* The size of the training pictures: at most the format's, and as even a border as it must be. */
+static int read_inner(const char *text, const char *path, mixture *m)
+{
+    int height = 0, width = 0, end = 0;
+    bool whole = text && sscanf(text, "%5dx%5d%n", &height, &width, &end) == 2 && !text[end] &&
+                 height >= 1 && height <= m->format.height && width >= 1 &&
+                 width <= m->format.width;
+    m->inner_height = height;
+    m->inner_width = width;
+    return whole
+               ? 0
+               : fail(STATUS_DATA,
+                      "%s: not a valid model: \"pictures\" in its metadata is no size within %d x "
+                      "%d",
+                      path, m->format.height, m->format.width);
+}
+
 int model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
 {
     *out = (model_file){0};
@@ -87,11 +114,15 @@ int model_open(const char *path, const char *const *overrides, size_t count, mod
     const char *config = safetensors_metadata(out->tensors, "config");
     int result = format && config && !strcmp(format, format_name) ? 0 : refuse_format(path, format);
     if (result || check_own(config, path) ||
-        settings_parse(&out->settings, config, path, overrides, count)) {
-        model_close(out);
-        return -1;
-    }
+        settings_parse(&out->settings, config, path, overrides, count))
+        goto failed;
+    out->mixture = out->settings->data.mixture;
+    if (read_inner(safetensors_metadata(out->tensors, "pictures"), path, &out->mixture))
+        goto failed;
     return 0;
+failed:
+    model_close(out);
+    return -1;
 }
 
 void model_close(model_file *m)

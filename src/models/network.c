@@ -1,83 +1,108 @@
 #include "models/network.h"
 
-#include "base/error.h"
 #include "base/memory.h"
 #include "layers/layers.h"
+#include "models/architecture.h"
+#include "models/label.h"
+#include "models/objective.h"
 #include <stdlib.h>
-#include <string.h>
 
-static const struct {
-    const char *name;
-    int (*build)(network *n, const settings *s);
-} architectures[] = {{"unet", unet_build}, {"unet-transformer", unet_transformer_build}};
-enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
+/* ---- The chain of stages ---- */
+
+static architecture_build *const architectures[ARCHITECTURES] = {
+#define ARCHITECTURE(symbol, name) symbol##_build,
+#include "config/architectures.def"
+#undef ARCHITECTURE
+};
 
 const char *network_architecture(size_t i)
 {
-    return i < ARCHITECTURES ? architectures[i].name : NULL;
+    static const char *const names[ARCHITECTURES] = {
+#define ARCHITECTURE(symbol, name) name,
+#include "config/architectures.def"
+#undef ARCHITECTURE
+    };
+    return i < ARCHITECTURES ? names[i] : NULL;
 }
 
-static int build(network *n, const settings *s)
+static tensor *stage_input(network *n, const stage *s, tensor *previous)
 {
-    const char *wanted = settings_text(s, "model.architecture");
-    for (size_t i = 0; i < ARCHITECTURES; i++)
-        if (!strcmp(architectures[i].name, wanted))
-            return architectures[i].build(n, s);
-    return fail(STATUS_USAGE, "model.architecture = %s: there is no such architecture", wanted);
-}
-
-static int add_losses(network *n)
-{
-    static const char *const truths[] = {"truth_a", "truth_b"}, *const losses[] = {"loss_a",
-                                                                                   "loss_b"};
-    for (int i = 0; i < SOURCES; i++) {
-        n->truths[i] = graph_input(n->graph, truths[i], n->outputs[i]->shape);
-        n->losses[i] = mse(n->graph, losses[i], n->outputs[i], n->truths[i]);
-        if (!n->losses[i])
-            return -1;
-        n->losses[i]->is_output = true;
+    switch (s->config->reads) {
+    case READS_MIXTURE:
+        return n->input;
+    case READS_PREVIOUS:
+        return previous;
+    case READS_BOTH:
+        break;
     }
+    return concat(n->graph, label_of(s->prefix, "input").text, n->input, previous);
+}
+
+static int build_stages(network *n, const settings *c)
+{
+    tensor *x = NULL;
+    for (int i = 0; i < c->stage_count; i++) {
+        label section = i ? label_of("stage.", "%d", i + 1) : label_of("", "model"),
+              prefix = i ? label_of("stage", "%d/", i + 1) : (label){""};
+        stage s = {section.text, prefix.text, &c->stages[i], n->mixture.sources,
+                   n->mixture.format.channels};
+        x = architectures[s.config->architecture](n->graph, &s,
+                                                  i ? stage_input(n, &s, x) : n->input);
+        if (!x)
+            return -1;
+    }
+    n->output = x;
+    n->output->is_output = true;
     return 0;
 }
 
-static const char *const whole_names[] = {"mixtures", "outputs a", "outputs b"};
+static int build_objective(network *n, const settings *c)
+{
+    n->truth = graph_input(n->graph, "truth", n->output->shape);
+    n->losses = objective_layers(n->graph, &c->train, n->mixture.sources, n->output, n->truth);
+    if (!n->losses)
+        return -1;
+    n->losses->is_output = true;
+    return 0;
+}
+
+/* ---- Networks ---- */
+
+static const char *const whole_names[] = {"mixtures", "outputs"};
 
 /* The tensors that callers see hold the whole batch; those of the graph a slice. */
 static void hand_out_whole(network *n)
 {
-    n->inner[0] = n->mixture;
-    for (int i = 0; i < SOURCES; i++)
-        n->inner[1 + i] = n->outputs[i];
+    n->inner[0] = n->input;
+    n->inner[1] = n->output;
     if (n->slice == n->batch)
         return;
-    for (int i = 0; i < 1 + SOURCES; i++) {
+    for (int i = 0; i < 2; i++) {
         n->whole[i] = *n->inner[i];
         n->whole[i].shape.n = n->batch;
         n->whole[i].producer = NULL;
         n->whole[i].data = NULL;
     }
-    n->mixture = &n->whole[0];
-    for (int i = 0; i < SOURCES; i++)
-        n->outputs[i] = &n->whole[1 + i];
+    n->input = &n->whole[0];
+    n->output = &n->whole[1];
 }
 
-int network_new_custom(network **out, params *p, const settings *s, shape mixture,
-                       enum network_use use, struct plan_options options)
+int network_new_planned(network **out, params *p, const settings *c, int batch,
+                        enum network_use use, struct plan_options options)
 {
     network *n = allocate(1, sizeof *n);
     if (!n)
         return -1;
     n->params = p;
-    n->batch = n->slice = mixture.n;
+    n->mixture = c->data.mixture;
+    n->batch = n->slice = batch;
     bool on_cpu = p->device && p->device->kernels == KERNELS_VECTOR;
     if (use == NETWORK_INFER && on_cpu && n->batch >= NETWORK_SLICED_BATCH)
-        n->slice = mixture.n = NETWORK_SLICE;
-    if (graph_new(&n->graph, p) || !(n->mixture = graph_input(n->graph, "mixture", mixture)) ||
-        build(n, s))
-        goto failed;
-    for (int i = 0; i < SOURCES; i++)
-        n->outputs[i]->is_output = true;
-    if (use == NETWORK_TRAIN && add_losses(n))
+        n->slice = NETWORK_SLICE;
+    struct image_format f = n->mixture.format;
+    shape blend = {n->slice, f.height, f.width, f.channels};
+    if (graph_new(&n->graph, p) || !(n->input = graph_input(n->graph, "mixture", blend)) ||
+        build_stages(n, c) || (use == NETWORK_TRAIN && build_objective(n, c)))
         goto failed;
     options.training = use == NETWORK_TRAIN;
     if (plan_new(&n->plan, n->graph, options))
@@ -90,16 +115,15 @@ failed:
     return -1;
 }
 
-int network_new(network **out, params *p, const settings *s, int batch, enum network_use use)
+int network_new(network **out, params *p, const settings *c, int batch, enum network_use use)
 {
-    shape mixture = {batch, IMAGE_SIZE, IMAGE_SIZE, 1};
-    return network_new_custom(out, p, s, mixture, use, (struct plan_options){0});
+    return network_new_planned(out, p, c, batch, use, (struct plan_options){0});
 }
 
 int network_prepare(network *n)
 {
     device *d = n->params->device;
-    for (int i = 0; n->slice < n->batch && i < 1 + SOURCES; i++)
+    for (int i = 0; n->slice < n->batch && i < 2; i++)
         if (buffer_new(d, shape_count(n->whole[i].shape) * sizeof(float), whole_names[i],
                        &n->whole[i].data))
             return -1;
@@ -109,18 +133,16 @@ int network_prepare(network *n)
 int network_forward(network *n)
 {
     device *d = n->params->device;
-    size_t image = shape_count(n->inner[0]->shape) / (size_t)n->slice * sizeof(float);
     if (n->slice == n->batch)
         return plan_forward(n->plan);
+    size_t in = shape_count(n->inner[0]->shape) / (size_t)n->slice * sizeof(float),
+           out = shape_count(n->inner[1]->shape) / (size_t)n->slice * sizeof(float);
     for (int first = 0; first < n->batch; first += n->slice) {
-        int count = n->batch - first < n->slice ? n->batch - first : n->slice;
-        size_t offset = (size_t)first * image, length = (size_t)count * image;
-        if (buffer_copy(d, n->mixture->data, offset, n->inner[0]->data, 0, length) ||
-            plan_forward(n->plan))
+        size_t count = (size_t)(n->batch - first < n->slice ? n->batch - first : n->slice);
+        if (buffer_copy(d, n->input->data, (size_t)first * in, n->inner[0]->data, 0, count * in) ||
+            plan_forward(n->plan) ||
+            buffer_copy(d, n->inner[1]->data, 0, n->output->data, (size_t)first * out, count * out))
             return -1;
-        for (int i = 0; i < SOURCES; i++)
-            if (buffer_copy(d, n->inner[1 + i]->data, 0, n->outputs[i]->data, offset, length))
-                return -1;
     }
     return 0;
 }
@@ -129,7 +151,7 @@ void network_free(network *n)
 {
     if (!n)
         return;
-    for (int i = 0; i < 1 + SOURCES; i++)
+    for (int i = 0; i < 2; i++)
         buffer_free(n->params->device, &n->whole[i].data);
     plan_free(n->plan);
     graph_free(n->graph);

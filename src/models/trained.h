@@ -9,6 +9,8 @@
 #ifndef MODELS_TRAINED_H
 #define MODELS_TRAINED_H
 
+#include "config/settings.h"
+#include "exchange/params_file.h"
 #include "models/network.h"
 
 typedef struct trained {

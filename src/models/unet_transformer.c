@@ -4,7 +4,8 @@
  * Encoder: three blocks of 2 x [conv 3x3, ReLU] with F, 2F, 4F filters, a 2x2
  * max pool after each; what stands before the pools are the skips. Bottleneck:
  * every pixel a token, projected to `width`, position embedding, pre-norm
- * transformer blocks. Two decoders of the same shape, each with three stages
+ * transformer blocks. A decoder of the same shape for each
+ * source with three stages
  * [transposed conv, ReLU, batch norm, join skip, conv 3x3, ReLU, batch norm,
  * CBAM] and, before the last, an autoencoder sub-block; a 3x3 head with a
  * sigmoid. Here the activation precedes the batch norm; in the U-Net it follows
@@ -14,9 +15,8 @@
  */
 #include "base/error.h"
 #include "layers/layers.h"
-#include "models/network.h"
-#include <stdarg.h>
-#include <stdio.h>
+#include "models/architecture.h"
+#include "models/label.h"
 
 enum { DEPTH = 3, SUB_HEADS = 2 };
 
@@ -32,17 +32,9 @@ typedef struct builder {
     double dropout;
 } builder;
 
-/* "prefix/layer" in a buffer that the next call of the same depth overwrites.
- */
-typedef struct label {
-    char text[64];
-} label;
-
 static label join(const char *prefix, const char *layer)
 {
-    label l;
-    snprintf(l.text, sizeof l.text, "%.40s/%.20s", prefix, layer);
-    return l;
+    return label_of(prefix, "/%s", layer);
 }
 
 static tensor *conv_relu(graph *g, const char *prefix, const char *layer, tensor *x, int filters,
@@ -83,11 +75,9 @@ static tensor *self_attention(graph *g, const char *name, tensor *x, const trans
 static tensor *residual(graph *g, const char *prefix, int number, tensor *x, tensor *branch,
                         double rate)
 {
-    char name[16];
-    snprintf(name, sizeof name, "dropout%d", number);
-    branch = rate > 0 ? dropout(g, join(prefix, name).text, branch, rate) : branch;
-    snprintf(name, sizeof name, "add%d", number);
-    return add(g, join(prefix, name).text, branch, x);
+    if (rate > 0)
+        branch = dropout(g, label_of(prefix, "/dropout%d", number).text, branch, rate);
+    return add(g, label_of(prefix, "/add%d", number).text, branch, x);
 }
 
 static tensor *transformer_block(graph *g, const char *prefix, tensor *x, const transformer *t)
@@ -105,22 +95,18 @@ static tensor *transformer_block(graph *g, const char *prefix, tensor *x, const 
     return residual(g, prefix, 2, x, y, t->dropout);
 }
 
-static tensor *bottleneck(graph *g, tensor *x, const settings *s)
+static tensor *bottleneck(graph *g, const stage *s, tensor *x)
 {
-    int blocks = (int)settings_int(s, "model.blocks");
-    transformer t = {.heads = (int)settings_int(s, "model.heads"),
-                     .key_size = (int)settings_int(s, "model.key_size"),
-                     .ffn = (int)settings_int(s, "model.ffn"),
-                     .dropout = settings_real(s, "model.dropout")};
-    if (!blocks)
+    const struct model_config *c = s->config;
+    transformer t = {
+        .heads = c->heads, .key_size = c->key_size, .ffn = c->ffn, .dropout = c->dropout};
+    if (!c->blocks)
         return x;
-    x = dense(g, "bottleneck/embed", x, (int)settings_int(s, "model.width"));
-    x = position_embedding(g, "bottleneck/position", x, settings_flag(s, "model.train_position"));
-    for (int i = 1; i <= blocks; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "bottleneck/block%d", i);
-        x = transformer_block(g, name, x, &t);
-    }
+    x = dense(g, label_of(s->prefix, "bottleneck/embed").text, x, c->width);
+    x = position_embedding(g, label_of(s->prefix, "bottleneck/position").text, x,
+                           c->train_position);
+    for (int i = 1; i <= c->blocks; i++)
+        x = transformer_block(g, label_of(s->prefix, "bottleneck/block%d", i).text, x, &t);
     return x;
 }
 
@@ -143,7 +129,8 @@ static tensor *cbam(const builder *b, const char *prefix, tensor *x, int channel
     return scale_pixels(g, join(prefix, "pixels").text, x, y);
 }
 
-static tensor *stage(const builder *b, const char *prefix, tensor *x, tensor *skip, int filters)
+static tensor *decoder_stage(const builder *b, const char *prefix, tensor *x, tensor *skip,
+                             int filters)
 {
     graph *g = b->graph;
     x = up_relu_norm(g, prefix, "norm1", x, filters);
@@ -165,43 +152,48 @@ static tensor *sub_block(const builder *b, const char *prefix, tensor *x, int fi
 
 static tensor *decoder(const builder *b, const char *name, tensor *x, tensor *const skips[DEPTH])
 {
-    x = stage(b, join(name, "stage1").text, x, skips[2], 4 * b->filters);
-    x = stage(b, join(name, "stage2").text, x, skips[1], 2 * b->filters);
+    x = decoder_stage(b, join(name, "stage1").text, x, skips[2], 4 * b->filters);
+    x = decoder_stage(b, join(name, "stage2").text, x, skips[1], 2 * b->filters);
     if (b->sub_blocks)
         x = sub_block(b, join(name, "sub").text, x, 2 * b->filters);
-    return stage(b, join(name, "stage3").text, x, skips[0], b->filters);
+    return decoder_stage(b, join(name, "stage3").text, x, skips[0], b->filters);
 }
 
-int unet_transformer_build(network *n, const settings *s)
+/* The sources side by side, each from its decoder's features. */
+static tensor *heads(graph *g, const stage *s, tensor *const decoded[SOURCES_MAX])
 {
-    static const char *const decoders[] = {"decoder_a", "decoder_b"}, *const heads[] = {"head_a",
-                                                                                        "head_b"};
-    graph *g = n->graph;
+    tensor *outputs = NULL;
+    for (int k = 0; k < s->sources; k++) {
+        label name = label_of(s->prefix, "head_%c", 'a' + k);
+        tensor *x = conv2d(g, name.text, decoded[k], s->channels, 3, 1);
+        x = activation(g, join(name.text, "sigmoid").text, x, ACT_SIGMOID);
+        outputs = k ? concat(g, label_of(s->prefix, "outputs_%c", 'a' + k).text, outputs, x) : x;
+    }
+    return outputs;
+}
+
+tensor *unet_transformer_build(graph *g, const stage *s, tensor *input)
+{
+    const struct model_config *c = s->config;
     builder b = {.graph = g,
-                 .filters = (int)settings_int(s, "model.filters"),
-                 .cbam_ratio =
-                     settings_flag(s, "model.cbam") ? (int)settings_int(s, "model.cbam_ratio") : 0,
-                 .sub_blocks = settings_flag(s, "model.sub_blocks"),
-                 .dropout = settings_real(s, "model.dropout")};
-    if (n->mixture->shape.h % (1 << DEPTH) || n->mixture->shape.w % (1 << DEPTH))
-        return fail(STATUS_USAGE, "images of %d x %d cannot be halved %d times",
-                    n->mixture->shape.h, n->mixture->shape.w, DEPTH);
-    tensor *skips[DEPTH], *x = n->mixture, *decoded[SOURCES];
+                 .filters = c->filters,
+                 .cbam_ratio = c->cbam ? c->cbam_ratio : 0,
+                 .sub_blocks = c->sub_blocks,
+                 .dropout = c->dropout};
+    if (input->shape.h % (1 << DEPTH) || input->shape.w % (1 << DEPTH)) {
+        fail(STATUS_USAGE, "images of %d x %d cannot be halved %d times", input->shape.h,
+             input->shape.w, DEPTH);
+        return NULL;
+    }
+    tensor *skips[DEPTH], *decoded[SOURCES_MAX], *x = input;
     for (int i = 0; i < DEPTH; i++) {
-        char name[24];
-        snprintf(name, sizeof name, "encoder%d", i + 1);
-        x = conv_relu(g, name, "conv1", x, b.filters << i, 1);
-        x = skips[i] = conv_relu(g, name, "conv2", x, b.filters << i, 1);
-        x = max_pool(g, join(name, "pool").text, x);
+        label name = label_of(s->prefix, "encoder%d", i + 1);
+        x = conv_relu(g, name.text, "conv1", x, b.filters << i, 1);
+        x = skips[i] = conv_relu(g, name.text, "conv2", x, b.filters << i, 1);
+        x = max_pool(g, join(name.text, "pool").text, x);
     }
-    x = bottleneck(g, x, s);
-    for (int i = 0; i < SOURCES; i++)
-        decoded[i] = decoder(&b, decoders[i], x, skips);
-    for (int i = 0; i < SOURCES; i++) {
-        x = conv2d(g, heads[i], decoded[i], 1, 3, 1);
-        n->outputs[i] = activation(g, join(heads[i], "sigmoid").text, x, ACT_SIGMOID);
-        if (!n->outputs[i])
-            return -1;
-    }
-    return 0;
+    x = bottleneck(g, s, x);
+    for (int k = 0; k < s->sources; k++)
+        decoded[k] = decoder(&b, label_of(s->prefix, "decoder_%c", 'a' + k).text, x, skips);
+    return heads(g, s, decoded);
 }

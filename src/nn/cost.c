@@ -31,7 +31,7 @@ cost cost_forward(const plan *p, const layer *l)
 cost cost_backward(const plan *p, const layer *l)
 {
     cost c = {0};
-    unsigned flags = l->type->flags;
+    unsigned flags = l->flags;
     if (!plan_runs_backward(p, l))
         return c;
     bool finishes = l->output->pending_gradient.left_by;
@@ -42,7 +42,7 @@ cost cost_backward(const plan *p, const layer *l)
         if (l->reads[i]->needs_gradient && l->reads[i]->pending_gradient.left_by != l)
             c.bytes += (1 + l->beta[i]) * bytes_of(l->reads[i]);
     for (int i = 0; i < l->param_count; i++)
-        if (l->params[i]->trainable)
+        if (param_is_trainable(l->params[i]))
             c.bytes += (double)l->params[i]->count * sizeof(float);
     if (l->type->flops)
         c.flops = l->type->flops(l, true);

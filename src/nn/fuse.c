@@ -1,8 +1,7 @@
 #include "nn/fuse.h"
 
+#include "../cl/constants.h"
 #include <string.h>
-
-enum { CHANNELS_UNIT = 16 }; /* cl/view.h */
 
 static void read_inputs(layer *l)
 {
@@ -20,7 +19,7 @@ static bool readers_have(const graph *g, const tensor *t, unsigned flag)
         for (int k = 0; !l->skipped && k < l->read_count; k++) {
             if (l->reads[k] != t)
                 continue;
-            if (!(l->type->flags & flag))
+            if (!(l->flags & flag))
                 return false;
             any = true;
         }
@@ -30,7 +29,7 @@ static bool readers_have(const graph *g, const tensor *t, unsigned flag)
 
 static bool can_skip_join(const graph *g, const layer *l)
 {
-    if (!(l->type->flags & IS_JOIN) || l->input_count != 2 || l->output->is_output)
+    if (!(l->flags & IS_JOIN) || l->input_count != 2 || l->output->is_output)
         return false;
     const tensor *a = l->inputs[0], *b = l->inputs[1];
     return a != b && a->shape.c % CHANNELS_UNIT == 0 && b->shape.c % CHANNELS_UNIT == 0 &&
@@ -54,9 +53,8 @@ static void leave_gradient(const graph *g, const layer *norm)
 {
     tensor *x = norm->reads[0];
     const tensor *y = norm->output;
-    if (norm->type->flags & LEAVES_GRADIENT && y->pending.possible && !x->is_output &&
-        x->pending_gradient.possible && x->needs_gradient && y->needs_gradient &&
-        graph_is_only_reader(g, norm, x))
+    if (norm->flags & LEAVES_GRADIENT && !x->is_output && x->pending_gradient.possible &&
+        x->needs_gradient && y->needs_gradient && graph_is_only_reader(g, norm, x))
         x->pending_gradient.left_by = norm;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,12 +63,27 @@ tensor *graph_input(graph *g, const char *name, shape s)
     return t;
 }
 
+/* Two layers of one name would share their params and draw the same random numbers. */
+static int check_name(const graph *g, const char *name)
+{
+    if (strlen(name) >= LAYER_NAME_SIZE)
+        return fail(STATUS_RUNTIME, "the name %s is longer than %d bytes", name,
+                    LAYER_NAME_SIZE - 1);
+    for (size_t i = 0; i < g->layer_count; i++)
+        if (!strcmp(g->layers[i]->name, name))
+            return fail(STATUS_RUNTIME, "there are two layers of the name %s", name);
+    return 0;
+}
+
 static layer *new_layer(graph *g, const layer_type *type, const char *name, const void *options)
 {
+    if (check_name(g, name))
+        return NULL;
     layer *l = allocate(1, sizeof *l);
     if (!l)
         return NULL;
     l->type = type;
+    l->flags = type->flags;
     l->store = g->params;
     snprintf(l->name, sizeof l->name, "%s", name);
     l->options = allocate(1, type->options_size);
@@ -81,7 +97,6 @@ static layer *new_layer(graph *g, const layer_type *type, const char *name, cons
         memcpy(l->options, options, type->options_size);
     for (int i = 0; i < LAYER_SAVED_MAX; i++)
         l->saved[i].number = -1;
-    l->index = (int)g->layer_count;
     g->layers[g->layer_count++] = l;
     return l;
 }
@@ -92,6 +107,7 @@ tensor *graph_add(graph *g, const layer_type *type, const char *name, const void
     for (int i = 0; i < count; i++)
         if (!inputs[i])
             return NULL;
+    assert(count <= LAYER_INPUTS_MAX);
     layer *l = new_layer(g, type, name, options);
     if (!l)
         goto failed;
@@ -129,13 +145,14 @@ tensor *graph_find(const graph *g, const char *tensor_name)
 }
 
 int layer_param(layer *l, const char *name, const int *dims, int rank, enum initializer initializer,
-                bool trainable)
+                enum param_kind kind)
 {
     char full[sizeof((param *)0)->name];
     snprintf(full, sizeof full, "%s/%s", l->name, name);
-    param *p = params_declare(l->store, full, dims, rank, initializer, trainable);
+    param *p = params_declare(l->store, full, dims, rank, initializer, kind);
     if (!p)
         return -1;
+    assert(l->param_count < LAYER_PARAMS_MAX);
     l->params[l->param_count++] = p;
     return 0;
 }
@@ -150,6 +167,8 @@ int layer_output_shape(layer *l, int n, int h, int w, int c)
 
 double layer_weight_flops(const layer *l, shape pixels, bool backward)
 {
-    double forward = 2.0 * (double)l->params[0]->count * pixels.n * pixels.h * pixels.w;
-    return backward && l->inputs[0]->needs_gradient ? 2 * forward : forward;
+    double once = 2.0 * (double)l->params[0]->count * pixels.n * pixels.h * pixels.w;
+    if (!backward)
+        return once;
+    return once * (param_is_trainable(l->params[0]) + l->inputs[0]->needs_gradient);
 }

@@ -11,6 +11,7 @@
 #include "nn/params.h"
 #include "nn/tensor.h"
 
+#define LAYER_NAME_SIZE 64
 #define LAYER_INPUTS_MAX 3
 #define LAYER_PARAMS_MAX 6
 #define LAYER_SAVED_MAX 3
@@ -25,9 +26,9 @@ typedef struct run {
     device *device;
     bool training;    /* batch statistics rather than moving ones */
     cl_mem workspace; /* scratch of at least the layer's workspace_bytes, nobody's between layers */
-    unsigned long params_version;
-    unsigned long seed, step; /* for layers that draw random numbers in training */
-    float norm_momentum;      /* what batch norms' moving statistics keep of themselves */
+    uint64_t params_version;
+    uint64_t seed, step; /* for layers that draw random numbers in training */
+    float norm_momentum; /* what batch norms' moving statistics keep of themselves */
 } run;
 
 enum layer_flags {
@@ -47,13 +48,14 @@ typedef struct layer_type {
         *name; /* as in the layer table; also cl/<name>.cl unless the layer shares another's */
     size_t options_size; /* bytes of layer->options */
     size_t state_size;   /* bytes of layer->state, zeroed before shape() */
-    unsigned flags;      /* of enum layer_flags */
+    unsigned flags;      /* of enum layer_flags; what counts is layer.flags */
     /* From inputs and options: output shape, params, saved bytes, workspace bytes. */
     int (*shape)(layer *l);
     int (*prepare)(layer *l, device *d); /* kernels and constants for these shapes */
     int (*forward)(layer *l, run *r);
-    /* Where an input's gradient is wanted: gradient = g + beta * gradient, with beta[i] 0 or 1 from
-     * the plan. Parameter gradients are overwritten. NULL for layers without gradients. */
+    /* Where an input's gradient is wanted (not NULL): gradient = g + beta * gradient, with beta[i] 0 or
+     * 1 from the plan. A parameter's gradient is overwritten; it is NULL where the parameter is not
+     * trained, and then not computed. NULL for layers without gradients. */
     int (*backward)(layer *l, run *r);
     void (*release)(layer *l); /* what prepare() made; may be NULL */
     /* Floating-point operations of forward or backward by the direct algorithm, two for a multiply
@@ -71,9 +73,9 @@ typedef struct saved {
 
 struct layer {
     const layer_type *type;
-    char name[64];
-    int index;     /* in its graph; layers that draw random numbers each have their own stream */
-    params *store; /* where shape() declares params */
+    char name[LAYER_NAME_SIZE]; /* its own in the graph; random numbers follow from it */
+    unsigned flags; /* the type's, and what shape() adds where it depends on options or params */
+    params *store;  /* where shape() declares params */
     void *options, *state;
     tensor *inputs[LAYER_INPUTS_MAX];
     int input_count;
@@ -91,13 +93,13 @@ struct layer {
 
 /* In shape(): declares the param "<layer>/<name>" as the next of l->params. */
 int layer_param(layer *l, const char *name, const int *dims, int rank, enum initializer initializer,
-                bool trainable);
+                enum param_kind kind);
 
 /* l->output->shape from n, h, w, c; refuses sizes below 1. */
 int layer_output_shape(layer *l, int n, int h, int w, int c);
 
 /* In flops(), where each weight of the first param is multiplied once a pixel: backward does that for
- * the weights' gradient, and again for the input's where it is wanted. */
+ * the weights' gradient, and again for the input's, where they are wanted. */
 double layer_weight_flops(const layer *l, shape pixels, bool backward);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
+#include <assert.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +35,45 @@ void params_free(params *p)
     }
     buffer_free(p->device, &p->values);
     buffer_free(p->device, &p->gradients);
+    for (size_t i = 0; i < p->frozen_count; i++)
+        free(p->frozen[i]);
+    free(p->frozen);
     free(p->items);
     free(p);
+}
+
+int params_freeze(params *p, const char *pattern)
+{
+    assert(!p->count);
+    char *copy = copy_text(pattern);
+    if (!copy ||
+        grow((void **)&p->frozen, &p->frozen_capacity, p->frozen_count + 1, sizeof *p->frozen)) {
+        free(copy);
+        return -1;
+    }
+    p->frozen[p->frozen_count++] = copy;
+    return 0;
+}
+
+size_t params_matching(const params *p, const char *pattern)
+{
+    size_t matching = 0;
+    for (size_t i = 0; i < p->count; i++)
+        matching += !fnmatch(pattern, p->items[i]->name, 0);
+    return matching;
+}
+
+static bool is_frozen(const params *p, const char *name)
+{
+    for (size_t i = 0; i < p->frozen_count; i++)
+        if (!fnmatch(p->frozen[i], name, 0))
+            return true;
+    return false;
+}
+
+bool param_is_trainable(const param *item)
+{
+    return item->kind == PARAM_WEIGHT && !item->frozen;
 }
 
 static param *find(const params *p, const char *name)
@@ -46,7 +85,7 @@ static param *find(const params *p, const char *name)
 }
 
 param *params_declare(params *p, const char *name, const int *dims, int rank,
-                      enum initializer initializer, bool trainable)
+                      enum initializer initializer, enum param_kind kind)
 {
     param *item = find(p, name);
     if (item) {
@@ -70,7 +109,8 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
         item->count *= (size_t)dims[i];
     }
     item->initializer = initializer;
-    item->trainable = trainable;
+    item->kind = kind;
+    item->frozen = is_frozen(p, name);
     p->items[p->count++] = item;
     return item;
 }
@@ -88,7 +128,7 @@ static int lay_out(params *p)
     for (int trainable = 1; trainable >= 0; trainable--) {
         for (size_t i = 0; i < p->count; i++) {
             param *item = p->items[i];
-            if (item->trainable != trainable)
+            if (param_is_trainable(item) != trainable)
                 continue;
             item->offset = p->value_floats;
             p->value_floats += (item->count + align - 1) / align * align;
@@ -127,7 +167,8 @@ int params_allocate(params *p, bool with_gradients)
         param *item = p->items[i];
         if (part_of(p, p->values, item, &item->data))
             return -1;
-        if (with_gradients && item->trainable && part_of(p, p->gradients, item, &item->gradient))
+        if (with_gradients && param_is_trainable(item) &&
+            part_of(p, p->gradients, item, &item->gradient))
             return -1;
     }
     return 0;
@@ -145,10 +186,13 @@ static double receptive_field(const param *kernel)
 /* Half the width, or the deviation, of the values that a kernel starts with. */
 static double kernel_scale(const param *kernel)
 {
-    const int *in_out = kernel->dims + kernel->rank - 2;
+    double fan_in = receptive_field(kernel) * kernel->dims[kernel->rank - 2];
+    double fan_out = receptive_field(kernel) * kernel->dims[kernel->rank - 1];
+    if (kernel->fan_out)
+        fan_out = kernel->fan_out;
     if (kernel->initializer == INIT_GLOROT_UNIFORM)
-        return sqrt(6 / (receptive_field(kernel) * (in_out[0] + in_out[1])));
-    return sqrt(2 / (receptive_field(kernel) * in_out[0]));
+        return sqrt(6 / (fan_in + fan_out));
+    return sqrt(2 / fan_in);
 }
 
 /* Within two deviations; the deviation of what that leaves is 0.8796 of the normal's. */
@@ -184,14 +228,15 @@ static void draw(const param *item, rng *random, float *values)
     }
 }
 
-int params_initialize(params *p, unsigned long seed)
+int params_initialize(params *p, uint64_t seed)
 {
     float *values = allocate(p->value_floats, sizeof *values);
     if (!values)
         return -1;
     for (size_t i = 0; i < p->count; i++) {
-        rng random = rng_start(seed, STREAM_WEIGHTS + i);
-        draw(p->items[i], &random, values + p->items[i]->offset);
+        const param *item = p->items[i];
+        rng random = rng_start(seed, stream_of_name(STREAM_WEIGHTS, item->name));
+        draw(item, &random, values + item->offset);
     }
     int result = buffer_write(p->device, p->values, 0, values, p->value_floats * sizeof *values);
     free(values);
@@ -203,7 +248,7 @@ static size_t sum_counts(const params *p, bool all)
 {
     size_t total = 0;
     for (size_t i = 0; i < p->count; i++)
-        if (all || p->items[i]->trainable)
+        if (all || param_is_trainable(p->items[i]))
             total += p->items[i]->count;
     return total;
 }
@@ -216,111 +261,4 @@ size_t params_total(const params *p)
 size_t params_trainable(const params *p)
 {
     return sum_counts(p, false);
-}
-
-/* ---- To and from files ---- */
-
-static void full_name(const param *item, const char *prefix, char *name, size_t size)
-{
-    snprintf(name, size, "%s%s", prefix, item->name);
-}
-
-static int check_stored(const param *item, const char *prefix, const safetensors *file,
-                        const char *path)
-{
-    char name[160];
-    full_name(item, prefix, name, sizeof name);
-    const struct stored_tensor *stored = safetensors_find(file, name);
-    if (!stored)
-        return fail(STATUS_DATA, "%s: tensor %s is missing", path, name);
-    bool fits = stored->type == STORED_F32 && stored->dimensions == item->rank;
-    for (int i = 0; fits && i < item->rank; i++)
-        fits = stored->shape[i] == (size_t)item->dims[i];
-    return fits ? 0
-                : fail(STATUS_DATA, "%s: tensor %s has another type or shape than the model needs",
-                       path, name);
-}
-
-int params_check(const params *p, const char *prefix, bool trainable_only, const safetensors *file,
-                 const char *path)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if ((p->items[i]->trainable || !trainable_only) &&
-            check_stored(p->items[i], prefix, file, path))
-            return -1;
-    return 0;
-}
-
-int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                  const safetensors *file)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        const param *item = p->items[i];
-        char name[160];
-        if (!item->trainable && trainable_only)
-            continue;
-        full_name(item, prefix, name, sizeof name);
-        if (buffer_write(p->device, buffer, item->offset * sizeof(float),
-                         safetensors_find(file, name)->data, item->count * sizeof(float)))
-            return -1;
-    }
-    p->version++;
-    return 0;
-}
-
-int params_load(params *p, const safetensors *file, const char *path)
-{
-    return params_check(p, "", false, file, path) || params_import(p, p->values, "", false, file)
-               ? -1
-               : 0;
-}
-
-/* Makes the list the owner of a block. */
-static int own(tensor_list *list, void *block)
-{
-    if (block && !grow((void **)&list->owned, &list->owned_capacity, list->owned_count + 1,
-                       sizeof *list->owned)) {
-        list->owned[list->owned_count++] = block;
-        return 0;
-    }
-    free(block);
-    return -1;
-}
-
-static int add_to_list(tensor_list *list, const param *item, const char *prefix,
-                       const float *values)
-{
-    char *name = format_text("%s%s", prefix, item->name);
-    if (own(list, name) ||
-        grow((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items))
-        return -1;
-    struct stored_tensor *t = &list->items[list->count++];
-    *t = (struct stored_tensor){
-        .name = name, .type = STORED_F32, .dimensions = item->rank, .data = values + item->offset};
-    for (int i = 0; i < item->rank; i++)
-        t->shape[i] = (size_t)item->dims[i];
-    return 0;
-}
-
-int params_export(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                  tensor_list *list)
-{
-    size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
-    float *values = allocate(floats, sizeof *values);
-    if (own(list, values) || buffer_read(p->device, buffer, 0, values, floats * sizeof *values))
-        return -1;
-    for (size_t i = 0; i < p->count; i++)
-        if ((p->items[i]->trainable || !trainable_only) &&
-            add_to_list(list, p->items[i], prefix, values))
-            return -1;
-    return 0;
-}
-
-void tensor_list_release(tensor_list *list)
-{
-    for (size_t i = 0; i < list->owned_count; i++)
-        free(list->owned[i]);
-    free(list->owned);
-    free(list->items);
-    *list = (tensor_list){0};
 }

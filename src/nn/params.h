@@ -1,17 +1,26 @@
 /*
- * Parameters: every value that training changes (trainable) or tracks (moving statistics).
+ * Parameters: weights, which training changes, and moving statistics, which it tracks. That is what a
+ * parameter is; whether it is frozen, that is, left as it is, is up to each training:
+ *
+ *     params_new(&p, d);
+ *     params_freeze(p, "encoder*");
+ *     ... graphs, plans ...
+ *     params_allocate(p, true);
  *
  * Layers declare them while a graph is built; a second graph over the same params (inference beside
- * training, say) finds them again by name. All values live in one buffer, the trainable ones first,
- * and so do all gradients: the optimizer runs over them in one launch and a checkpoint is one read.
- * A param's own data and gradient are sub-buffers of those.
+ * training, say) finds them again by name. All values live in one buffer, the trainable ones (weights
+ * that are not frozen) first, and so do all gradients: the optimizer runs over them in one launch and
+ * a checkpoint is one read. A param's own data and gradient are sub-buffers of those.
  */
 #ifndef NN_PARAMS_H
 #define NN_PARAMS_H
 
-#include "exchange/safetensors.h"
 #include "opencl/device.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
+enum param_kind { PARAM_WEIGHT, PARAM_STATISTICS };
 enum initializer { INIT_ZEROS, INIT_ONES, INIT_NORMAL, INIT_GLOROT_UNIFORM, INIT_HE_NORMAL };
 
 typedef struct param {
@@ -19,8 +28,10 @@ typedef struct param {
     int dims[4]; /* as Keras stores it, e.g. (kernel, kernel, in, out) */
     int rank;
     size_t count;
-    bool trainable;
+    enum param_kind kind;
+    bool frozen;
     enum initializer initializer;
+    int fan_out;     /* of a kernel, for its start; 0: receptive field * out */
     size_t offset;   /* in the buffer of all values, in floats */
     cl_mem data;     /* count floats */
     cl_mem gradient; /* count floats; NULL if not trainable or no gradients are kept */
@@ -30,62 +41,46 @@ typedef struct params {
     device *device;
     param **items;
     size_t count, capacity;
+    char **frozen; /* patterns */
+    size_t frozen_count, frozen_capacity;
     cl_mem values;           /* all params, trainable first, each aligned; gaps are zero */
     cl_mem gradients;        /* the trainable ones, at the same offsets; NULL without gradients */
     size_t value_floats;     /* size of values, gaps included */
     size_t trainable_floats; /* size of gradients */
-    unsigned long version; /* grows when values change, so that what is derived can be refreshed */
+    uint64_t version; /* grows when values change, so that what is derived can be refreshed */
 } params;
 
 int params_new(params **out, device *d);
 void params_free(params *p);
 
+/* Freezes every param whose name matches the shell pattern; * stands for slashes too. Comes before the
+ * first declaration, because layers look at what is frozen when they are added. */
+int params_freeze(params *p, const char *pattern);
+
+/* How many names match: a pattern that freezes nothing is a mistake. */
+size_t params_matching(const params *p, const char *pattern);
+
+bool param_is_trainable(const param *item);
+
 /* The param of that name, declared if new. NULL on failure, also if it exists with other dims, or
  * is new after params_allocate(). */
 param *params_declare(params *p, const char *name, const int *dims, int rank,
-                      enum initializer initializer, bool trainable);
+                      enum initializer initializer, enum param_kind kind);
 
 /* Makes the buffers, filled with zeros. */
 int params_allocate(params *p, bool with_gradients);
 
 /*
- * Initial values, drawn from the seed, as Keras does. Normal: mean 0, deviation 1. Of a kernel
+ * Initial values, as Keras does, drawn from the seed and each param's name. Normal: mean 0, deviation 1. Of a kernel
  * (receptive field..., in, out):
- *  - Glorot uniform (Glorot and Bengio 2010): U(-l, l), l = sqrt(6 / (receptive field * (in + out)));
+ *  - Glorot uniform (Glorot and Bengio 2010): U(-l, l), l = sqrt(6 / (fan_in + fan_out));
  *  - He normal (He et al. 2015): truncated at two deviations, and scaled so that the deviation of
- *    what is left is sqrt(2 / (receptive field * in)).
+ *    what is left is sqrt(2 / fan_in).
  */
-int params_initialize(params *p, unsigned long seed);
+int params_initialize(params *p, uint64_t seed);
 
-/* Number of values, as Keras' summary() counts. */
+/* Number of values, as Keras' summary() counts: what is frozen is not trainable. */
 size_t params_total(const params *p);
 size_t params_trainable(const params *p);
-
-/*
- * Files. The functions with a buffer are for any buffer laid out as the values are (or, with
- * trainable_only, as the gradients are): values, moments, averages. prefix stands before the names.
- */
-
-/* STATUS_DATA unless the file has a tensor of the right name, type and dims for every param. */
-int params_check(const params *p, const char *prefix, bool trainable_only, const safetensors *file,
-                 const char *path);
-/* After params_check(). */
-int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                  const safetensors *file);
-/* Check and import of the values. */
-int params_load(params *p, const safetensors *file, const char *path);
-
-/* Host copies of tensors, and of their names. Starts as {0}. */
-typedef struct tensor_list {
-    struct stored_tensor *items;
-    size_t count, capacity;
-    void **owned;
-    size_t owned_count, owned_capacity;
-} tensor_list;
-
-/* Adds all params, in the order of declaration. The list is released also after a failure. */
-int params_export(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                  tensor_list *list);
-void tensor_list_release(tensor_list *list);
 
 #endif

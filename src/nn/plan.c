@@ -35,7 +35,7 @@ static int last_time(const plan *p)
 static bool has_trainable(const layer *l)
 {
     for (int i = 0; i < l->param_count; i++)
-        if (l->params[i]->trainable)
+        if (param_is_trainable(l->params[i]))
             return true;
     return false;
 }
@@ -59,8 +59,7 @@ static int mark_gradients(plan *p)
     }
     for (size_t i = g->layer_count; i-- > 0;) {
         layer *l = g->layers[i];
-        reaches_loss[i] =
-            l->type->flags & IS_LOSS || (l->output->is_output && p->options.all_gradients);
+        reaches_loss[i] = l->flags & IS_LOSS || (l->output->is_output && p->options.all_gradients);
         for (size_t k = i + 1; k < g->layer_count; k++)
             for (int j = 0; j < g->layers[k]->input_count; j++)
                 reaches_loss[i] |= reaches_loss[k] && g->layers[k]->inputs[j] == l->output;
@@ -75,7 +74,7 @@ static int mark_gradients(plan *p)
 bool plan_runs_backward(const plan *p, const layer *l)
 {
     return p->options.training && !l->skipped && l->type->backward &&
-           (l->type->flags & IS_LOSS ? l->inputs[0]->needs_gradient : l->output->needs_gradient);
+           (l->flags & IS_LOSS ? l->inputs[0]->needs_gradient : l->output->needs_gradient);
 }
 
 /* Does the backward of a later layer write the gradient of this layer's input k, or did this layer
@@ -123,14 +122,14 @@ static int data_end(const plan *p, const tensor *t, int from)
         for (int k = 0; k < l->read_count; k++) {
             if (l->reads[k] != t)
                 continue;
-            int read = backward && l->type->flags & BACKWARD_NEEDS_X ? time_backward(p, i) : (int)i;
+            int read = backward && l->flags & BACKWARD_NEEDS_X ? time_backward(p, i) : (int)i;
             end = read > end ? read : end;
         }
         if (l->output != t || !backward)
             continue;
-        int read = l->type->flags & BACKWARD_NEEDS_Y ? time_backward(p, i)
-                   : t->pending_gradient.left_by     ? time_backward(p, i) - 1
-                                                     : end;
+        int read = l->flags & BACKWARD_NEEDS_Y   ? time_backward(p, i)
+                   : t->pending_gradient.left_by ? time_backward(p, i) - 1
+                                                 : end;
         end = read > end ? read : end;
     }
     return end;
@@ -160,7 +159,7 @@ static int index_of_layer(const graph *g, const layer *l)
 static tensor *in_place_source(const plan *p, const tensor *y)
 {
     const layer *l = y->producer;
-    if (p->options.separate || !l || !(l->type->flags & CAN_RUN_IN_PLACE))
+    if (p->options.separate || !l || !(l->flags & CAN_RUN_IN_PLACE))
         return NULL;
     tensor *x = l->reads[0];
     int at = index_of_layer(p->graph, l);
@@ -175,7 +174,7 @@ static tensor *gradient_source(const plan *p, const tensor *y)
 {
     const layer *l = y->producer;
     tensor *x = in_place_source(p, y);
-    if (x || p->options.separate || !l || !(l->type->flags & GRADIENT_IN_PLACE))
+    if (x || p->options.separate || !l || !(l->flags & GRADIENT_IN_PLACE))
         return x;
     x = l->reads[0];
     return x->producer && !x->is_output && x->needs_gradient && y->needs_gradient &&

@@ -39,7 +39,7 @@ range range_flat(size_t n);
 range range_single(size_t x, size_t y, size_t z);
 
 typedef struct arg {
-    enum { ARG_BUFFER, ARG_LOCAL, ARG_INT, ARG_UINT, ARG_ULONG, ARG_FLOAT } type;
+    enum { ARG_BUFFER, ARG_LOCAL, ARG_INT, ARG_UINT, ARG_ULONG, ARG_FLOAT, ARG_STRUCT } type;
     union {
         cl_mem buffer;
         size_t local_bytes;
@@ -47,6 +47,11 @@ typedef struct arg {
         cl_uint u;
         cl_ulong l;
         cl_float f;
+        struct {
+            const void *at;
+            size_t bytes;
+            const char *name;
+        } structure;
     } value;
 } arg;
 arg arg_buffer(cl_mem buffer);
@@ -55,6 +60,7 @@ arg arg_uint(unsigned value);
 arg arg_ulong(uint64_t value);
 arg arg_float(float value);
 arg arg_local(size_t bytes); /* __local memory of that many bytes */
+arg arg_struct(const void *at, size_t bytes, const char *name);
 
 #define ARG(value)                                                                                 \
     _Generic((value), cl_mem                                                                       \
@@ -64,6 +70,9 @@ arg arg_local(size_t bytes); /* __local memory of that many bytes */
              : arg_ulong, float                                                                    \
              : arg_float)(value)
 #define LOCAL(bytes) arg_local(bytes)
+/* A struct by value: a type that a header in cl/ defines for both sides, and an object of it that
+ * lives until the launch. */
+#define STRUCT(type, object) arg_struct((const type *){&(object)}, sizeof(type), #type)
 
 /* Sets every argument and enqueues. The number of arguments is always checked, their types in
  * debug builds (UNBLEND_DEBUG). On failure the message names kernel, layer, call and error. */

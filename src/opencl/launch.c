@@ -52,6 +52,11 @@ arg arg_local(size_t bytes)
     return (arg){.type = ARG_LOCAL, .value.local_bytes = bytes};
 }
 
+arg arg_struct(const void *at, size_t bytes, const char *name)
+{
+    return (arg){.type = ARG_STRUCT, .value.structure = {at, bytes, name}};
+}
+
 static cl_int set_argument(cl_kernel id, cl_uint index, const arg *a)
 {
     switch (a->type) {
@@ -67,6 +72,8 @@ static cl_int set_argument(cl_kernel id, cl_uint index, const arg *a)
         return clSetKernelArg(id, index, sizeof a->value.l, &a->value.l);
     case ARG_FLOAT:
         return clSetKernelArg(id, index, sizeof a->value.f, &a->value.f);
+    case ARG_STRUCT:
+        return clSetKernelArg(id, index, a->value.structure.bytes, a->value.structure.at);
     }
     return CL_INVALID_ARG_VALUE;
 }
@@ -114,7 +121,8 @@ static int check_type(const kernel *k, cl_uint index, const arg *a)
                            NULL) ||
         clGetKernelArgInfo(k->id, index, CL_KERNEL_ARG_TYPE_NAME, sizeof type - 1, type, NULL))
         return 0;
-    bool fits = address_fits(a, space);
+    bool fits =
+        address_fits(a, space) && (a->type != ARG_STRUCT || !strcmp(type, a->value.structure.name));
     const char *const *names = spellings(a);
     if (fits && names) {
         while (*names && strcmp(*names, type))

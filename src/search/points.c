@@ -91,7 +91,7 @@ static int draw_new(points *p, const space *s, rng *r, bool *found)
 
 int points_draw(points *p, const space *s, long limit)
 {
-    rng r = rng_start((uint64_t)settings_int(s->base, "train.seed"), STREAM_SEARCH);
+    rng r = rng_start((uint64_t)s->base->train.seed, STREAM_SEARCH);
     bool found = true;
     *p = (points){.dimensions = s->count};
     while (found && (long)p->count < limit) {

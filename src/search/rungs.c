@@ -2,7 +2,7 @@
 
 long rungs_last(const space *s)
 {
-    long last = 0, most = settings_int(s->base, "train.epochs");
+    long last = 0, most = s->base->train.epochs;
     if (s->strategy == STRATEGY_RANDOM)
         return 0;
     for (long epochs = s->min_epochs; epochs * s->eta <= most; epochs *= s->eta)
@@ -13,7 +13,7 @@ long rungs_last(const space *s)
 long rung_epochs(const space *s, long rung)
 {
     if (rung == rungs_last(s))
-        return settings_int(s->base, "train.epochs");
+        return s->base->train.epochs;
     long epochs = s->min_epochs;
     while (rung--)
         epochs *= s->eta;

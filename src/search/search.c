@@ -4,10 +4,10 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include "search/rungs.h"
 #include "search/trial_run.h"
 #include "train/run_directory.h"
-#include "train/signals.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,8 +144,8 @@ static int prepare(search *s)
     if (points_draw(&s->points, s->space, s->space->trials) || trials_read(&s->trials, s->run))
         return -1;
     if ((long)s->points.count < s->space->trials)
-        log_info("the space has %zu different trials, fewer than the %ld asked for",
-                 s->points.count, s->space->trials);
+        log_info("the space has %zu different trials, fewer than the %d asked for", s->points.count,
+                 s->space->trials);
     if (s->trials.count)
         log_info("%zu trials are recorded already", s->trials.count);
     return 0;

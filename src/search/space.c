@@ -3,8 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
-#include "config/ini.h"
-#include "config/quoting.h"
+#include "base/quoting.h"
 #include "search/space_reader.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,14 +40,14 @@ static bool cosine_is_possible(const space *s)
     for (size_t i = 0; d && i < d->count; i++)
         if (!strcmp(d->choices[i].text, "cosine"))
             return true;
-    return !d && !strcmp(settings_text(s->base, "train.schedule"), "cosine");
+    return !d && s->base->train.schedule == SCHEDULE_COSINE;
 }
 
 /* A trial that goes on is trained as if there had been no break: true of all that does not look at
  * train.epochs or the clock. */
 static int check_halving(const space *s, const char *origin)
 {
-    long epochs = settings_int(s->base, "train.epochs");
+    int epochs = s->base->train.epochs;
     const dimension *searched = find_dimension(s, key_find("train.epochs"));
     if (searched)
         return fail(STATUS_USAGE, "%s:%d: halving decides about train.epochs; do not search it",
@@ -58,14 +57,13 @@ static int check_halving(const space *s, const char *origin)
                     "%s: train.schedule = cosine depends on train.epochs, which grows with "
                     "halving; take constant, step or plateau, or strategy = random",
                     origin);
-    if (settings_int(s->base, "train.time_limit") ||
-        find_dimension(s, key_find("train.time_limit")))
+    if (s->base->train.time_limit || find_dimension(s, key_find("train.time_limit")))
         return fail(STATUS_USAGE,
                     "%s: halving compares trials after as many epochs; remove train.time_limit",
                     origin);
     if (s->min_epochs * s->eta > epochs)
         return fail(STATUS_USAGE,
-                    "%s: search.min_epochs times search.eta is %ld, more than train.epochs = %ld: "
+                    "%s: search.min_epochs times search.eta is %d, more than train.epochs = %d: "
                     "nothing would be halved",
                     origin, s->min_epochs * s->eta, epochs);
     return 0;
@@ -83,20 +81,28 @@ static int check(const space *s, const char *origin)
     return s->strategy == STRATEGY_HALVING ? check_halving(s, origin) : 0;
 }
 
-int space_parse(space **out, char *text, const char *origin, const char *const *overrides,
-                size_t count)
+static int parse(space **out, const char *text, size_t length, const char *origin,
+                 const char *const *overrides, size_t count)
 {
     space *s = allocate(1, sizeof *s);
-    if (!s)
-        return -1;
-    *s = (space){.trials = 50, .eta = 3, .min_epochs = 1};
-    if (ini_check_bytes(text, strlen(text), origin) || space_read_sections(s, text, origin) ||
-        settings_parse(&s->base, text, origin, overrides, count) || check(s, origin)) {
+    ini *file = NULL;
+    int result = -1;
+    if (s && !space_read(s, &file, text, length, origin) &&
+        !settings_take(&s->base, file, origin, overrides, count))
+        result = check(s, origin);
+    ini_free(file);
+    if (result) {
         space_free(s);
         return -1;
     }
     *out = s;
     return 0;
+}
+
+int space_parse(space **out, const char *text, const char *origin, const char *const *overrides,
+                size_t count)
+{
+    return parse(out, text, strlen(text), origin, overrides, count);
 }
 
 int space_load(space **out, const char *path, const char *const *overrides, size_t count)
@@ -106,9 +112,7 @@ int space_load(space **out, const char *path, const char *const *overrides, size
     if (settings_check_file(path, "space", "search.ini") ||
         file_read(path, FILE_LIMIT, STATUS_USAGE, &bytes, &length))
         return -1;
-    int result = ini_check_bytes((char *)bytes, length, path) /* among others, zeros */
-                     ? -1
-                     : space_parse(out, (char *)bytes, path, overrides, count);
+    int result = parse(out, (char *)bytes, length, path, overrides, count);
     free(bytes);
     return result;
 }
@@ -117,7 +121,7 @@ static void release_dimension(dimension *d)
 {
     for (size_t i = 0; i < d->count; i++) {
         free(d->choices[i].text);
-        free(d->choices[i].value.text);
+        free(d->choices[i].normal);
     }
     free(d->choices);
     free(d->written.text);
@@ -141,7 +145,7 @@ void space_free(space *s)
 
 static void write_sections(const space *s, FILE *out)
 {
-    fprintf(out, "\n[search]\nstrategy = %s\ntrials = %ld\neta = %ld\nmin_epochs = %ld\n",
+    fprintf(out, "\n[search]\nstrategy = %s\ntrials = %d\neta = %d\nmin_epochs = %d\n",
             s->strategy == STRATEGY_HALVING ? "halving" : "random", s->trials, s->eta,
             s->min_epochs);
     fputs("\n[space]\n", out);
@@ -152,7 +156,7 @@ static void write_sections(const space *s, FILE *out)
     for (size_t i = 0; i < s->final_count; i++) {
         const assignment *a = &s->final[i];
         fprintf(out, "%s = ", a->key->name);
-        if (a->key->type == KEY_TEXT)
+        if (a->key->type == KEY_TEXT && !a->key->most)
             value_write(a->text, out);
         else
             fputs(a->text, out);

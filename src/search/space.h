@@ -41,8 +41,8 @@ typedef struct assignment {
 } assignment;
 
 typedef struct choice {
-    char *text; /* as it was written */
-    key_value value;
+    char *text;   /* as it was written, without quotes */
+    char *normal; /* key_normalize() of it */
 } choice;
 
 /* One searched key: a list of choices, or where there are none, a range of whole or real numbers. */
@@ -57,7 +57,7 @@ typedef struct dimension {
 typedef struct space {
     settings *base;
     enum strategy strategy;
-    long trials, eta, min_epochs;
+    int trials, eta, min_epochs;
     dimension *dimensions; /* in the order of the file */
     size_t count, capacity;
     assignment *final;
@@ -67,8 +67,8 @@ typedef struct space {
 /* overrides are "section.key=value" for the base, as in settings_load. */
 int space_load(space **out, const char *path, const char *const *overrides, size_t count);
 
-/* The same from text in memory, which is written over; origin stands for the path in messages. */
-int space_parse(space **out, char *text, const char *origin, const char *const *overrides,
+/* The same from text in memory; origin stands for the path in messages. */
+int space_parse(space **out, const char *text, const char *origin, const char *const *overrides,
                 size_t count);
 void space_free(space *s);
 

@@ -3,157 +3,147 @@
 #include "base/error.h"
 #include "base/guess.h"
 #include "base/memory.h"
-#include "config/ini.h"
-#include "config/quoting.h"
+#include "base/quoting.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum section { SECTION_CONFIG, SECTION_SEARCH, SECTION_SPACE, SECTION_FINAL };
-
 /* The keys of [search]. */
-enum { SEARCH_STRATEGY, SEARCH_TRIALS, SEARCH_ETA, SEARCH_MIN_EPOCHS, SEARCH_KEYS };
-static const key search_keys[SEARCH_KEYS] = {
-    {.name = "search.strategy", .type = KEY_CHOICE, .choices = "random|halving"},
-    {.name = "search.trials", .type = KEY_INT, .low = 1, .high = TRIALS_LIMIT},
-    {.name = "search.eta", .type = KEY_INT, .low = 2, .high = 100},
-    {.name = "search.min_epochs", .type = KEY_INT, .low = 1, .high = 100000},
+#define FIELD(member) offsetof(space, member)
+static const key search_keys[] = {
+    {.name = "search.strategy",
+     .type = KEY_CHOICE,
+     .field = FIELD(strategy),
+     .initial = "random",
+     .choices = "random|halving"},
+    {.name = "search.trials",
+     .type = KEY_INT,
+     .field = FIELD(trials),
+     .initial = "50",
+     .low = 1,
+     .high = TRIALS_LIMIT},
+    {.name = "search.eta",
+     .type = KEY_INT,
+     .field = FIELD(eta),
+     .initial = "3",
+     .low = 2,
+     .high = 100},
+    {.name = "search.min_epochs",
+     .type = KEY_INT,
+     .field = FIELD(min_epochs),
+     .initial = "1",
+     .low = 1,
+     .high = 100000},
 };
+enum { SEARCH_KEYS = sizeof search_keys / sizeof *search_keys };
 
-typedef struct reader {
-    space *space;
-    enum section section;
-    int line;
-    char where[512];               /* "origin:line" */
-    int search_lines[SEARCH_KEYS]; /* 0 where the text does not set it */
-} reader;
+/* ---- The grammar ---- */
 
-static char *strip_left(char *text)
+static bool is_list_of_choices(const char *section)
 {
-    return text + strspn(text, " \t\r");
+    return !strcasecmp(section, "space");
 }
 
-/* Cuts blanks off both ends, in place; returns the new start. */
-static char *strip(char *text)
+static bool is_ours(const char *section)
 {
-    text = strip_left(text);
-    size_t length = strlen(text);
-    while (length && strchr(" \t\r", text[length - 1]))
-        length--;
-    text[length] = '\0';
-    return text;
+    return !strcasecmp(section, "search") || !strcasecmp(section, "final") ||
+           is_list_of_choices(section);
 }
 
-static int unquote(const reader *r, const key *k, char **text)
+static int accept_section(const char *section, const char *where)
 {
-    if (k->type == KEY_TEXT)
-        value_warn_of_comment(*text, k->name, r->where);
-    return value_unquote(text, k->name, r->where);
+    return is_ours(section) ? 0 : key_ini_section(section, where);
 }
 
-static int set_twice(const reader *r, const char *name, int first)
+static const key *find_search_key(const char *name)
 {
-    return fail(STATUS_USAGE, "%s: %s is set twice, first on line %d; remove one", r->where, name,
-                first);
+    for (int i = 0; i < SEARCH_KEYS; i++)
+        if (!strcasecmp(search_keys[i].name, name))
+            return &search_keys[i];
+    return NULL;
 }
 
-/* ---- [search] ---- */
-
-static const key *find_search_key(const char *bare, const char *where)
+static int accept_search_key(const char *bare, const char *where, ini_key *out)
 {
     guess g = guess_of(bare);
     for (int i = 0; i < SEARCH_KEYS; i++) {
         const char *name = search_keys[i].name + strlen("search.");
+        out->name = search_keys[i].name;
         if (!strcasecmp(name, bare))
-            return &search_keys[i];
+            return 0;
         guess_offer(&g, name, name);
     }
-    fail(STATUS_USAGE, "%s: unknown key %.80s in [search]%s", where, bare,
-         *g.hint ? g.hint : " (allowed: strategy, trials, eta, min_epochs)");
-    return NULL;
+    return fail(STATUS_USAGE, "%s: unknown key %.80s in [search]%s", where, bare,
+                *g.hint ? g.hint : " (allowed: strategy, trials, eta, min_epochs)");
 }
 
-static int read_search(reader *r, const char *name, char *text)
+static int accept_key(const char *section, const char *name, const char *where, ini_key *out)
 {
-    const key *k = find_search_key(name, r->where);
-    key_value value;
+    if (!strcasecmp(section, "search"))
+        return accept_search_key(name, where, out);
+    if (!is_ours(section))
+        return key_ini_key(section, name, where, out);
+    const key *k = key_find(name);
     if (!k)
-        return -1;
-    int which = (int)(k - search_keys);
-    if (r->search_lines[which])
-        return set_twice(r, k->name, r->search_lines[which]);
-    if (value_unquote(&text, k->name, r->where) || key_parse(k, text, r->where, &value))
-        return -1;
-    r->search_lines[which] = r->line;
-    switch (which) {
-    case SEARCH_STRATEGY:
-        r->space->strategy = strcmp(value.text, "halving") ? STRATEGY_RANDOM : STRATEGY_HALVING;
-        free(value.text);
-        break;
-    case SEARCH_TRIALS:
-        r->space->trials = value.whole;
-        break;
-    case SEARCH_ETA:
-        r->space->eta = value.whole;
-        break;
-    case SEARCH_MIN_EPOCHS:
-        r->space->min_epochs = value.whole;
-        break;
-    }
+        return key_unknown(name, where);
+    bool choices = is_list_of_choices(section);
+    *out = (ini_key){.name = k->name,
+                     .separators = k->most   ? (choices ? "|," : ",")
+                                   : choices ? "|"
+                                             : NULL,
+                     .warns = k->type == KEY_TEXT};
     return 0;
 }
 
 /* ---- [space] ---- */
 
-static bool same_value(const key *k, const key_value *a, const key_value *b)
-{
-    switch (k->type) {
-    case KEY_INT:
-        return a->whole == b->whole;
-    case KEY_REAL:
-        return a->real == b->real;
-    case KEY_FLAG:
-        return a->flag == b->flag;
-    case KEY_TEXT:
-    case KEY_CHOICE:
-    case KEY_NAME:
-        break;
-    }
-    return !strcmp(a->text, b->text);
-}
+typedef struct reader {
+    space *space;
+    int line;
+    char where[INI_WHERE_SIZE];
+} reader;
 
+/* One of the values that are searched, as written. */
 static int add_choice(const reader *r, dimension *d, char *text)
 {
     const key *k = d->written.key;
-    text = strip(text);
-    if (unquote(r, k, &text) ||
+    if ((!k->most && value_unquote(&text, k->name, r->where)) ||
         grow((void **)&d->choices, &d->capacity, d->count + 1, sizeof *d->choices))
         return -1;
-    choice *added = &d->choices[d->count];
-    *added = (choice){0};
-    if (key_parse(k, text, r->where, &added->value))
-        return -1;
-    d->count++; /* from here on it is released with the others */
-    added->text = copy_text(text);
-    if (!added->text)
+    choice *added = &d->choices[d->count++];
+    *added = (choice){.text = copy_text(text), .normal = key_normalize(k, text, r->where)};
+    if (!added->text || !added->normal)
         return -1;
     for (size_t i = 0; i + 1 < d->count; i++)
-        if (same_value(k, &d->choices[i].value, &added->value))
+        if (!strcmp(d->choices[i].normal, added->normal))
             return fail(STATUS_USAGE, "%s: %s lists %s twice; remove one", r->where, k->name, text);
     return 0;
+}
+
+/* Where the choice ends, whose items, if it is a list, may be quoted. */
+static char *choice_end(const key *k, char *text)
+{
+    const char *stops = k->most ? "|," : "|";
+    char *end = value_item_end(text, stops), *next = end + strspn(end, " \t");
+    while (*next == ',' && k->most) {
+        next += 1 + strspn(next + 1, " \t");
+        end = value_item_end(next, stops);
+        next = end + strspn(end, " \t");
+    }
+    return end;
 }
 
 static int read_list(const reader *r, dimension *d, char *text)
 {
     for (bool last = false; !last;) {
-        char *begin = strip_left(text), *end = value_end(begin, "|");
-        end += strspn(end, " \t");
-        last = !*end;
+        char *begin = text + strspn(text, " \t"), *end = choice_end(d->written.key, begin);
+        char *next = end + strspn(end, " \t");
+        last = !*next;
         *end = '\0';
         if (add_choice(r, d, begin))
             return -1;
-        text = end + 1;
+        text = next + 1;
     }
     return 0;
 }
@@ -171,24 +161,28 @@ static int read_scale(const reader *r, dimension *d, char *high)
     if (!*scale)
         return 0;
     *scale++ = '\0';
-    scale = strip(scale);
+    scale = value_strip(scale);
     d->logarithmic = !strcmp(scale, "log");
     return d->logarithmic || !strcmp(scale, "linear")
                ? 0
                : bad_range(r, d, "neither log nor linear stands at its end");
 }
 
+static int read_end(const reader *r, const dimension *d, const char *text, double *out)
+{
+    char *normal = key_normalize(d->written.key, text, r->where);
+    *out = normal ? strtod(normal, NULL) : 0;
+    free(normal);
+    return normal ? 0 : -1;
+}
+
 static int read_range(const reader *r, dimension *d, char *text, char *dots)
 {
-    const key *k = d->written.key;
-    key_value low, high;
     *dots = '\0';
-    char *first = strip(text), *second = strip(dots + 2);
-    if (read_scale(r, d, second) || key_parse(k, first, r->where, &low) ||
-        key_parse(k, second, r->where, &high))
+    char *first = value_strip(text), *second = value_strip(dots + 2);
+    if (read_scale(r, d, second) || read_end(r, d, first, &d->low) ||
+        read_end(r, d, second, &d->high))
         return -1;
-    d->low = low.real;
-    d->high = high.real;
     if (d->low >= d->high)
         return bad_range(r, d, "the lower end does not come first");
     if (d->logarithmic && d->low <= 0)
@@ -196,131 +190,60 @@ static int read_range(const reader *r, dimension *d, char *text, char *dots)
     return 0;
 }
 
-static int read_dimension(reader *r, const char *name, char *text)
+static int read_dimension(const reader *r, const key *k, char *text)
 {
     space *s = r->space;
-    const key *k = key_find(name);
-    if (!k)
-        return key_unknown(name, r->where);
-    for (size_t i = 0; i < s->count; i++)
-        if (s->dimensions[i].written.key == k)
-            return set_twice(r, k->name, s->dimensions[i].written.line);
     if (grow((void **)&s->dimensions, &s->capacity, s->count + 1, sizeof *s->dimensions))
         return -1;
     dimension *d = &s->dimensions[s->count++];
     *d = (dimension){.written = {k, copy_text(text), r->line}};
     if (!d->written.text)
         return -1;
-    bool number = k->type == KEY_INT || k->type == KEY_REAL;
+    bool number = (k->type == KEY_INT || k->type == KEY_REAL) && !k->most;
     char *dots = number ? strstr(text, "..") : NULL;
     return dots ? read_range(r, d, text, dots) : read_list(r, d, text);
 }
 
 /* ---- [final] ---- */
 
-static int read_final(reader *r, const char *name, char *text)
+static int read_final(const reader *r, const key *k, const char *text)
 {
     space *s = r->space;
-    const key *k = key_find(name);
-    key_value value;
-    if (!k)
-        return key_unknown(name, r->where);
-    for (size_t i = 0; i < s->final_count; i++)
-        if (s->final[i].key == k)
-            return set_twice(r, k->name, s->final[i].line);
-    if (unquote(r, k, &text) || key_parse(k, text, r->where, &value))
-        return -1;
-    free(value.text);
-    if (grow((void **)&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
+    char *normal = key_normalize(k, text, r->where);
+    free(normal);
+    if (!normal ||
+        grow((void **)&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
         return -1;
     s->final[s->final_count] = (assignment){k, copy_text(text), r->line};
     return s->final[s->final_count++].text ? 0 : -1;
 }
 
-/* ---- Lines ---- */
+/* ---- All of it ---- */
 
-/* Which section a line opens, or -1 if it opens none. What opens none of ours well is left to the
- * config's reader, which says what is wrong with it. */
-static int section_opened(char *line)
+static int read_entry(reader *r, const ini_entry *e)
 {
-    static const char *const names[] = {"", "search", "space", "final"};
-    line = strip(line);
-    size_t length = strlen(line);
-    if (*line != '[')
-        return -1;
-    if (line[length - 1] == ']') {
-        line[length - 1] = '\0';
-        for (int i = SECTION_SEARCH; i <= SECTION_FINAL; i++)
-            if (!strcasecmp(strip(line + 1), names[i]))
-                return i;
-    }
-    return SECTION_CONFIG;
+    const key *searching = find_search_key(e->name), *k = key_find(e->name);
+    if (searching)
+        return key_parse(searching, e->value, r->where, r->space);
+    return is_list_of_choices(e->section) ? read_dimension(r, k, e->value)
+                                          : read_final(r, k, e->value);
 }
 
-/* Ends text behind its value or, in [space], its values. */
-static int cut_comment(const reader *r, const char *name, char *text)
+int space_read(space *s, ini **file, const char *text, size_t length, const char *origin)
 {
-    const char *stops = r->section == SECTION_SPACE ? "|" : "";
-    for (;;) {
-        char *begin = strip_left(text), *end = value_end(begin, stops);
-        if (!end)
-            return fail(STATUS_USAGE, "%s: %s: the closing %c is missing", r->where, name, *begin);
-        const char *next = end + strspn(end, " \t");
-        if (*next && *next != ';' && *next != '#' && *next != *stops)
-            return fail(STATUS_USAGE, "%s: %s: there is text after the closing %c", r->where, name,
-                        *begin);
-        if (!*next || *next != *stops) {
-            *end = '\0';
-            return 0;
-        }
-        text = end + strspn(end, " \t") + 1;
-    }
-}
-
-static int read_entry(reader *r, char *line)
-{
-    line = strip(line);
-    if (!*line || *line == ';' || *line == '#')
-        return 0;
-    char *equals = strchr(line, '=');
-    if (!equals || equals == line)
-        return fail(STATUS_USAGE, "%s: expected [section], key = value, or ; comment", r->where);
-    *equals = '\0';
-    char *name = strip(line), *text = strip(equals + 1);
-    if (cut_comment(r, name, text))
-        return -1;
-    return r->section == SECTION_SEARCH  ? read_search(r, name, text)
-           : r->section == SECTION_SPACE ? read_dimension(r, name, text)
-                                         : read_final(r, name, text);
-}
-
-/* A line of ours is blanked. */
-static int read_line(reader *r, char *line, size_t length)
-{
-    char copy[INI_LINE_LIMIT + 1];
-    snprintf(copy, sizeof copy, "%.*s", (int)length, line);
-    int opened = section_opened(copy);
-    if (opened >= 0)
-        r->section = (enum section)opened;
-    if (r->section == SECTION_CONFIG)
-        return 0;
-    snprintf(copy, sizeof copy, "%.*s", (int)length, line);
-    memset(line, ' ', length);
-    return opened >= 0 ? 0 : read_entry(r, copy);
-}
-
-int space_read_sections(space *s, char *text, const char *origin)
-{
+    static const ini_grammar grammar = {STATUS_USAGE, accept_section, accept_key};
     reader r = {.space = s};
-    if (!strncmp(text, "\xef\xbb\xbf", 3)) /* the mark some editors put first */
-        text += 3;
-    while (*text) {
-        size_t length = strcspn(text, "\n");
-        r.line++;
-        snprintf(r.where, sizeof r.where, "%.400s:%d", origin, r.line);
-        if (read_line(&r, text, length))
+    for (int i = 0; i < SEARCH_KEYS; i++)
+        if (key_parse(&search_keys[i], search_keys[i].initial, "default", s))
             return -1;
-        text += length + (text[length] == '\n');
+    if (ini_read(file, text, length, origin, &grammar))
+        return -1;
+    for (size_t i = 0; i < (*file)->count; i++) {
+        const ini_entry *e = &(*file)->entries[i];
+        r.line = e->line;
+        ini_where(r.where, origin, e->line);
+        if (e->name && is_ours(e->section) && read_entry(&r, e))
+            return -1;
     }
     return 0;
 }

@@ -2,10 +2,11 @@
 #ifndef SEARCH_SPACE_READER_H
 #define SEARCH_SPACE_READER_H
 
+#include "base/ini.h"
 #include "search/space.h"
 
-/* Fills s with them and leaves blanks in their place, so that what remains is a config in which
- * every line has the number it had. On failure s is still to be released. */
-int space_read_sections(space *s, char *text, const char *origin);
+/* Reads the whole text and fills s with those sections. *file has all of it, for settings_take().
+ * On failure s and *file are still to be released. */
+int space_read(space *s, ini **file, const char *text, size_t length, const char *origin);
 
 #endif

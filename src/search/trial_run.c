@@ -26,18 +26,17 @@ int write_text(const char *directory, const char *name, const char *text)
 static void summarize(const trainer *t, const settings *config, trial *entry)
 {
     const history *h = trainer_history(t);
-    long epochs = settings_int(config, "train.epochs");
-    early_stopping best = early_stopping_new(config);
+    long epochs = config->train.epochs;
+    early_stopping best = early_stopping_new(&config->train);
     for (size_t i = 0; i < h->count && (long)i < epochs; i++) {
         const epoch_record *e = &h->epochs[i];
-        double loss = e->loss[0] + e->loss[1], val_loss = e->val_loss[0] + e->val_loss[1];
         entry->epochs++;
         entry->steps += e->steps;
         entry->seconds += e->seconds;
         if (early_stopping_epoch_end(&best, e->epoch, trainer_monitored(t, e))) {
             entry->best_epoch = e->epoch;
-            entry->loss = loss;
-            entry->val_loss = val_loss;
+            entry->loss = e->total;
+            entry->val_loss = e->val_total;
         }
     }
 }

@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 #include "separate/earlier.h"
 
 #include "base/error.h"
@@ -92,11 +91,11 @@ static bool is_text(const json_t *value, const char *text)
 }
 
 /* Takes the output out of the results if it came from that picture. */
-static bool claim(json_t *results, const job *j, const char *picture, const char *output)
+static bool claim(json_t *results, const worklist *w, const char *picture, const char *output)
 {
     json_t *key = text_as_json(output);
     const json_t *listed = key ? json_object_get(results, json_string_value(key)) : NULL;
-    bool ours = is_text(json_object_get(listed, "folder"), j->whole_input) &&
+    bool ours = is_text(json_object_get(listed, "folder"), w->whole_input) &&
                 is_text(json_object_get(listed, "input"), picture);
     if (ours)
         json_object_del(results, json_string_value(key));
@@ -106,43 +105,43 @@ static bool claim(json_t *results, const job *j, const char *picture, const char
 
 /* A folder that has the name of a result is in the way of that one picture only, which will say so;
  * the same goes for a name that cannot be looked up. */
-static int claim_or_refuse(job *j, job_file *file, int source)
+static int claim_or_refuse(worklist *w, work_item *item, int source)
 {
     struct stat info;
-    char *path = path_join(j->output, file->outputs[source]);
+    char *path = path_join(w->output, item->outputs[source]);
     if (!path)
         return -1;
     int result = 0;
     if (!lstat(path, &info) && !S_ISDIR(info.st_mode)) {
-        file->ours[source] = claim(j->earlier, j, file->name, file->outputs[source]);
-        if (!file->ours[source])
+        item->ours[source] = claim(w->earlier, w, item->name, item->outputs[source]);
+        if (!item->ours[source])
             result = fail(STATUS_USAGE,
                           "%s: exists, and " MANIFEST_NAME " there does not say that it came from "
                           "%s/%s; move it away or choose another output folder",
-                          path, j->input, file->name);
+                          path, w->input, item->name);
     }
     free(path);
     return result;
 }
 
-int earlier_read(job *j)
+int earlier_read(worklist *w)
 {
-    char *path = path_join(j->output, MANIFEST_NAME);
-    int result = path ? read_manifest(path, &j->earlier) : -1;
+    char *path = path_join(w->output, MANIFEST_NAME);
+    int result = path ? read_manifest(path, &w->earlier) : -1;
     free(path);
     if (result)
         return -1;
-    keep_what_is_there(&j->earlier, j->output);
-    for (size_t i = 0; i < j->count && !result; i++)
-        for (int k = 0; k < SOURCES && !result; k++)
-            result = claim_or_refuse(j, &j->files[i], k);
+    keep_what_is_there(&w->earlier, w->output);
+    for (size_t i = 0; i < w->count && !result; i++)
+        for (int k = 0; k < w->mixture.sources && !result; k++)
+            result = claim_or_refuse(w, &w->items[i], k);
     return result;
 }
 
-json_t *earlier_as_json(const job *j)
+json_t *earlier_as_json(const worklist *w)
 {
     json_t *list = json_array();
-    for (void *at = json_object_iter(j->earlier); at; at = json_object_iter_next(j->earlier, at)) {
+    for (void *at = json_object_iter(w->earlier); at; at = json_object_iter_next(w->earlier, at)) {
         json_t *from = json_object_iter_value(at);
         json_t *entry =
             json_pack("{s:O, s:O, s:s}", "folder", json_object_get(from, "folder"), "input",

@@ -8,19 +8,19 @@
 #ifndef SEPARATE_EARLIER_H
 #define SEPARATE_EARLIER_H
 
-#include "separate/job.h"
+#include "separate/worklist.h"
 
 #define MANIFEST_NAME "manifest.json"
 
 /*
- * Reads the output folder's manifest. STATUS_USAGE if a result of the job would replace a file that
+ * Reads the output folder's manifest. STATUS_USAGE if a result of the worklist would replace a file that
  * it does not list as a result of the same picture, or its manifest one that is not ours. What is
- * there of the job's own results is marked as `ours`, the rest is kept for the next manifest.
+ * there of the worklist's own results is marked as `ours`, the rest is kept for the next manifest.
  */
-int earlier_read(job *j);
+int earlier_read(worklist *w);
 
 /* The results of earlier runs that are none of this one's and still there:
  * [{"folder": "/whole/path", "input": "dog.png", "output": "dog.mnist.png"}]. */
-json_t *earlier_as_json(const job *j);
+json_t *earlier_as_json(const worklist *w);
 
 #endif

@@ -3,60 +3,76 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "compute/open_device.h"
-#include <math.h>
+#include "image/pixels.h"
+#include "models/network.h"
+#include "separate/sizes.h"
 #include <stdlib.h>
-
-enum { SMALL_SIZE = 28, PIXELS = IMAGE_SIZE * IMAGE_SIZE };
 
 struct separator {
     device *device;
     params *params;
     settings *settings;
-    char *path;       /* of the model, for messages */
+    char *path; /* of the model, for messages */
+    mixture mixture;
     network *network; /* planned for the largest batch so far; NULL: to be planned */
     int batch_limit;
-    float *values; /* (batch, 32, 32): what goes up and comes down */
+    float *values;  /* (batch, height, width, channels): what goes up */
+    float *results; /* (batch, height, width, sources * channels): what comes down */
 };
+
+static void drop_plan(separator *s)
+{
+    network_free(s->network);
+    free(s->values);
+    free(s->results);
+    s->network = NULL;
+    s->values = s->results = NULL;
+}
 
 /* A network for `batch` pictures at a time, in place of the one there is; the params stay. */
 static int plan_for(separator *s, int batch)
 {
-    network_free(s->network);
-    s->network = NULL;
-    free(s->values);
-    s->values = allocate((size_t)batch * PIXELS, sizeof *s->values);
-    return s->values ? network_new(&s->network, s->params, s->settings, batch, NETWORK_INFER) : -1;
+    size_t values = (size_t)batch * image_values(s->mixture.format);
+    drop_plan(s);
+    s->values = allocate(values, sizeof *s->values);
+    s->results = allocate(values, (size_t)s->mixture.sources * sizeof *s->results);
+    if (!s->values || !s->results)
+        return -1;
+    return network_new(&s->network, s->params, s->settings, batch, NETWORK_INFER);
 }
 
 /* Compiles the kernels now, so that no timing includes it, and finds weights that are not numbers
  * before anybody waits for results. */
 static int run_black(separator *s)
 {
-    unsigned char black[PIXELS] = {0}, sources[SOURCES][PIXELS];
-    separation item = {.width = IMAGE_SIZE,
-                       .height = IMAGE_SIZE,
-                       .mixture = black,
-                       .sources = {sources[0], sources[1]}};
-    if (separator_run(s, &item, 1))
+    struct image_format format = s->mixture.format;
+    size_t size = image_values(format);
+    unsigned char *pixels = allocate(1 + SOURCES_MAX, size);
+    if (!pixels)
         return -1;
-    return item.overflowed
-               ? fail(STATUS_DATA,
+    separation item = {.width = format.width, .height = format.height, .mixture = pixels};
+    for (size_t k = 0; k < SOURCES_MAX; k++)
+        item.sources[k] = pixels + (1 + k) * size;
+    int result = separator_run(s, &item, 1);
+    free(pixels);
+    if (!result && item.overflowed)
+        result = fail(STATUS_DATA,
                       "%s: the model's output is not a number for a black picture; its weights are "
                       "damaged, or the device is (`unblend selftest`)",
-                      s->path)
-               : 0;
+                      s->path);
+    return result;
 }
 
-int separator_open(separator **out, const char *path, model_file *file, int batch)
+int separator_open(separator **out, const char *path, const model_file *file, int batch)
 {
     separator *s = allocate(1, sizeof *s);
     if (!s)
         return -1;
-    s->settings = file->settings;
-    file->settings = NULL;
     s->batch_limit = batch;
-    if (!(s->path = copy_text(path)) || open_device(&s->device, s->settings) ||
-        params_new(&s->params, s->device) || plan_for(s, 1) || params_allocate(s->params, false) ||
+    s->mixture = file->mixture;
+    if (!(s->path = copy_text(path)) || settings_derive(&s->settings, file->settings, NULL, 0) ||
+        open_device(&s->device, &s->settings->device) || params_new(&s->params, s->device) ||
+        plan_for(s, 1) || params_allocate(s->params, false) ||
         params_load(s->params, file->tensors, path) || network_prepare(s->network) || run_black(s))
         goto failed;
     *out = s;
@@ -70,18 +86,17 @@ void separator_close(separator *s)
 {
     if (!s)
         return;
-    network_free(s->network);
+    drop_plan(s);
     params_free(s->params);
     device_close(s->device);
     settings_free(s->settings);
-    free(s->values);
     free(s->path);
     free(s);
 }
 
-const char *separator_source_name(const separator *s, int source)
+const mixture *separator_mixture(const separator *s)
 {
-    return settings_text(s->settings, source ? "data.name_b" : "data.name_a");
+    return &s->mixture;
 }
 
 const char *separator_device_name(const separator *s)
@@ -89,63 +104,48 @@ const char *separator_device_name(const separator *s)
     return s->device->info.name;
 }
 
-int separator_check_size(int width, int height)
+int separator_batch(const separator *s)
 {
-    if (width == height && (width == IMAGE_SIZE || width == SMALL_SIZE))
-        return 0;
-    return fail(STATUS_DATA, "%d x %d pixels; only %d x %d and %d x %d can be separated", width,
-                height, SMALL_SIZE, SMALL_SIZE, IMAGE_SIZE, IMAGE_SIZE);
-}
-
-/* ---- Pixels and values ---- */
-
-/* Bytes 0..255 as 0..1, in the middle of (32, 32) that are 0 outside. */
-static void to_values(const separation *item, float *values)
-{
-    int border = (IMAGE_SIZE - item->width) / 2;
-    for (int i = 0; i < PIXELS; i++)
-        values[i] = 0;
-    for (int y = 0; y < item->height; y++)
-        for (int x = 0; x < item->width; x++)
-            values[(y + border) * IMAGE_SIZE + x + border] =
-                (float)item->mixture[y * item->width + x] / 255;
-}
-
-/* The reverse: clipped to 0..1, rounded half up, cropped to the picture's own size. False if a value
- * is not a number. */
-static bool to_pixels(const float *values, const separation *item, unsigned char *pixels)
-{
-    int border = (IMAGE_SIZE - item->width) / 2;
-    for (int y = 0; y < item->height; y++) {
-        for (int x = 0; x < item->width; x++) {
-            float value = values[(y + border) * IMAGE_SIZE + x + border];
-            if (!isfinite(value))
-                return false;
-            value = value < 0 ? 0 : value > 1 ? 1 : value;
-            pixels[y * item->width + x] = (unsigned char)(value * 255 + 0.5f);
-        }
-    }
-    return true;
+    return s->batch_limit;
 }
 
 /* ---- Running ---- */
 
-/* count is at most the network's batch; what stands behind it is computed and dropped. */
+static void put_picture(const separation *item, struct image_format format, float *values)
+{
+    if (item->type == PIXELS_FLOATS)
+        floats_to_values(item->mixture, item->height, item->width, values, format, format.channels);
+    else
+        pixels_to_values(item->mixture, item->height, item->width, values, format, format.channels);
+}
+
+/* Source k of the results of one picture. False if a value is not a number. */
+static bool take_source(const separation *item, const mixture *m, int k, const float *results)
+{
+    int stride = m->sources * m->format.channels;
+    const float *from = results + k * m->format.channels;
+    return item->type == PIXELS_FLOATS ? values_to_floats(from, m->format, stride, item->sources[k],
+                                                          item->height, item->width)
+                                       : values_to_pixels(from, m->format, stride, item->sources[k],
+                                                          item->height, item->width);
+}
+
+/* count is at most the network's batch; what is behind it is computed and dropped. */
 static int run_batch(separator *s, separation *items, size_t count)
 {
-    size_t bytes = count * PIXELS * sizeof *s->values;
-    for (size_t i = 0; i < count; i++) {
-        to_values(&items[i], s->values + i * PIXELS);
-        items[i].overflowed = false;
-    }
-    if (buffer_write(s->device, s->network->mixture->data, 0, s->values, bytes) ||
-        network_forward(s->network))
+    const mixture *m = &s->mixture;
+    size_t size = image_values(m->format), bytes = count * size * sizeof *s->values;
+    for (size_t i = 0; i < count; i++)
+        put_picture(&items[i], m->format, s->values + i * size);
+    if (buffer_write(s->device, s->network->input->data, 0, s->values, bytes) ||
+        network_forward(s->network) ||
+        buffer_read(s->device, s->network->output->data, 0, s->results, (size_t)m->sources * bytes))
         return -1;
-    for (int k = 0; k < SOURCES; k++) {
-        if (buffer_read(s->device, s->network->outputs[k]->data, 0, s->values, bytes))
-            return -1;
-        for (size_t i = 0; i < count; i++)
-            if (!to_pixels(s->values + i * PIXELS, &items[i], items[i].sources[k]))
+    for (size_t i = 0; i < count; i++) {
+        const float *results = s->results + i * size * (size_t)m->sources;
+        items[i].overflowed = false;
+        for (int k = 0; k < m->sources; k++)
+            if (!take_source(&items[i], m, k, results))
                 items[i].overflowed = true;
     }
     return 0;
@@ -158,8 +158,7 @@ static int grow_plan(separator *s, int batch)
         return 0;
     if (!plan_for(s, batch) && !network_prepare(s->network))
         return 0;
-    network_free(s->network);
-    s->network = NULL;
+    drop_plan(s);
     return -1;
 }
 
@@ -176,8 +175,10 @@ int separator_check(const separator *s, const separation *item, const char *pict
 int separator_run(separator *s, separation *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (separator_check_size(items[i].width, items[i].height))
+        if (sizes_check(&s->mixture, items[i].width, items[i].height))
             return -1;
+    if (!count)
+        return 0;
     int batch = count < (size_t)s->batch_limit ? (int)count : s->batch_limit;
     if (grow_plan(s, batch))
         return -1;

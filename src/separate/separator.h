@@ -3,43 +3,46 @@
  *
  *     separator *s;
  *     if (separator_open(&s, "unet.safetensors", &file, 32)) ...
- *     separation item = {28, 28, pixels, {a, b}};
+ *     separation item = {.width = 28, .height = 28, .mixture = pixels, .sources = {a, b}};
  *     if (separator_run(s, &item, 1)) ...
  *     separator_close(s);
  *
- * Pictures are gray, a byte per pixel, rows from the top, without gaps: 32 x 32, or 28 x 28, which
- * is padded with 2 black pixels on each side for the network and cropped again.
+ * A picture is (height, width, channels) without gaps, rows from the top, of a size that the model
+ * takes (sizes.h).
  */
 #ifndef SEPARATE_SEPARATOR_H
 #define SEPARATE_SEPARATOR_H
 
 #include "models/model_file.h"
-#include "models/network.h"
 
 typedef struct separator separator;
 
-/* One picture and where its sources go: SOURCES arrays of its own size. All the caller's. */
+enum pixel_type {
+    PIXELS_BYTES, /* 0 to 255. Results are clipped to that, and rounded half up. */
+    PIXELS_FLOATS /* black is 0, white is 1. Results are what the network gives, not clipped. */
+};
+
+/* One picture, and where its sources go: arrays of its own size and type. All the caller's. */
 typedef struct separation {
     int width, height;
-    const unsigned char *mixture;
-    unsigned char *sources[SOURCES];
+    enum pixel_type type;
+    const void *mixture;
+    void *sources[SOURCES_MAX]; /* as many as the model has */
     bool overflowed; /* set by separator_run(): there are no such sources, see separator_check() */
 } separation;
 
 /*
  * Opens the device that file's settings name and puts the model on it; path is for messages. At
  * most `batch` pictures are computed at a time. The kernels are compiled, and have run once, when
- * this returns. file's settings pass to the separator, also on failure; the caller closes the rest.
+ * this returns. file stays the caller's, and is not needed afterwards.
  */
-int separator_open(separator **out, const char *path, model_file *file, int batch);
+int separator_open(separator **out, const char *path, const model_file *file, int batch);
 void separator_close(separator *s);
 
-/* What the model calls its sources, and where it runs; valid until separator_close(). */
-const char *separator_source_name(const separator *s, int source);
+/* What it takes, where it runs, the largest batch; valid until separator_close(). */
+const mixture *separator_mixture(const separator *s);
 const char *separator_device_name(const separator *s);
-
-/* STATUS_DATA unless pictures of that size can be separated. */
-int separator_check_size(int width, int height);
+int separator_batch(const separator *s);
 
 /* Any number of pictures; their sizes may differ. What the model makes of one of them concerns none
  * of the others: it is said in that one's `overflowed`, and is no failure. */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "exchange/params_file.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char format_name[] = "unblend checkpoint 1";
+static const char format_name[] = "unblend checkpoint 2";
 
 /* ---- The state as JSON ---- */
 
@@ -26,14 +27,23 @@ static double to_best(const json_t *value)
     return json_is_null(value) ? INFINITY : json_number_value(value);
 }
 
+/* Of the sources' losses of an epoch so far. */
+static json_t *losses_json(const double losses[], int sources)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < sources; k++)
+        json_array_append_new(list, json_real(losses[k]));
+    return list;
+}
+
 static char *state_text(const stepper *t, const train_state *s)
 {
     json_t *root = json_pack(
-        "{s:I, s:I, s:I, s:I, s:[f, f], s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
-        "step", (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step",
-        (json_int_t)s->first_step, "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
-        s->sums.loss[0], s->sums.loss[1], "epoch_seconds", s->seconds, "history",
-        (json_int_t)s->history, "schedule", "rate", s->schedule.rate, "best",
+        "{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}", "step",
+        (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step", (json_int_t)s->first_step,
+        "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
+        losses_json(s->sums.loss, t->network->mixture.sources), "epoch_seconds", s->seconds,
+        "history", (json_int_t)s->history, "schedule", "rate", s->schedule.rate, "best",
         from_best(s->schedule.best), "wait", (json_int_t)s->schedule.wait, "resting",
         (json_int_t)s->schedule.resting, "stopping", "best", from_best(s->stopping.best),
         "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait);
@@ -44,21 +54,35 @@ static char *state_text(const stepper *t, const train_state *s)
     return text;
 }
 
-static int parse_state(const char *text, const char *path, long *step, train_state *s)
+static int parse_losses(const json_t *list, int sources, double losses[])
+{
+    if (json_array_size(list) != (size_t)sources)
+        return -1;
+    for (int k = 0; k < sources; k++) {
+        const json_t *loss = json_array_get(list, (size_t)k);
+        if (!json_is_number(loss))
+            return -1;
+        losses[k] = json_number_value(loss);
+    }
+    return 0;
+}
+
+static int parse_state(const char *text, const char *path, int sources, long *step, train_state *s)
 {
     json_error_t error;
     json_int_t numbers[10];
-    json_t *schedule_best, *stopping_best, *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    json_t *losses, *schedule_best, *stopping_best,
+        *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     int broken =
         !root ||
         json_unpack(
-            root,
-            "{s:I, s:I, s:I, s:I, s:[F, F], s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
+            root, "{s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
             "step", &numbers[0], "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
-            &numbers[3], "epoch_loss", &s->sums.loss[0], &s->sums.loss[1], "epoch_seconds",
-            &s->seconds, "history", &numbers[4], "schedule", "rate", &s->schedule.rate, "best",
-            &schedule_best, "wait", &numbers[5], "resting", &numbers[6], "stopping", "best",
-            &stopping_best, "best_epoch", &numbers[7], "wait", &numbers[8]);
+            &numbers[3], "epoch_loss", &losses, "epoch_seconds", &s->seconds, "history",
+            &numbers[4], "schedule", "rate", &s->schedule.rate, "best", &schedule_best, "wait",
+            &numbers[5], "resting", &numbers[6], "stopping", "best", &stopping_best, "best_epoch",
+            &numbers[7], "wait", &numbers[8]) ||
+        parse_losses(losses, sources, s->sums.loss);
     if (!broken) {
         *step = (long)numbers[0];
         s->epoch = (long)numbers[1];
@@ -182,7 +206,7 @@ static int check_count(const safetensors *file, const char *path, const params *
 {
     size_t needed = p->count;
     for (size_t i = 0; i < p->count; i++)
-        needed += p->items[i]->trainable ? (size_t)parts : 0;
+        needed += param_is_trainable(p->items[i]) ? (size_t)parts : 0;
     return safetensors_count(file) == needed
                ? 0
                : fail(STATUS_DATA,
@@ -202,7 +226,8 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
     const char *text = safetensors_metadata(file, "state");
     if (!format || strcmp(format, format_name) || !text)
         return fail(STATUS_DATA, "%s: not a checkpoint of unblend", path);
-    if (parse_state(text, path, &step, &read) || params_check(p, "", false, file, path))
+    if (parse_state(text, path, t->network->mixture.sources, &step, &read) ||
+        params_check(p, "", false, file, path))
         return -1;
     for (int i = 0; i < count; i++)
         if (params_check(p, parts[i].prefix, true, file, path))

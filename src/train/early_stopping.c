@@ -2,11 +2,10 @@
 
 #include <math.h>
 
-early_stopping early_stopping_new(const settings *s)
+early_stopping early_stopping_new(const struct train_config *c)
 {
-    return (early_stopping){.min_delta = settings_real(s, "train.stop_min_delta"),
-                            .patience = settings_int(s, "train.stop_patience"),
-                            .state = {.best = INFINITY}};
+    return (early_stopping){
+        .min_delta = c->stop_min_delta, .patience = c->stop_patience, .state = {.best = INFINITY}};
 }
 
 bool early_stopping_epoch_end(early_stopping *e, long epoch, double monitored)

@@ -2,7 +2,7 @@
 #ifndef TRAIN_EARLY_STOPPING_H
 #define TRAIN_EARLY_STOPPING_H
 
-#include "config/settings.h"
+#include "config/config.h"
 #include <stdbool.h>
 
 typedef struct early_stopping {
@@ -15,7 +15,7 @@ typedef struct early_stopping {
     } state; /* all that a checkpoint has to keep */
 } early_stopping;
 
-early_stopping early_stopping_new(const settings *s);
+early_stopping early_stopping_new(const struct train_config *c);
 
 /* After an epoch, counted from 1. True if it is the best so far. A monitored value that is not a
  * number never is. */

@@ -11,6 +11,13 @@
 /* The longest training that settings allow fills half of it. */
 #define FILE_LIMIT ((size_t)128 << 20)
 
+history history_new(const mixture *m)
+{
+    history h = {.sources = m->sources};
+    memcpy(h.names, m->names, sizeof h.names);
+    return h;
+}
+
 int history_add(history *h, const epoch_record *record)
 {
     if (grow((void **)&h->epochs, &h->capacity, h->count + 1, sizeof *h->epochs))
@@ -31,14 +38,13 @@ const epoch_record *history_best(const history *h)
     double lowest = INFINITY, lowest_validated = INFINITY;
     for (size_t i = 0; i < h->count; i++) {
         const epoch_record *e = &h->epochs[i];
-        double loss = e->loss[0] + e->loss[1], val_loss = e->val_loss[0] + e->val_loss[1];
-        if (loss < lowest) {
+        if (e->total < lowest) {
             best = e;
-            lowest = loss;
+            lowest = e->total;
         }
-        if (val_loss < lowest_validated) {
+        if (e->val_total < lowest_validated) {
             best_validated = e;
-            lowest_validated = val_loss;
+            lowest_validated = e->val_total;
         }
     }
     return best_validated ? best_validated : best;
@@ -52,29 +58,35 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *per_source(const double loss[SOURCES], const char *const names[SOURCES])
+static json_t *losses_json(const history *h, double total, const double losses[])
 {
-    return json_pack("{s:o, s:o, s:o}", "total", number(loss[0] + loss[1]), names[0],
-                     number(loss[0]), names[1], number(loss[1]));
+    json_t *object = json_pack("{s:o}", "total", number(total));
+    for (int k = 0; k < h->sources && object; k++)
+        if (json_object_set_new(object, h->names[k], number(losses[k]))) {
+            json_decref(object);
+            object = NULL;
+        }
+    return object;
 }
 
-static json_t *epoch_json(const epoch_record *e, const char *const names[SOURCES])
+static json_t *epoch_json(const history *h, const epoch_record *e)
 {
     return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "epoch", (json_int_t)e->epoch, "steps",
-                     (json_int_t)e->steps, "loss", per_source(e->loss, names), "val_loss",
-                     per_source(e->val_loss, names), "learning_rate", number(e->learning_rate),
-                     "seconds", number(e->seconds), "images_per_second",
+                     (json_int_t)e->steps, "loss", losses_json(h, e->total, e->loss), "val_loss",
+                     losses_json(h, e->val_total, e->val_loss), "learning_rate",
+                     number(e->learning_rate), "seconds", number(e->seconds), "images_per_second",
                      number(e->images_per_second));
 }
 
-static int write_document(const history *h, const char *const names[SOURCES], const char *path)
+static int write_document(const history *h, const char *path)
 {
-    json_t *epochs = json_array();
-    bool whole = epochs;
+    json_t *names = json_array(), *epochs = json_array();
+    bool whole = names && epochs;
+    for (int k = 0; whole && k < h->sources; k++)
+        whole = !json_array_append_new(names, json_string(h->names[k]));
     for (size_t i = 0; whole && i < h->count; i++)
-        whole = !json_array_append_new(epochs, epoch_json(&h->epochs[i], names));
-    json_t *document =
-        json_pack("{s:[s, s], s:o}", "sources", names[0], names[1], "epochs", epochs);
+        whole = !json_array_append_new(epochs, epoch_json(h, &h->epochs[i]));
+    json_t *document = json_pack("{s:o, s:o}", "sources", names, "epochs", epochs);
     if (!whole) {
         json_decref(document);
         document = NULL;
@@ -89,15 +101,18 @@ static void print_cell(double value, FILE *out)
         fprintf(out, "%.9g", value);
 }
 
-static void print_row(const epoch_record *e, FILE *out)
+static void print_losses(const history *h, double total, const double losses[], FILE *out)
 {
-    const double *const losses[] = {e->loss, e->val_loss};
+    print_cell(total, out);
+    for (int k = 0; k < h->sources; k++)
+        print_cell(losses[k], out);
+}
+
+static void print_row(const history *h, const epoch_record *e, FILE *out)
+{
     fprintf(out, "%ld,%ld", e->epoch, e->steps);
-    for (int i = 0; i < 2; i++) {
-        print_cell(losses[i][0] + losses[i][1], out);
-        print_cell(losses[i][0], out);
-        print_cell(losses[i][1], out);
-    }
+    print_losses(h, e->total, e->loss, out);
+    print_losses(h, e->val_total, e->val_loss, out);
     print_cell(e->learning_rate, out);
     print_cell(e->seconds, out);
     print_cell(e->images_per_second, out);
@@ -105,17 +120,27 @@ static void print_row(const epoch_record *e, FILE *out)
 }
 
 /* Names of sources need no quotes: settings allow letters, digits, _ and - only. */
-static int write_table(const history *h, const char *const names[SOURCES], const char *path)
+static void print_titles(const history *h, FILE *out)
+{
+    static const char *const losses[] = {"loss", "val_loss"};
+    fputs("epoch,steps", out);
+    for (int i = 0; i < 2; i++) {
+        fprintf(out, ",%s", losses[i]);
+        for (int k = 0; k < h->sources; k++)
+            fprintf(out, ",%s_%s", losses[i], h->names[k]);
+    }
+    fputs(",learning_rate,seconds,images_per_second\n", out);
+}
+
+static int write_table(const history *h, const char *path)
 {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     if (out) {
-        fprintf(out, "epoch,steps,loss,loss_%s,loss_%s,val_loss,val_loss_%s,val_loss_%s,", names[0],
-                names[1], names[0], names[1]);
-        fputs("learning_rate,seconds,images_per_second\n", out);
+        print_titles(h, out);
         for (size_t i = 0; i < h->count; i++)
-            print_row(&h->epochs[i], out);
+            print_row(h, &h->epochs[i], out);
     }
     int result = !out || fclose(out) ? fail(STATUS_MEMORY, "out of memory: %s", path)
                                      : file_write_atomic(path, text, length);
@@ -123,14 +148,13 @@ static int write_table(const history *h, const char *const names[SOURCES], const
     return result;
 }
 
-int history_write(const history *h, const settings *s, const char *run_directory)
+int history_write(const history *h, const char *run_directory)
 {
-    const char *names[SOURCES] = {settings_text(s, "data.name_a"), settings_text(s, "data.name_b")};
     char *document = path_join(run_directory, HISTORY_JSON);
     char *table = path_join(run_directory, HISTORY_CSV);
     int result = -1;
-    if (document && table && !write_document(h, names, document))
-        result = write_table(h, names, table);
+    if (document && table && !write_document(h, document))
+        result = write_table(h, table);
     free(document);
     free(table);
     return result;
@@ -146,28 +170,27 @@ static int read_number(const json_t *value, double *out)
     return 0;
 }
 
-/* The total is not kept: it follows from the sources. */
-static int read_sources(json_t *object, const char *const names[SOURCES], double out[SOURCES])
+static int read_losses(const history *h, json_t *object, double *total, double losses[])
 {
-    double total;
-    return !json_is_object(object) || read_number(json_object_get(object, "total"), &total) ||
-                   read_number(json_object_get(object, names[0]), &out[0]) ||
-                   read_number(json_object_get(object, names[1]), &out[1])
-               ? -1
-               : 0;
+    if (!json_is_object(object) || read_number(json_object_get(object, "total"), total))
+        return -1;
+    for (int k = 0; k < h->sources; k++)
+        if (read_number(json_object_get(object, h->names[k]), &losses[k]))
+            return -1;
+    return 0;
 }
 
 /* The name of what is missing or wrong in one epoch's object; NULL if all is well. */
-static const char *read_epoch(json_t *object, const char *const names[SOURCES], epoch_record *out)
+static const char *read_epoch(const history *h, json_t *object, epoch_record *out)
 {
     json_t *steps = json_object_get(object, "steps");
     out->epoch = (long)json_integer_value(json_object_get(object, "epoch"));
     out->steps = (long)json_integer_value(steps);
     if (!json_is_integer(steps) || out->steps < 0)
         return "steps";
-    if (read_sources(json_object_get(object, "loss"), names, out->loss))
+    if (read_losses(h, json_object_get(object, "loss"), &out->total, out->loss))
         return "loss";
-    if (read_sources(json_object_get(object, "val_loss"), names, out->val_loss))
+    if (read_losses(h, json_object_get(object, "val_loss"), &out->val_total, out->val_loss))
         return "val_loss";
     if (read_number(json_object_get(object, "learning_rate"), &out->learning_rate))
         return "learning_rate";
@@ -178,19 +201,36 @@ static const char *read_epoch(json_t *object, const char *const names[SOURCES], 
     return NULL;
 }
 
+static int read_names(json_t *names, const char *path, history *out)
+{
+    size_t count = json_array_size(names);
+    if (count < SOURCES_MIN || count > SOURCES_MAX)
+        return fail(STATUS_DATA, "%s: not a history of unblend: %zu \"sources\"", path, count);
+    out->sources = (int)count;
+    for (size_t k = 0; k < count; k++) {
+        const char *name = json_string_value(json_array_get(names, k));
+        if (!name || !*name || strlen(name) > SOURCE_NAME_MAX)
+            return fail(STATUS_DATA, "%s: entry %zu of \"sources\" is no name of a source", path,
+                        k + 1);
+        strcpy(out->names[k], name);
+    }
+    return 0;
+}
+
 static int read_document(json_t *document, const char *path, history *out)
 {
-    const char *names[SOURCES];
-    json_t *epochs;
+    json_t *names, *epochs;
     json_error_t error;
-    if (json_unpack_ex(document, &error, JSON_STRICT, "{s:[s, s], s:o}", "sources", &names[0],
-                       &names[1], "epochs", &epochs))
+    if (json_unpack_ex(document, &error, JSON_STRICT, "{s:o, s:o}", "sources", &names, "epochs",
+                       &epochs))
         return fail(STATUS_DATA, "%s: not a history of unblend: %s", path, error.text);
     if (!json_is_array(epochs))
         return fail(STATUS_DATA, "%s: not a history of unblend: \"epochs\" is no list", path);
+    if (read_names(names, path, out))
+        return -1;
     for (size_t i = 0; i < json_array_size(epochs); i++) {
         epoch_record record;
-        const char *wrong = read_epoch(json_array_get(epochs, i), names, &record);
+        const char *wrong = read_epoch(out, json_array_get(epochs, i), &record);
         if (!wrong && record.epoch != (long)i + 1)
             wrong = "epoch";
         if (wrong)

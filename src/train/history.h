@@ -13,8 +13,7 @@
 #ifndef TRAIN_HISTORY_H
 #define TRAIN_HISTORY_H
 
-#include "config/settings.h"
-#include "models/network.h"
+#include "image/format.h"
 
 #define HISTORY_JSON "history.json"
 #define HISTORY_CSV "history.csv"
@@ -22,26 +21,30 @@
 typedef struct epoch_record {
     long epoch;               /* from 1, without gaps */
     long steps;               /* of this epoch; fewer than asked for if time ran out */
-    double loss[SOURCES];     /* mean of the training batches' errors, per source */
-    double val_loss[SOURCES]; /* on held-out pairs; NaN without validation */
+    double total, val_total;  /* what training makes small: the sources' losses by their weights */
+    double loss[SOURCES_MAX]; /* mean of the training batches' errors, per source */
+    double val_loss[SOURCES_MAX]; /* on held-out pairs; like val_total NaN without validation */
     double learning_rate;
     double seconds, images_per_second; /* of the training steps, validation left out */
 } epoch_record;
 
 typedef struct history {
+    int sources;
+    char names[SOURCES_MAX][SOURCE_NAME_MAX + 1];
     epoch_record *epochs;
     size_t count, capacity;
 } history;
 
+/* Empty, for the sources of a mixture. */
+history history_new(const mixture *m);
 int history_add(history *h, const epoch_record *record);
 void history_release(history *h); /* leaves an empty history */
 
-/* The epoch of the lowest val_loss, both sources summed, or of the lowest loss if no epoch has a
- * val_loss; the first of equals. NULL if there is none. */
+/* The epoch of the lowest val_total, or of the lowest total if no epoch has a val_total; the first of equals. NULL if there is none. */
 const epoch_record *history_best(const history *h);
 
 /* run_directory/history.json and history.csv, each atomically. */
-int history_write(const history *h, const settings *s, const char *run_directory);
+int history_write(const history *h, const char *run_directory);
 
 /* What history_write() put into path, a history.json; STATUS_DATA with the file's name for anything
  * else. *out is empty on failure. */

@@ -51,17 +51,17 @@ static int make_buffers(optimizer *o)
                : 0;
 }
 
-int optimizer_new(optimizer **out, params *p, const settings *s)
+int optimizer_new(optimizer **out, params *p, const struct train_config *c)
 {
     optimizer *o = allocate(1, sizeof *o);
     if (!o)
         return -1;
     o->params = p;
-    o->clip_norm = settings_real(s, "train.clip_norm");
-    o->average_decay = settings_real(s, "train.average");
-    o->warm_average = !strcmp(settings_text(s, "train.moving_averages"), "warm");
-    if (!strcmp(settings_text(s, "train.optimizer"), "adamw"))
-        o->weight_decay = settings_real(s, "train.weight_decay");
+    o->clip_norm = c->clip_norm;
+    o->average_decay = c->average;
+    o->warm_average = c->moving_averages == AVERAGES_WARM;
+    if (c->optimizer == OPTIMIZER_ADAMW)
+        o->weight_decay = c->weight_decay;
     if (get_kernels(o, p->device) || make_buffers(o)) {
         optimizer_free(o);
         return -1;

@@ -6,7 +6,7 @@
 #ifndef TRAIN_OPTIMIZER_H
 #define TRAIN_OPTIMIZER_H
 
-#include "config/settings.h"
+#include "config/config.h"
 #include "nn/params.h"
 #include "opencl/kernel.h"
 
@@ -22,7 +22,7 @@ typedef struct optimizer {
 } optimizer;
 
 /* p must have been allocated with gradients and hold its first values. */
-int optimizer_new(optimizer **out, params *p, const settings *s);
+int optimizer_new(optimizer **out, params *p, const struct train_config *c);
 void optimizer_free(optimizer *o);
 
 /*

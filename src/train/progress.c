@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "models/objective.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -9,12 +10,22 @@ static const double interval = 0.2; /* seconds between live lines */
 
 static double seconds_left(const progress *p, long epoch, long steps, double rate)
 {
-    long all = settings_int(p->settings, "train.steps_per_epoch");
-    long epochs = settings_int(p->settings, "train.epochs");
-    long limit = settings_int(p->settings, "train.time_limit");
+    long all = p->config->steps_per_epoch;
+    long epochs = p->config->epochs;
+    long limit = p->config->time_limit;
     double left = (double)(all - steps + (epochs - epoch) * all) / rate;
     double until_limit = (double)limit - (clock_seconds() - p->started);
     return limit && left > until_limit ? until_limit : left;
+}
+
+/* "mnist 0.00123, fashion 0.00456": the mean losses of the epoch's steps so far. */
+static const char *describe_losses(const mixture *m, const step_sums *sums, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int k = 0; k < m->sources; k++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s %.5f", k ? ", " : "", m->names[k],
+                                 sums->loss[k] / (double)sums->steps);
+    return text;
 }
 
 void progress_step(progress *p, long epoch, const step_sums *sums, double learning_rate)
@@ -23,26 +34,23 @@ void progress_step(progress *p, long epoch, const step_sums *sums, double learni
     if (!log_is_live() || now - p->shown < interval || done < 1)
         return;
     p->shown = now;
-    const settings *s = p->settings;
-    double rate = done / (now - p->begun), steps = (double)sums->steps;
-    char eta[32];
-    log_live("epoch %ld/%ld  step %ld/%ld  %.0f images/s  %s left  loss %.5f (%s %.5f, %s %.5f)  "
-             "rate %.2g",
-             epoch, settings_int(s, "train.epochs"), sums->steps,
-             settings_int(s, "train.steps_per_epoch"),
-             rate * (double)settings_int(s, "train.batch"),
+    const struct train_config *c = p->config;
+    const mixture *m = p->mixture;
+    double rate = done / (now - p->begun);
+    char eta[32], losses[SOURCES_MAX * (SOURCE_NAME_MAX + 32)];
+    log_live("epoch %ld/%d  step %ld/%d  %.0f images/s  %s left  loss %.5f (%s)  rate %.2g", epoch,
+             c->epochs, sums->steps, c->steps_per_epoch, rate * (double)c->batch,
              clock_text(seconds_left(p, epoch, sums->steps, rate), eta, sizeof eta),
-             (sums->loss[0] + sums->loss[1]) / steps, settings_text(s, "data.name_a"),
-             sums->loss[0] / steps, settings_text(s, "data.name_b"), sums->loss[1] / steps,
-             learning_rate);
+             objective_total(c, m->sources, sums->loss) / (double)sums->steps,
+             describe_losses(m, sums, losses, sizeof losses), learning_rate);
 }
 
 void progress_epoch(const progress *p, const epoch_record *e, bool is_best)
 {
     char validation[64] = "";
-    if (isfinite(e->val_loss[0]))
-        snprintf(validation, sizeof validation, "  val_loss %.6f", e->val_loss[0] + e->val_loss[1]);
-    log_info("epoch %ld/%ld  %ld steps  %.1f s  %.0f images/s  rate %.2g  loss %.6f%s%s", e->epoch,
-             settings_int(p->settings, "train.epochs"), e->steps, e->seconds, e->images_per_second,
-             e->learning_rate, e->loss[0] + e->loss[1], validation, is_best ? "  best" : "");
+    if (isfinite(e->val_total))
+        snprintf(validation, sizeof validation, "  val_loss %.6f", e->val_total);
+    log_info("epoch %ld/%d  %ld steps  %.1f s  %.0f images/s  rate %.2g  loss %.6f%s%s", e->epoch,
+             p->config->epochs, e->steps, e->seconds, e->images_per_second, e->learning_rate,
+             e->total, validation, is_best ? "  best" : "");
 }

@@ -6,7 +6,8 @@
 #include "train/stepper.h"
 
 typedef struct progress {
-    const settings *settings;
+    const struct train_config *config;
+    const mixture *mixture;
     double started;      /* the training, for train.time_limit */
     double begun, shown; /* the epoch, the last live line */
     long steps_at_begin; /* of this epoch, done before it began (resumed) */

@@ -4,7 +4,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 #include "train/checkpoint.h"
 #include "train/history.h"
 #include <errno.h>

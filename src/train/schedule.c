@@ -1,32 +1,23 @@
 #include "train/schedule.h"
 
 #include <math.h>
-#include <string.h>
 
-static enum schedule_kind kind_named(const char *name)
+schedule schedule_new(const struct train_config *c)
 {
-    return !strcmp(name, "step")      ? SCHEDULE_STEP
-           : !strcmp(name, "cosine")  ? SCHEDULE_COSINE
-           : !strcmp(name, "plateau") ? SCHEDULE_PLATEAU
-                                      : SCHEDULE_CONSTANT;
-}
-
-schedule schedule_new(const settings *s)
-{
-    double rate = settings_real(s, "train.learning_rate");
-    long steps = settings_int(s, "train.steps_per_epoch");
+    double rate = c->learning_rate;
+    long steps = c->steps_per_epoch;
     return (schedule){
-        .kind = kind_named(settings_text(s, "train.schedule")),
+        .kind = c->schedule,
         .base = rate,
-        .factor = settings_real(s, "train.rate_factor"),
-        .min_rate = settings_real(s, "train.rate_min"),
-        .min_delta = settings_real(s, "train.plateau_min_delta"),
-        .patience = settings_int(s, "train.plateau_patience"),
-        .cooldown = settings_int(s, "train.plateau_cooldown"),
-        .every = settings_int(s, "train.rate_every"),
-        .warmup = settings_int(s, "train.warmup_steps"),
+        .factor = c->rate_factor,
+        .min_rate = c->rate_min,
+        .min_delta = c->plateau_min_delta,
+        .patience = c->plateau_patience,
+        .cooldown = c->plateau_cooldown,
+        .every = c->rate_every,
+        .warmup = c->warmup_steps,
         .steps_per_epoch = steps,
-        .total_steps = steps * settings_int(s, "train.epochs"),
+        .total_steps = steps * c->epochs,
         .state = {.rate = rate, .best = INFINITY},
     };
 }

@@ -5,10 +5,8 @@
 #ifndef TRAIN_SCHEDULE_H
 #define TRAIN_SCHEDULE_H
 
-#include "config/settings.h"
+#include "config/config.h"
 #include <stdbool.h>
-
-enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE_PLATEAU };
 
 typedef struct schedule {
     enum schedule_kind kind;
@@ -22,7 +20,7 @@ typedef struct schedule {
     } state;                /* all that a checkpoint has to keep */
 } schedule;
 
-schedule schedule_new(const settings *s);
+schedule schedule_new(const struct train_config *c);
 
 /* The rate of a step, counted from 0 over all epochs. */
 double schedule_rate(const schedule *s, long step);

@@ -7,19 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-int stepper_new(stepper **out, mixer *m, network *n, const settings *s)
+static size_t report_bytes(const network *n)
+{
+    return (size_t)(n->mixture.sources + 1) * sizeof(float);
+}
+
+int stepper_new(stepper **out, batches *b, network *n, const struct train_config *c)
 {
     stepper *t = allocate(1, sizeof *t);
     if (!t)
         return -1;
     device *d = t->device = n->params->device;
-    t->mixer = m;
+    t->batches = b;
     t->network = n;
-    t->seed = (unsigned long)settings_int(s, "train.seed");
-    t->warm_averages = !strcmp(settings_text(s, "train.moving_averages"), "warm");
+    t->seed = (uint64_t)c->seed;
+    t->warm_averages = c->moving_averages == AVERAGES_WARM;
     t->report_losses = kernel_get(d, "losses", "", "report_losses");
-    if (!t->report_losses || optimizer_new(&t->optimizer, n->params, s) ||
-        buffer_new(d, (SOURCES + 1) * sizeof(float), "losses", &t->report) ||
+    if (!t->report_losses || optimizer_new(&t->optimizer, n->params, c) ||
+        buffer_new(d, report_bytes(n), "losses", &t->report) ||
         buffer_new(d, sizeof(cl_int), "status", &t->status) ||
         buffer_fill(d, t->status, 0, 0, sizeof(cl_int))) {
         stepper_free(t);
@@ -44,36 +49,37 @@ void stepper_free(stepper *t)
 static int start(stepper *t, double learning_rate, step_in_flight *flight)
 {
     network *n = t->network;
-    unsigned long position = (unsigned long)t->step * (unsigned long)n->batch;
+    uint64_t position = (uint64_t)t->step * (uint64_t)n->batch;
     flight->step = ++t->step;
     n->plan->run.seed = t->seed;
     n->plan->run.step = (unsigned long)flight->step;
     n->plan->run.norm_momentum =
         (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->step - 1);
-    if (mixer_batch(t->mixer, SPLIT_TRAIN, t->seed, STREAM_TRAIN, position, n->batch,
-                    n->mixture->data, n->truths[0]->data, n->truths[1]->data) ||
+    if (batches_next(t->batches, SPLIT_TRAIN, t->seed, STREAM_TRAIN, position, n->batch,
+                     n->input->data, n->truth->data) ||
         plan_forward(n->plan) || plan_backward(n->plan) ||
         optimizer_step(t->optimizer, learning_rate, t->status) ||
-        LAUNCH(t->device, t->report_losses, range_single(1, 1, 1), ARG(n->losses[0]->data),
-               ARG(n->losses[1]->data), ARG(t->report), ARG(t->status), ARG((int)flight->step)))
+        LAUNCH(t->device, t->report_losses, range_single(1, 1, 1), ARG(n->losses->data),
+               ARG(n->mixture.sources), ARG(t->report), ARG(t->status), ARG((int)flight->step)))
         return -1;
-    return buffer_read_later(t->device, t->report, 0, flight->report, sizeof flight->report,
+    return buffer_read_later(t->device, t->report, 0, flight->report, report_bytes(n),
                              &flight->done);
 }
 
 static int finish(stepper *t, step_in_flight *flight, step_sums *sums)
 {
+    int sources = t->network->mixture.sources;
     if (!flight->done)
         return 0;
     if (event_wait(t->device, &flight->done))
         return -1;
-    if (flight->report[SOURCES] != 0)
+    if (flight->report[sources] != 0)
         return fail(
             STATUS_DIVERGED,
             "the loss or a gradient is not finite at step %.0f on %s; training stops, what "
             "was saved before stays. A lower train.learning_rate or train.clip_norm may help",
-            flight->report[SOURCES], t->device->info.name);
-    for (int i = 0; i < SOURCES; i++)
+            flight->report[sources], t->device->info.name);
+    for (int i = 0; i < sources; i++)
         sums->loss[i] += flight->report[i];
     sums->steps++;
     return 0;

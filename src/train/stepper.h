@@ -5,42 +5,43 @@
 #ifndef TRAIN_STEPPER_H
 #define TRAIN_STEPPER_H
 
-#include "data/mixer.h"
+#include "data/batches.h"
 #include "models/network.h"
 #include "train/optimizer.h"
 
 /* Steps the host may be ahead of the device: enough to keep it busy, few enough to stop soon. */
 enum { STEPS_AHEAD = 2 };
 
-/* What a step tells: (SOURCES losses, number of the first step that was not finite or 0). */
+/* What a step tells: the loss of each source, then the number of the first step that was not finite,
+ * or 0. */
 typedef struct step_in_flight {
     cl_event done; /* NULL: none */
     long step;
-    float report[SOURCES + 1];
+    float report[SOURCES_MAX + 1];
 } step_in_flight;
 
 /* Losses of finished steps, added up. */
 typedef struct step_sums {
     long steps;
-    double loss[SOURCES];
+    double loss[SOURCES_MAX]; /* of each source */
 } step_sums;
 
 typedef struct stepper {
     device *device;
-    mixer *mixer; /* the caller's */
+    batches *batches; /* the caller's */
     params *params;
     network *network;
     optimizer *optimizer;
     kernel *report_losses;
     cl_mem report, status;
     step_in_flight flight[STEPS_AHEAD];
-    unsigned long seed;
+    uint64_t seed;
     bool warm_averages;
     long step; /* steps handed to the device, over all epochs */
 } stepper;
 
 /* Over a training network and its allocated params, both the caller's. */
-int stepper_new(stepper **out, mixer *m, network *n, const settings *s);
+int stepper_new(stepper **out, batches *b, network *n, const struct train_config *c);
 void stepper_free(stepper *t);
 
 /* Hands one step to the device, after waiting for the step STEPS_AHEAD before it, whose losses are

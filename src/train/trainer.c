@@ -5,14 +5,15 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include "base/streams.h"
-#include "data/mixer.h"
+#include "data/batches.h"
 #include "evaluate/evaluate.h"
 #include "models/model_file.h"
+#include "models/objective.h"
 #include "train/checkpoint.h"
 #include "train/progress.h"
 #include "train/run_directory.h"
-#include "train/signals.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ struct trainer {
     device *device;
     const settings *settings;
     char *run, *model_path;
-    mixer *mixer;
+    batches *batches;
     params *params;
     network *network, *validation; /* validation: NULL without validation steps */
     evaluator *evaluator;
@@ -34,29 +35,24 @@ struct trainer {
     double checkpoint_at; /* when the next one is due within an epoch */
 };
 
-static long setting(const trainer *t, const char *key)
-{
-    return settings_int(t->settings, key);
-}
-
 /* ---- Setting up ---- */
 
 static int build_networks(trainer *t)
 {
-    int batch = (int)setting(t, "train.batch");
-    bool validate = setting(t, "train.validation_steps") > 0 &&
-                    mixer_count(t->mixer, SPLIT_VALIDATION, 0) > 0 &&
-                    mixer_count(t->mixer, SPLIT_VALIDATION, 1) > 0;
+    int batch = t->settings->train.batch;
+    bool validate =
+        t->settings->train.validation_steps > 0 && batches_least(t->batches, SPLIT_VALIDATION) > 0;
     if (params_new(&t->params, t->device) ||
         network_new(&t->network, t->params, t->settings, batch, NETWORK_TRAIN) ||
         (validate && network_new(&t->validation, t->params, t->settings, batch, NETWORK_INFER)) ||
         params_allocate(t->params, true) ||
-        params_initialize(t->params, (unsigned long)setting(t, "train.seed")) ||
-        network_prepare(t->network) || stepper_new(&t->stepper, t->mixer, t->network, t->settings))
+        params_initialize(t->params, (uint64_t)t->settings->train.seed) ||
+        network_prepare(t->network) ||
+        stepper_new(&t->stepper, t->batches, t->network, &t->settings->train))
         return -1;
     if (!validate)
         return 0;
-    return network_prepare(t->validation) || evaluator_new(&t->evaluator, t->validation, t->mixer)
+    return network_prepare(t->validation) || evaluator_new(&t->evaluator, t->validation, t->batches)
                ? -1
                : 0;
 }
@@ -68,10 +64,15 @@ static int resume_history(trainer *t)
         return 0;
     char *path = path_join(t->run, HISTORY_JSON);
     int result = path ? history_read(path, &t->history) : -1;
+    if (!result && t->history.sources != t->settings->data.mixture.sources)
+        result = fail(STATUS_DATA, "%s: of %d sources, but the settings have %d", path,
+                      t->history.sources, t->settings->data.mixture.sources);
     if (!result && t->history.count < (size_t)t->state.history)
         result = fail(STATUS_DATA, "%s: %zu epochs, but the checkpoint counts %ld", path,
                       t->history.count, t->state.history);
     free(path);
+    if (!result) /* the sources may have got other names */
+        memcpy(t->history.names, t->settings->data.mixture.names, sizeof t->history.names);
     if (!result)
         t->history.count = (size_t)t->state.history;
     return result;
@@ -96,12 +97,15 @@ int trainer_new(trainer **out, device *d, const settings *s, const char *run_dir
     t->settings = s;
     t->run = copy_text(run_directory);
     t->model_path = path_join(run_directory, MODEL_NAME);
-    t->schedule = schedule_new(s);
-    t->stopping = early_stopping_new(s);
+    t->schedule = schedule_new(&s->train);
+    t->stopping = early_stopping_new(&s->train);
+    t->history = history_new(&s->data.mixture);
     t->state.epoch = 1;
-    t->progress = (progress){.settings = s, .started = clock_seconds()};
-    if (!t->run || !t->model_path || mixer_open(&t->mixer, d, s, false) || build_networks(t) ||
-        (resume && resume_run(t))) {
+    t->progress =
+        (progress){.config = &s->train, .mixture = &s->data.mixture, .started = clock_seconds()};
+    if (!t->run || !t->model_path ||
+        batches_open(&t->batches, d, &s->data, (uint64_t)s->train.seed, false) ||
+        build_networks(t) || (resume && resume_run(t))) {
         trainer_free(t);
         return -1;
     }
@@ -118,7 +122,7 @@ void trainer_free(trainer *t)
     network_free(t->validation);
     network_free(t->network);
     params_free(t->params);
-    mixer_close(t->mixer);
+    batches_close(t->batches);
     history_release(&t->history);
     free(t->model_path);
     free(t->run);
@@ -140,7 +144,7 @@ double trainer_best(const trainer *t, long *epoch)
 
 static bool out_of_time(const trainer *t)
 {
-    long limit = setting(t, "train.time_limit");
+    long limit = t->settings->train.time_limit;
     return limit && clock_seconds() - t->progress.started >= (double)limit;
 }
 
@@ -149,7 +153,7 @@ static int write_checkpoint(trainer *t)
     t->state.schedule = t->schedule.state;
     t->state.stopping = t->stopping.state;
     t->state.history = (long)t->history.count;
-    t->checkpoint_at = clock_seconds() + (double)setting(t, "train.checkpoint_seconds");
+    t->checkpoint_at = clock_seconds() + (double)t->settings->train.checkpoint_seconds;
     return checkpoint_write(t->run, t->stepper, &t->state);
 }
 
@@ -187,7 +191,7 @@ static int save_if_due(trainer *t)
 /* At least one step, however little time is left: an epoch without any would have a loss of nothing. */
 static int train_epoch(trainer *t)
 {
-    long steps = setting(t, "train.steps_per_epoch"), first = t->state.first_step;
+    long steps = t->settings->train.steps_per_epoch, first = t->state.first_step;
     t->progress.begun = clock_seconds();
     t->progress.steps_at_begin = t->state.sums.steps;
     while (t->stepper->step - first < steps && (t->stepper->step == first || !out_of_time(t))) {
@@ -206,34 +210,43 @@ static int train_epoch(trainer *t)
 /* The same held-out pairs after every epoch. A signal ends it. */
 static int validate(trainer *t, epoch_record *epoch)
 {
-    long samples = setting(t, "train.validation_steps") * t->network->batch;
-    epoch->val_loss[0] = epoch->val_loss[1] = NAN;
+    long samples = (long)t->settings->train.validation_steps * t->network->batch;
+    int sources = t->network->mixture.sources;
+    for (int k = 0; k < sources; k++)
+        epoch->val_loss[k] = NAN;
+    epoch->val_total = NAN;
     if (!t->evaluator)
         return 0;
     log_live("epoch %ld: validating on %ld pairs", epoch->epoch, samples);
-    return evaluator_run(t->evaluator, SPLIT_VALIDATION, (unsigned long)setting(t, "train.seed"),
-                         STREAM_VALIDATION, 0, samples, epoch->val_loss);
+    if (evaluator_run(t->evaluator, SPLIT_VALIDATION, (uint64_t)t->settings->train.seed,
+                      STREAM_VALIDATION, 0, samples, epoch->val_loss))
+        return -1;
+    epoch->val_total = objective_total(&t->settings->train, sources, epoch->val_loss);
+    return 0;
 }
 
 static epoch_record record_epoch(const trainer *t)
 {
     const step_sums *sums = &t->state.sums;
     double steps = sums->steps ? (double)sums->steps : 1;
-    return (epoch_record){
+    int sources = t->network->mixture.sources;
+    epoch_record epoch = {
         .epoch = t->state.epoch,
         .steps = sums->steps,
-        .loss = {sums->loss[0] / steps, sums->loss[1] / steps},
         .learning_rate = schedule_rate(&t->schedule, t->stepper->step - 1),
         .seconds = t->state.seconds,
         .images_per_second = (double)(sums->steps * t->network->batch) / t->state.seconds,
     };
+    for (int k = 0; k < sources; k++)
+        epoch.loss[k] = sums->loss[k] / steps;
+    epoch.total = objective_total(&t->settings->train, sources, epoch.loss);
+    return epoch;
 }
 
 double trainer_monitored(const trainer *t, const epoch_record *epoch)
 {
-    bool validation =
-        t->evaluator && !strcmp(settings_text(t->settings, "train.monitor"), "val_loss");
-    return validation ? epoch->val_loss[0] + epoch->val_loss[1] : epoch->loss[0] + epoch->loss[1];
+    bool validation = t->evaluator && t->settings->train.monitor == MONITOR_VAL_LOSS;
+    return validation ? epoch->val_total : epoch->total;
 }
 
 /* Validation broke off. If a signal did it, the training is saved as it was before validation, which
@@ -249,13 +262,14 @@ static int stop_validating(trainer *t)
 /* Validates and keeps the model with the averaged parameters, if there are such. */
 static int judge_epoch(trainer *t, epoch_record *epoch, bool *is_best)
 {
-    bool keep_last = !strcmp(settings_text(t->settings, "train.keep"), "last");
+    bool keep_last = t->settings->train.keep == KEEP_LAST;
     if (optimizer_swap_average(t->stepper->optimizer))
         return -1;
     if (validate(t, epoch))
         return stop_validating(t);
     *is_best = early_stopping_epoch_end(&t->stopping, epoch->epoch, trainer_monitored(t, epoch));
-    if ((*is_best || keep_last) && model_save(t->model_path, t->params, t->settings))
+    if ((*is_best || keep_last) &&
+        model_save(t->model_path, t->params, t->settings, batches_mixture(t->batches)))
         return -1;
     return optimizer_swap_average(t->stepper->optimizer);
 }
@@ -270,19 +284,19 @@ static int end_epoch(trainer *t)
     if (schedule_epoch_end(&t->schedule, trainer_monitored(t, &epoch)))
         log_info("learning rate reduced to %g", t->schedule.state.rate);
     t->state = (train_state){.epoch = epoch.epoch + 1, .first_step = t->stepper->step};
-    return history_write(&t->history, t->settings, t->run) || write_checkpoint(t) ? -1 : 0;
+    return history_write(&t->history, t->run) || write_checkpoint(t) ? -1 : 0;
 }
 
 static bool is_finished(const trainer *t)
 {
-    if (t->state.epoch > setting(t, "train.epochs"))
+    if (t->state.epoch > t->settings->train.epochs)
         return true;
     if (early_stopping_is_due(&t->stopping)) {
         log_info("early stopping: epoch %ld was the best", t->stopping.state.best_epoch);
         return true;
     }
     if (t->history.count && out_of_time(t)) { /* there is a model by then */
-        log_info("train.time_limit of %ld s is reached", setting(t, "train.time_limit"));
+        log_info("train.time_limit of %d s is reached", t->settings->train.time_limit);
         return true;
     }
     return false;
@@ -293,7 +307,7 @@ static bool is_finished(const trainer *t)
 static int begin(trainer *t)
 {
     directory_sweep(t->run);
-    if (model_check(t->model_path, t->params, t->settings) ||
+    if (model_check(t->model_path, t->params, t->settings, batches_mixture(t->batches)) ||
         run_check(t->run, checkpoint_bytes(t->stepper), t->params->value_floats * sizeof(float)) ||
         (t->stepper->step == 0 && run_clear(t->run)))
         return -1;
@@ -305,7 +319,7 @@ int trainer_run(trainer *t)
     signals_catch();
     int result = begin(t);
     t->progress.started = clock_seconds();
-    t->checkpoint_at = t->progress.started + (double)setting(t, "train.checkpoint_seconds");
+    t->checkpoint_at = t->progress.started + (double)t->settings->train.checkpoint_seconds;
     while (!result && !is_finished(t))
         result = train_epoch(t) || end_epoch(t) ? -1 : 0;
     if (!result)

@@ -10,6 +10,7 @@
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
+#include "config/settings.h"
 #include "models/network.h"
 #include "train/history.h"
 

@@ -72,7 +72,7 @@ static int widen(reference_results *r, device *d, const network *n)
 static int measure_disturbances(reference_results *r, device *d, const network *n)
 {
     rng random = rng_start(4, STREAM_BENCH);
-    const tensor *input = n->mixture;
+    const tensor *input = n->input;
     size_t bytes = shape_count(input->shape) * sizeof(float);
     float *values = allocate(bytes, 1);
     int result = values ? buffer_read(d, input->data, 0, values, bytes) : -1;

@@ -12,23 +12,21 @@ static int start_params(params *p, const settings *s)
         return 0;
     if (params_allocate(p, true))
         return -1;
-    return params_initialize(p, (unsigned long)settings_int(s, "train.seed"));
+    return params_initialize(p, (uint64_t)s->train.seed);
 }
 
 static int open_network(network **out, device *d, const tuned_model *m)
 {
     rng random = rng_start(3, STREAM_BENCH);
-    int batch = (int)settings_int(m->settings, "train.batch");
+    int batch = m->settings->train.batch;
     if (network_new(out, m->params, m->settings, batch, NETWORK_TRAIN))
         return -1;
     network *n = *out;
-    if (start_params(m->params, m->settings) || network_prepare(n) ||
-        step_write_random(d, n->mixture, &random))
-        return -1;
-    for (int i = 0; i < SOURCES; i++)
-        if (step_write_random(d, n->truths[i], &random))
-            return -1;
-    return 0;
+    return start_params(m->params, m->settings) || network_prepare(n) ||
+                   step_write_random(d, n->input, &random) ||
+                   step_write_random(d, n->truth, &random)
+               ? -1
+               : 0;
 }
 
 int variant_open(variant *v, device *d, const tuning *values, const tuned_model *models, int count)

@@ -1,4 +1,4 @@
-#include "evaluate/pictures.h"
+#include "plot/pictures.h"
 
 #include "base/error.h"
 #include "base/files.h"
@@ -66,12 +66,12 @@ static void add_best(svg_plot *plot, const history *h, char *text, size_t size)
     if (!best)
         return;
     plot->best_x = (size_t)(best - h->epochs) + 1;
-    plot->best_series = isfinite(best->val_loss[0] + best->val_loss[1]);
+    plot->best_series = isfinite(best->val_total);
     plot->best_text = text;
-    const double *loss = plot->best_series ? best->val_loss : best->loss;
+    double loss = plot->best_series ? best->val_total : best->total;
     char number[24];
     snprintf(text, size, "best: epoch %ld, %s", best->epoch,
-             plot_number(loss[0] + loss[1], number, sizeof number));
+             plot_number(loss, number, sizeof number));
 }
 
 /* values: (2, h->count), training then validation. */
@@ -82,15 +82,15 @@ static int write_plot(const history *h, const char *title, double *values, plot_
     char best[64];
     bool validated = false;
     for (size_t i = 0; i < h->count; i++) {
-        training[i] = h->epochs[i].loss[0] + h->epochs[i].loss[1];
-        validation[i] = h->epochs[i].val_loss[0] + h->epochs[i].val_loss[1];
+        training[i] = h->epochs[i].total;
+        validation[i] = h->epochs[i].val_total;
         validated = validated || isfinite(validation[i]);
     }
     const plot_series series[] = {{"training", "#3b6fb6", training},
                                   {"validation", "#d9622b", validation}};
     svg_plot plot = {.title = title,
                      .x_title = "epoch",
-                     .y_title = "mean squared error, sum of both sources",
+                     .y_title = "mean squared error, sum of the sources",
                      .count = h->count,
                      .series = series,
                      .series_count = validated ? 2 : 1,

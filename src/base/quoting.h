@@ -4,8 +4,8 @@
  * begin, ; or # begins a comment; inside a bare value only after a blank, so that /data/C#/x is
  * what it seems.
  */
-#ifndef CONFIG_QUOTING_H
-#define CONFIG_QUOTING_H
+#ifndef BASE_QUOTING_H
+#define BASE_QUOTING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,10 +16,16 @@ static inline bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* Cuts blanks off both ends, in place; returns the new start. */
+char *value_strip(char *text);
+
 /* Where the value that starts at text ends: behind its closing quote or, if it is bare, before a
  * comment, before a byte of `stops`, or at the end, blanks before those left out. NULL if the
  * closing quote is missing. */
 char *value_end(char *text, const char *stops);
+
+/* The same in a text without comments. */
+char *value_item_end(char *text, const char *stops);
 
 /* Warns of a ; or # in a value that is bare: other readers of INI files would cut it there. */
 void value_warn_of_comment(const char *value, const char *name, const char *where);

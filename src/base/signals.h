@@ -5,8 +5,8 @@
  * process to end at once. A signal that was ignored when the process began (nohup, & in a script) stays
  * ignored.
  */
-#ifndef TRAIN_SIGNALS_H
-#define TRAIN_SIGNALS_H
+#ifndef BASE_SIGNALS_H
+#define BASE_SIGNALS_H
 
 /* When the process begins: notes what it has inherited. A driver's compiler may put handlers of its own
  * in place later, which would hide that a signal was ignored. */

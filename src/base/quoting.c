@@ -1,4 +1,4 @@
-#include "config/quoting.h"
+#include "base/quoting.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -9,7 +9,17 @@
 
 /* ---- Reading ---- */
 
-char *value_end(char *text, const char *stops)
+char *value_strip(char *text)
+{
+    text += strspn(text, " \t");
+    size_t length = strlen(text);
+    while (length && is_blank(text[length - 1]))
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+static char *find_end(char *text, const char *stops, bool comments)
 {
     if (*text == '"' || *text == '\'') {
         char *closing = strchr(text + 1, *text);
@@ -17,12 +27,22 @@ char *value_end(char *text, const char *stops)
     }
     char *end = text;
     for (char *at = text; *at && !strchr(stops, *at); at++) {
-        if ((*at == ';' || *at == '#') && (at == text || is_blank(at[-1])))
+        if (comments && (*at == ';' || *at == '#') && (at == text || is_blank(at[-1])))
             break;
         if (!is_blank(*at))
             end = at + 1;
     }
     return end;
+}
+
+char *value_end(char *text, const char *stops)
+{
+    return find_end(text, stops, true);
+}
+
+char *value_item_end(char *text, const char *stops)
+{
+    return find_end(text, stops, false);
 }
 
 void value_warn_of_comment(const char *value, const char *name, const char *where)

@@ -6,8 +6,8 @@
  *
  * The pairs are those that `unblend mix` makes of the same seed.
  */
-#ifndef EVALUATE_PICTURES_H
-#define EVALUATE_PICTURES_H
+#ifndef PLOT_PICTURES_H
+#define PLOT_PICTURES_H
 
 #include "config/settings.h"
 #include "exchange/safetensors.h"

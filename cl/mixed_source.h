@@ -1,0 +1,10 @@
+/* What the mixer (mixer.cl) has to know of a source; one text for host and kernel. */
+#ifndef MIXED_SOURCE_H
+#define MIXED_SOURCE_H
+
+typedef struct mixed_source {
+    int height, width; /* of its pictures */
+    int first, count;  /* which of them are drawn from */
+} mixed_source;
+
+#endif

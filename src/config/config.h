@@ -1,0 +1,90 @@
+/*
+ * What a config says, a struct for each section. The table of keys (keys_table.c) says which member
+ * a key fills, and settings.h how a config is read; a new key is a row there and a member here. Rooms
+ * take the struct of their section.
+ *
+ * Ints and sizes are in the range that their row allows. Texts belong to the config.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "image/format.h"
+#include <stdbool.h>
+
+enum { STAGES_MAX = 4 };
+
+/* Values of choices, in the order of the choices of their rows. */
+enum architecture {
+#define ARCHITECTURE(symbol, name) ARCHITECTURE_##symbol,
+#include "config/architectures.def"
+#undef ARCHITECTURE
+    ARCHITECTURES
+};
+enum reads { READS_MIXTURE, READS_PREVIOUS, READS_BOTH };
+enum objective_kind { OBJECTIVE_SQUARED_ERROR };
+enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
+enum averages_kind { AVERAGES_WARM, AVERAGES_KERAS };
+enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE_PLATEAU };
+enum monitor { MONITOR_VAL_LOSS, MONITOR_LOSS };
+enum keep { KEEP_BEST, KEEP_LAST };
+
+/* [model], the first stage, and [stage.2] to [stage.4]. */
+struct model_config {
+    enum architecture architecture;
+    enum reads reads; /* of the first stage: the mixture */
+    int filters, modules, convolutions;
+    char *activation; /* a name that activation_named() knows */
+    int blocks, width, heads, key_size, ffn;
+    double dropout;
+    bool train_position, cbam;
+    int cbam_ratio;
+    bool sub_blocks;
+};
+
+struct data_config {
+    char *directory;
+    char *directories[SOURCES_MAX]; /* of the sources, below directory */
+    mixture mixture;
+    int name_count;   /* mixture.sources */
+    bool names_given; /* else they follow from the directories */
+    double validation;
+};
+
+struct train_config {
+    enum objective_kind objective;
+    double source_weights[SOURCES_MAX];
+    int weight_count;   /* as many as there are sources */
+    bool weights_given; /* else they are 1 */
+    int batch, steps_per_epoch, validation_steps, epochs;
+    double learning_rate;
+    enum optimizer_kind optimizer;
+    double weight_decay, clip_norm, average;
+    enum averages_kind moving_averages;
+    enum schedule_kind schedule;
+    double rate_factor, rate_min;
+    int rate_every, warmup_steps, plateau_patience;
+    double plateau_min_delta;
+    int plateau_cooldown;
+    enum monitor monitor;
+    int stop_patience;
+    double stop_min_delta;
+    enum keep keep;
+    int checkpoint_seconds, seed, time_limit;
+};
+
+struct device_config {
+    char *platform, *device;
+    char *kernels; /* auto, vector or tiled */
+    char *class;   /* auto, or a name that tuning_class_named() knows */
+    bool selftest;
+};
+
+struct config {
+    struct model_config stages[STAGES_MAX];
+    int stage_count; /* the stages behind are the defaults, and do not count */
+    struct data_config data;
+    struct train_config train;
+    struct device_config device;
+};
+
+#endif

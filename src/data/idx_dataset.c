@@ -1,0 +1,80 @@
+/* Data sets in IDX files: train-images-idx3-ubyte and t10k-images-idx3-ubyte in the set's folder, or
+ * with a point before idx3, each plain or .gz. A set is held in memory whole. */
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "data/dataset.h"
+#include "data/idx.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const forms[] = {"%s/%s-images-idx3-ubyte", "%s/%s-images-idx3-ubyte.gz",
+                                    "%s/%s-images.idx3-ubyte", "%s/%s-images.idx3-ubyte.gz"};
+
+static int idx_find(const char *folder, enum dataset_part part, char **found)
+{
+    bool there, failed = false;
+    *found = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char *path = format_text(forms[i], folder, part == DATASET_TEST ? "t10k" : "train");
+        if (!path)
+            return -1;
+        if (file_look(path, STATUS_DATA, &there)) {
+            failed = true;
+        } else if (there) {
+            error_clear();
+            *found = path;
+            return 0;
+        }
+        free(path);
+    }
+    return failed ? -1 : 0;
+}
+
+static int idx_open(dataset *d, const char *path)
+{
+    struct image_set *set = allocate(1, sizeof *set);
+    if (!set || idx_read_images(path, set)) {
+        free(set);
+        return -1;
+    }
+    d->count = set->count;
+    d->format = set->format;
+    d->state = set;
+    return 0;
+}
+
+static int set_read(const dataset *d, size_t number, unsigned char *pixels)
+{
+    const struct image_set *set = d->state;
+    size_t bytes = image_values(d->format);
+    memcpy(pixels, set->pixels + number * bytes, bytes);
+    return 0;
+}
+
+static void idx_close(dataset *d)
+{
+    image_set_release(d->state);
+    free(d->state);
+}
+
+const dataset_kind idx_kind = {"IDX files", idx_find, idx_open, set_read, idx_close};
+
+/* ---- The same from memory ---- */
+
+static void memory_close(dataset *d)
+{
+    (void)d; /* the pictures are the caller's */
+}
+
+int dataset_of_memory(dataset **out, const struct image_set *pictures)
+{
+    static const dataset_kind memory_kind = {"pictures in memory", NULL, NULL, set_read,
+                                             memory_close};
+    dataset *d = allocate(1, sizeof *d);
+    if (!d)
+        return -1;
+    *d = (dataset){&memory_kind, pictures->count, pictures->format, (void *)pictures};
+    *out = d;
+    return 0;
+}

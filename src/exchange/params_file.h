@@ -1,0 +1,35 @@
+/*
+ * Parameters to and from safetensors.
+ *
+ * The functions with a buffer are for any buffer laid out as the values are (or, with trainable_only,
+ * as the gradients are): values, moments, averages. prefix stands before the names.
+ */
+#ifndef EXCHANGE_PARAMS_FILE_H
+#define EXCHANGE_PARAMS_FILE_H
+
+#include "exchange/safetensors.h"
+#include "nn/params.h"
+
+/* STATUS_DATA unless the file has a tensor of the right name, type and dims for every param. */
+int params_check(const params *p, const char *prefix, bool trainable_only, const safetensors *file,
+                 const char *path);
+/* After params_check(). */
+int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
+                  const safetensors *file);
+/* Check and import of the values. */
+int params_load(params *p, const safetensors *file, const char *path);
+
+/* Host copies of tensors, and of their names. Starts as {0}. */
+typedef struct tensor_list {
+    struct stored_tensor *items;
+    size_t count, capacity;
+    void **owned;
+    size_t owned_count, owned_capacity;
+} tensor_list;
+
+/* Adds all params, in the order of declaration. The list is released also after a failure. */
+int params_export(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
+                  tensor_list *list);
+void tensor_list_release(tensor_list *list);
+
+#endif

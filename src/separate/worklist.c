@@ -1,0 +1,244 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "separate/worklist.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "data/folder.h"
+#include "separate/earlier.h"
+#include "separate/sizes.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- Which pictures ---- */
+
+static int list_pictures(worklist *w, const char *folder)
+{
+    struct folder found;
+    if (!(w->input = copy_text(folder)) || folder_list(folder, &found))
+        return -1;
+    if (!(w->items = allocate(found.pictures.count, sizeof *w->items))) {
+        folder_release(&found);
+        return -1;
+    }
+    for (size_t i = 0; i < found.pictures.count; i++)
+        w->items[i].name = found.pictures.names[i];
+    w->count = found.pictures.count;
+    w->others = found.others;
+    free(found.pictures.names); /* not what it held */
+    w->whole_input = realpath(folder, NULL);
+    return w->whole_input ? 0 : fail(STATUS_DATA, "%s: %s", folder, strerror(errno));
+}
+
+/* ---- Where the results go ---- */
+
+static int name_outputs(worklist *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        work_item *item = &w->items[i];
+        const char *dot = strrchr(item->name, '.');
+        int length =
+            (int)(dot && dot != item->name ? (size_t)(dot - item->name) : strlen(item->name));
+        for (int k = 0; k < w->mixture.sources; k++)
+            if (!(item->outputs[k] =
+                      format_text("%.*s.%s.png", length, item->name, w->mixture.names[k])))
+                return -1;
+    }
+    return 0;
+}
+
+static int compare_outputs(const void *left, const void *right)
+{
+    const work_item *const *a = left, *const *b = right;
+    return strcmp((*a)->outputs[0], (*b)->outputs[0]);
+}
+
+/* cat.png and cat.jpg would both become cat.mnist.png. A source's name holds no dot, so results are
+ * equal only for the same source. */
+static int refuse_equal_outputs(const worklist *w)
+{
+    const work_item **sorted = allocate(w->count, sizeof *sorted);
+    int result = 0;
+    if (!sorted)
+        return -1;
+    for (size_t i = 0; i < w->count; i++)
+        sorted[i] = &w->items[i];
+    qsort(sorted, w->count, sizeof *sorted, compare_outputs);
+    for (size_t i = 1; i < w->count && !result; i++)
+        if (!compare_outputs(&sorted[i - 1], &sorted[i]))
+            result = fail(STATUS_DATA,
+                          "%s: %s and %s would both give %s; rename one of them, nothing was done",
+                          w->input, sorted[i - 1]->name, sorted[i]->name, sorted[i]->outputs[0]);
+    free(sorted);
+    return result;
+}
+
+static int refuse_same_folder(const worklist *w)
+{
+    struct stat input, output;
+    if (stat(w->input, &input) || stat(w->output, &output) || input.st_dev != output.st_dev ||
+        input.st_ino != output.st_ino)
+        return 0;
+    return fail(STATUS_USAGE,
+                "%s: input and output are the same folder, where results would become the next "
+                "run's input; choose another output folder",
+                w->output);
+}
+
+int worklist_new(worklist **out, const char *input, const char *output, const mixture *m)
+{
+    worklist *w = allocate(1, sizeof *w);
+    if (!w)
+        return -1;
+    w->mixture = *m;
+    if (!(w->output = copy_text(output)) || list_pictures(w, input) || name_outputs(w) ||
+        refuse_equal_outputs(w) || refuse_same_folder(w) || earlier_read(w))
+        goto failed;
+    *out = w;
+    return 0;
+failed:
+    worklist_free(w);
+    return -1;
+}
+
+void worklist_free(worklist *w)
+{
+    if (!w)
+        return;
+    for (size_t i = 0; i < w->count; i++) {
+        free(w->items[i].name);
+        free(w->items[i].error);
+        for (int k = 0; k < w->mixture.sources; k++)
+            free(w->items[i].outputs[k]);
+    }
+    free(w->items);
+    name_list_release(&w->others);
+    json_decref(w->earlier);
+    free(w->input);
+    free(w->whole_input);
+    free(w->output);
+    free(w);
+}
+
+/* ---- One picture ---- */
+
+static int fits(const void *mixture, int width, int height)
+{
+    return sizes_check(mixture, width, height);
+}
+
+int worklist_read(const worklist *w, work_item *item, struct image *picture)
+{
+    char *path = path_join(w->input, item->name);
+    *picture = (struct image){0};
+    int result =
+        path ? image_read_if(path, w->mixture.format.channels, fits, &w->mixture, picture) : -1;
+    item->width = picture->width;
+    item->height = picture->height;
+    free(path);
+    return result;
+}
+
+static int write_one(const worklist *w, work_item *item, int source, const unsigned char *pixels)
+{
+    unsigned char *png = NULL;
+    size_t length;
+    char *path = path_join(w->output, item->outputs[source]);
+    int result = path ? image_pack_png(path, item->width, item->height, w->mixture.format.channels,
+                                       pixels, &png, &length)
+                      : -1;
+    if (!result) {
+        result = file_write_named(path, png, length, STATUS_DATA);
+        free(png);
+    }
+    item->ours[source] |= !result;
+    free(path);
+    return result;
+}
+
+int worklist_write(const worklist *w, work_item *item, void *const sources[SOURCES_MAX])
+{
+    for (int k = 0; k < w->mixture.sources; k++)
+        if (write_one(w, item, k, sources[k]))
+            return -1;
+    item->status = WORK_DONE;
+    return 0;
+}
+
+static int remove_result(const worklist *w, work_item *item, int source)
+{
+    char *path = path_join(w->output, item->outputs[source]);
+    int result = path ? 0 : -1;
+    if (path && unlink(path) && errno != ENOENT)
+        result = fail(STATUS_RUNTIME, "%s: cannot be removed: %s", path, strerror(errno));
+    item->ours[source] = false;
+    free(path);
+    return result;
+}
+
+int worklist_fail(const worklist *w, work_item *item)
+{
+    item->status = WORK_FAILED;
+    item->error = copy_text(error_message());
+    int result = item->error ? 0 : -1;
+    for (int k = 0; k < w->mixture.sources; k++)
+        if (item->ours[k] && remove_result(w, item, k))
+            result = -1;
+    return result;
+}
+
+size_t worklist_count(const worklist *w, enum work_status status)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w->count; i++)
+        count += w->items[i].status == status;
+    return count;
+}
+
+/* ---- JSON ---- */
+
+static json_t *item_as_json(const worklist *w, const work_item *item)
+{
+    static const char *const statuses[] = {"pending", "done", "failed"};
+    json_t *entry = json_pack("{s:o, s:s}", "input", text_as_json(item->name), "status",
+                              statuses[item->status]);
+    int broken = !entry;
+    if (item->width) {
+        broken |= json_object_set_new(entry, "width", json_integer(item->width));
+        broken |= json_object_set_new(entry, "height", json_integer(item->height));
+    }
+    if (item->status == WORK_FAILED) {
+        broken |= json_object_set_new(entry, "error", text_as_json(item->error));
+    } else {
+        json_t *outputs = json_object();
+        for (int k = 0; k < w->mixture.sources; k++)
+            broken |=
+                json_object_set_new(outputs, w->mixture.names[k], text_as_json(item->outputs[k]));
+        broken |= json_object_set_new(entry, "outputs", outputs);
+    }
+    if (broken)
+        json_decref(entry);
+    return broken ? NULL : entry;
+}
+
+json_t *worklist_as_json(const worklist *w)
+{
+    json_t *files = json_array(), *others = json_array();
+    int broken = 0;
+    for (size_t i = 0; i < w->count; i++)
+        broken |= json_array_append_new(files, item_as_json(w, &w->items[i]));
+    for (size_t i = 0; i < w->others.count; i++)
+        broken |= json_array_append_new(others, text_as_json(w->others.names[i]));
+    json_t *whole =
+        json_pack("{s:o, s:o, s:b, s:o, s:o, s:o}", "input", text_as_json(w->whole_input), "output",
+                  text_as_json(w->output), "complete", !worklist_count(w, WORK_PENDING), "files",
+                  files, "not_pictures", others, "earlier", earlier_as_json(w));
+    if (broken) {
+        json_decref(whole);
+        return NULL;
+    }
+    return whole;
+}
