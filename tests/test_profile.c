@@ -515,18 +515,16 @@ static void every_tiled_size_computes_the_same(void **state)
     device_close(d);
 }
 
-static void settings_choose_the_kernels(void **state)
+static void a_config_chooses_the_kernels(void **state)
 {
     (void)state;
     for (int tiled = 0; tiled < 2; tiled++) {
-        const char *const chosen = tiled ? "device.kernels=tiled" : "device.kernels=vector";
-        settings *s;
+        const struct device_config c = {
+            .platform = "", .device = "", .kernels = tiled ? "tiled" : "vector", .class = "auto"};
         device *d;
-        must(settings_load(&s, NULL, &chosen, 1));
-        must(open_device(&d, s));
+        must(open_device(&d, &c));
         assert_int_equal(d->kernels, tiled ? KERNELS_TILED : KERNELS_VECTOR);
         device_close(d);
-        settings_free(s);
     }
 }
 
@@ -614,7 +612,7 @@ int main(void)
         cmocka_unit_test(a_profile_reaches_the_kernels),
         cmocka_unit_test(every_vector_size_computes_the_same),
         cmocka_unit_test(every_tiled_size_computes_the_same),
-        cmocka_unit_test(settings_choose_the_kernels),
+        cmocka_unit_test(a_config_chooses_the_kernels),
         cmocka_unit_test(clblast_multiplies_with_other_parameters),
     };
     return cmocka_run_group_tests_name("profiles", tests, set_up, scratch_remove);
