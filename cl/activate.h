@@ -8,7 +8,7 @@
 #include "constants.h"
 #include "lanes.h"
 
-static inline lane activate(lane x)
+lane activate(lane x)
 {
 #if ACTIVATION == ACTIVATION_RELU
     return select(x, (lane)(0.0f), (lane_mask)(x <= 0.0f)); /* NaN stays NaN */
@@ -23,7 +23,7 @@ static inline lane activate(lane x)
 #endif
 }
 
-static inline lane activation_slope(lane y)
+lane activation_slope(lane y)
 {
 #if ACTIVATION == ACTIVATION_RELU
     return select((lane)(1.0f), (lane)(0.0f), (lane_mask)(y <= 0.0f));

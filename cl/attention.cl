@@ -1,5 +1,5 @@
-/* Softmax over the last axis of (rows, width), in place, and its backward. Ranges: rows.h, with rows
- * for pixels and the width for channels. */
+/* Softmax over the last axis of (rows, width), in place, and its backward. Ranges: rows.h, with
+ * rows for pixels and the width for channels. */
 #include "rows.h"
 
 kernel void softmax(global float *x, int rows, int width, int span)

@@ -28,7 +28,7 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
         const lane mean = sum / (float)(last - first);
         for (int p = first; p < last; p++) { /* the span is near by now, the next one not yet */
             if (p + span < pixels)
-                fetch_channels(x, channels, c, 16, p + span, 1);
+                fetch(x + (size_t)(p + span) * channels + c, 16);
             const lane d = load_lane(x + (size_t)p * channels + c, left) - mean;
             squares += d * d;
         }
@@ -37,9 +37,8 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
     }
 }
 
-static void scale_and_shift(global float *moments, global const float *gamma,
-                            global const float *beta, int c, int channels, float mean,
-                            float variance, float epsilon)
+void scale_and_shift(global float *moments, global const float *gamma, global const float *beta,
+                     int c, int channels, float mean, float variance, float epsilon)
 {
     const float inverse = 1.0f / sqrt(variance + epsilon);
     moments[MOMENT_MEAN * channels + c] = mean;
@@ -48,7 +47,7 @@ static void scale_and_shift(global float *moments, global const float *gamma,
     moments[MOMENT_SHIFT * channels + c] = beta[c] - gamma[c] * inverse * mean;
 }
 
-/* Merges the spans (Chan, Golub and LeVeque 1979) and moves the moving statistics. Item: channel. */
+/* Merges the spans (Chan, Golub and LeVeque 1979), moves the moving statistics. Item: channel. */
 kernel void moments_of_batch(global const float *partial, global const float *gamma,
                              global const float *beta, global float *moving_mean,
                              global float *moving_variance, global float *moments, int pixels,
@@ -94,7 +93,7 @@ kernel void normalise(global const float *x, global const float *moments, global
 }
 
 /* The gradient before the activation. Its output is computed again from x rather than kept. */
-static lane gradient_inside(lane x, lane g, channel k)
+lane gradient_inside(lane x, lane g, channel k)
 {
     return g * activation_slope(activate(fma(x, k.scale, k.shift)));
 }
@@ -114,8 +113,8 @@ kernel void gradient_sums_of_spans(global const float *x, global const float *g,
         lane sum = 0.0f, product = 0.0f;
         FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
-            fetch_channels(x, channels, c, 16, p + PIXELS_AHEAD, 1);
-            fetch_channels(g, channels, c, 16, p + PIXELS_AHEAD, 1);
+            fetch(x + at + PIXELS_AHEAD * channels, 16);
+            fetch(g + at + PIXELS_AHEAD * channels, 16);
             const lane value = load_lane(x + at, left);
             const lane inside = gradient_inside(value, load_lane(g + at, left), k);
             sum += inside;

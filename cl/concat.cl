@@ -1,5 +1,5 @@
-/* Keras Concatenate on channels. Copies one part: rows of `channels` values at `from_offset` of rows
- * of from_channels to `to_offset` of rows of to_channels. Layout of ranges: lanes.h. */
+/* Keras Concatenate on channels. Copies one part: rows of `channels` values at `from_offset` of
+ * rows of from_channels to `to_offset` of rows of to_channels. Layout of ranges: lanes.h. */
 #include "lanes.h"
 
 kernel void copy_channels(global const float *from, int from_channels, int from_offset,

@@ -2,8 +2,8 @@
 #ifndef CONSTANTS_H
 #define CONSTANTS_H
 
-/* Two tensors side by side, and anything a batch norm has left to do, come with channels in multiples
- * of this: a vector of CPU kernels lies in one of them. */
+/* Two tensors side by side, and anything a batch norm has left to do, come with channels in
+ * multiples of this: a vector of CPU kernels lies in one of them. */
 #define CHANNELS_UNIT 16
 
 /* What a batch norm keeps of its channels, (MOMENT_ROWS, channels): mean, 1 / deviation, and what

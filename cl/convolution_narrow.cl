@@ -1,9 +1,10 @@
 /*
- * Convolution with stride 1 and few output channels (1 to 4), where vectors of output channels would be
- * mostly empty: the heads of a network, CBAM's map. For CPUs: an item takes `strip.rows` rows.
+ * Convolution with stride 1 and few output channels (1 to 4), where vectors of output channels
+ * would be mostly empty: the heads of a network, CBAM's map. For CPUs: an item takes `strip.rows`
+ * rows.
  *
- * The taps of one row of the window and all their channels lie side by side in memory, so vectors go
- * along this tap row, and an output is the sum of K dot products:
+ * The taps of one row of the window and all their channels lie side by side in memory, so vectors
+ * go along this tap row, and an output is the sum of K dot products:
  *
  *     patch, one row:   ... [ x-1: c c c ][ x: c c c ][ x+1: c c c ] ...        K = 3, cin = 3
  *     tap row of x:         |<---------- K * cin floats ---------->|0 0 ...|    in whole vectors
@@ -30,7 +31,7 @@
 #endif
 
 /* By index, because Oclgrind takes what .lo and .hi give for uninitialised. */
-static float sum_of_lanes(float16 values)
+float sum_of_lanes(float16 values)
 {
     float part[16];
     vstore16(values, 0, part);
@@ -91,8 +92,8 @@ convolve_narrow(VIEW_ARGS(x), global const float *packed, global const float *bi
     }
 }
 
-/* weights (K, K, A, B) to packed (cout, K, tap_row), zero beyond K * cin. Forward A is cin and B cout;
- * adjoint the reverse, and the taps run backwards. Item (float of the tap row, ky, cout). */
+/* weights (K, K, A, B) to packed (cout, K, tap_row), zero beyond K * cin. Forward A is cin and B
+ * cout; adjoint the reverse, and the taps run backwards. Item (float of the tap row, ky, cout). */
 kernel void pack_narrow(global const float *weights, global float *packed, narrow_shape shape,
                         int adjoint)
 {
@@ -110,8 +111,8 @@ kernel void pack_narrow(global const float *weights, global float *packed, narro
 
 /*
  * Weight gradient, first pass, over a chunk of images: vectors lie along tap rows of x again, their
- * factors are values of g (images, h, w, cout). partial (chunks, cout, K * tap_row + 1); a tap row's
- * floats beyond K * cin mean nothing, the last float is the sum of g. patch as above.
+ * factors are values of g (images, h, w, cout). partial (chunks, cout, K * tap_row + 1); a tap
+ * row's floats beyond K * cin mean nothing, the last float is the sum of g. patch as above.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 narrow_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partial,
@@ -168,8 +169,8 @@ narrow_weight_gradient(VIEW_ARGS(x), global const float *g, global float *partia
     }
 }
 
-/* Second pass: gradient (K, K, cin, cout), and bias_gradient (cout) if bias, summed over the chunks.
- * Item (weight, cout); weight K * K * cin stands for the bias. */
+/* Second pass: gradient (K, K, cin, cout), and bias_gradient (cout) if bias, summed over the
+ * chunks. Item (weight, cout); weight K * K * cin stands for the bias. */
 kernel void narrow_reduce(global const float *partial, global float *gradient,
                           global float *bias_gradient, narrow_shape shape, int chunks, int bias)
 {

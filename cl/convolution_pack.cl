@@ -3,9 +3,9 @@
 #include "convolution_shape.h"
 
 /*
- * weights (K, K, A, B) to packed (ceil(out_channels / width), taps, in_channels, width), zero beyond
- * out_channels. Forward A is in and B out; adjoint the reverse.
- * Item (tap * in_channels + channel, panel).
+ * weights (K, K, A, B) to packed (ceil(out_channels / width), taps, in_channels, width), zero
+ * beyond out_channels. Forward A is in and B out; adjoint the reverse. Item (tap * in_channels +
+ * channel, panel).
  */
 kernel void pack_weights(global const float *weights, global float *packed, global const tap *taps,
                          int first_tap, int tap_count, int in_channels, int out_channels, int width,
@@ -26,8 +26,9 @@ kernel void pack_weights(global const float *weights, global float *packed, glob
 }
 
 /*
- * gradient[m, co] = sum over chunks of partial[chunk, m, co] for the `rows` rows of the weights; row
- * `rows` goes to bias_gradient. partial (chunks, rows + 1, padded). Item m * cout + co; bias is 0 without a bias gradient.
+ * gradient[m, co] = sum over chunks of partial[chunk, m, co] for the `rows` rows of the weights;
+ * row `rows` goes to bias_gradient. partial (chunks, rows + 1, padded). Item m * cout + co; bias is
+ * 0 without a bias gradient.
  */
 kernel void reduce_weight_gradient(global const float *partial, global float *gradient,
                                    global float *bias_gradient, int rows, int cout, int padded,

@@ -26,8 +26,8 @@ typedef struct phase_list {
     phase phases[PHASES_MAX];
 } phase_list;
 
-/* A direction: x (images, h, w, cin) is read, y (images, out_h, out_w, cout) written. A tap of output
- * q reads the pixel q * in_stride + (dy_min + dy, dx_min + dx). */
+/* A direction: x (images, h, w, cin) is read, y (images, out_h, out_w, cout) written. A tap of
+ * output q reads the pixel q * in_stride + (dy_min + dy, dx_min + dx). */
 typedef struct convolution_shape {
     int images;
     int h, w, cin;

@@ -1,7 +1,8 @@
 /*
- * Convolution for devices whose work-groups share local memory (GPUs), as matrix products whose left
- * matrix is gathered from the image on the way (implicit GEMM). A work-group of 16 x 16 items computes a
- * block of ROWS x COLUMNS results, going through the inner dimension DEPTH values at a time:
+ * Convolution for devices whose work-groups share local memory (GPUs), as matrix products whose
+ * left matrix is gathered from the image on the way (implicit GEMM). A work-group of 16 x 16 items
+ * computes a block of ROWS x COLUMNS results, going through the inner dimension DEPTH values at a
+ * time:
  *
  *                       b: weights (inner, output channels)
  *                            +-----------+---
@@ -13,7 +14,7 @@
  *     +-------+---           +-----------+   column + 16 c, r < R, c < C, in registers
  *       DEPTH
  *
- * The slices are in local memory; a's lies there transposed, with one float between its rows more, so
+ * The slices are in local memory; a's lies there transposed, its rows padded by a float, so
  * that the items that store a column of it meet different banks.
  *
  * ROWS, COLUMNS: multiples of 16; COLUMNS is 16 where there are no more than 16 output channels.
@@ -26,7 +27,7 @@
 #define R (ROWS / GROUP_SIDE)
 #define C (COLUMNS / GROUP_SIDE)
 
-static void clear(float sum[R][C])
+void clear(float sum[R][C])
 {
     for (int r = 0; r < R; r++)
         for (int c = 0; c < C; c++)
@@ -34,8 +35,8 @@ static void clear(float sum[R][C])
 }
 
 /* sum += a^T b over the slices' depth; item (row, column) owns rows row + GROUP_SIDE * r. */
-static void multiply_slices(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS],
-                            int depth, int row, int column, float sum[R][C])
+void multiply_slices(local float a[DEPTH][ROWS + 1], local float b[DEPTH][COLUMNS], int depth,
+                     int row, int column, float sum[R][C])
 {
     for (int k = 0; k < depth; k++)
         for (int r = 0; r < R; r++)
@@ -100,8 +101,8 @@ convolve(VIEW_ARGS(x), global const float *weights, global const float *bias, SI
 }
 
 /* Weight gradient, first pass. Rows are (tap, channel) of the weights, columns output channels, the
- * inner dimension runs over the pixels of a chunk of images. The tiles of the first row also sum g, for
- * the bias. */
+ * inner dimension runs over the pixels of a chunk of images. The blocks of the first row also sum g,
+ * for the bias. */
 kernel __attribute__((reqd_work_group_size(GROUP_SIDE, GROUP_SIDE, 1))) void
 convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, global const tap *taps,
                          int tap_count, conv_shape shape, int chunk_images)

@@ -1,11 +1,11 @@
 /*
- * Convolution for devices with long vectors and few cores (CPUs): forward, input gradient and weight
- * gradient of conv2d and conv2d_transpose, of any kernel size, stride and number of channels. Phases
- * and taps: src/layers/geometry.h.
+ * Convolution for devices with long vectors and few cores (CPUs): forward, input gradient and
+ * weight gradient of conv2d and conv2d_transpose, of any kernel size, stride and number of
+ * channels. Phases and taps: src/layers/geometry.h.
  *
  * A work-group is a single item. It copies the patch of x that a strip of outputs needs into local
- * memory, with zeros around the image, so that the inner loops need no bounds test, then walks register
- * tiles of TILE pixels x LANES channels (tile.h):
+ * memory, with zeros around the image, so that the inner loops need no bounds test, then walks
+ * register tiles of TILE pixels x LANES channels (tile.h):
  *
  *      x: image                    y: the strip's pixels, tile by tile
  *     +----------------+          +-----------------+
@@ -31,7 +31,7 @@ typedef struct place {
     int row, column;
 } place;
 
-static place next_place(place at, int columns)
+place next_place(place at, int columns)
 {
     at.column++;
     if (at.column == columns) {
@@ -42,12 +42,12 @@ static place next_place(place at, int columns)
 }
 
 /*
- * Where in the patch the TILE places from `at` begin; columns of places lie column_step floats apart.
- * Only `left` places are in the strip: the last one stands for those beyond, which are computed and not
- * stored. Returns the place of the next tile.
+ * Where in the patch the TILE places from `at` begin; columns of places lie column_step floats
+ * apart. Only `left` places are in the strip: the last one stands for those beyond, which are
+ * computed and not stored. Returns the place of the next tile.
  */
-static place tile_offsets(int offset[TILE], place at, int left, int columns, int patch_columns,
-                          int column_step)
+place tile_offsets(int offset[TILE], place at, int left, int columns, int patch_columns,
+                   int column_step)
 {
     if (at.column + TILE <= columns) {
         const int first = (at.row * patch_columns + at.column) * column_step;
@@ -66,7 +66,7 @@ static place tile_offsets(int offset[TILE], place at, int left, int columns, int
     return at;
 }
 
-static float16 load_bias(global const float *bias, int left)
+float16 load_bias(global const float *bias, int left)
 {
     float part[16];
     for (int i = 0; i < 16; i++)
@@ -86,8 +86,9 @@ static float16 load_bias(global const float *bias, int left)
  *         y[n][qy * out_stride + p.y][qx * out_stride + p.x][o] = sum;
  *     }
  *
- * An item takes strip.rows rows of q of one image, all phases. packed: for each phase the weights as
- * (ceil(cout / LANES), taps, cin, LANES), zero beyond cout. patch: (patch_rows, patch_columns, cin).
+ * An item takes strip.rows rows of q of one image, all phases. packed: for each phase the weights
+ * as (ceil(cout / LANES), taps, cin, LANES), zero beyond cout. patch: (patch_rows, patch_columns,
+ * cin).
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SINK_ARGS(y),
@@ -146,7 +147,7 @@ convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SIN
 }
 
 /* Pixel `pixel` of g, LANES channels from `first`, zero beyond cout. */
-static void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS])
+void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS])
 {
     for (int v = 0; v < VECTORS; v++) {
         const int c = first + 16 * v;
@@ -171,22 +172,23 @@ typedef struct fetch_walk {
     pace pace;
 } fetch_walk;
 
-static fetch_walk fetch_walk_of(size_t first, int pixels, int turns)
+fetch_walk fetch_walk_of(size_t first, int pixels, int turns)
 {
     const fetch_walk walk = {first, pace_of(pixels, turns)};
     return walk;
 }
 
-static void fetch_share(view v, fetch_walk *walk)
+void fetch_share(view v, fetch_walk *walk)
 {
     const int due = pace_turn(&walk->pace);
     fetch_view(v, walk->next, due);
     walk->next += due;
 }
 
-/* Copies a panel of g, `pixels` from `from` and LANES channels from `first`, and adds it to sums. */
-static void gather_gradients(local float *panel, view g, size_t from, int pixels, int first,
-                             int cout, global float *sums)
+/* Copies a panel of g, `pixels` from `from` and LANES channels from `first`, and adds it to
+ * sums. */
+void gather_gradients(local float *panel, view g, size_t from, int pixels, int first, int cout,
+                      global float *sums)
 {
     float16 total[VECTORS];
     for (int v = 0; v < VECTORS; v++)
@@ -215,11 +217,11 @@ static void gather_gradients(local float *panel, view g, size_t from, int pixels
  *         partial[chunk][taps * cin][o] += g[n][qy][qx][o];               (bias gradient)
  *     }
  *
- * g (images, out_h, out_w, cout), partial (chunks, taps * cin + 1, padded cout). An item takes a chunk
- * and `panels` panels of LANES output channels. Strips of strip.rows rows of strip.images images are
- * copied to local memory (patches of x with zeros around, then panel by panel of g, padded with zeros);
- * every tile of ROWS (tap, channel) rows x LANES sums over the strip in registers and is added to
- * partial.
+ * g (images, out_h, out_w, cout), partial (chunks, taps * cin + 1, padded cout). An item takes a
+ * chunk and `panels` panels of LANES output channels. Strips of strip.rows rows of strip.images
+ * images are copied to local memory (patches of x with zeros around, then panel by panel of g,
+ * padded with zeros); every tile of ROWS (tap, channel) rows x LANES sums over the strip in
+ * registers and is added to partial.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, global const tap *taps,
@@ -251,7 +253,7 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
                 gather_patch(patch + i * patch_size, from, (size_t)(n + i) * h * w, h, w, cin,
                              q0 * in_stride + shape.dy_min, shape.dx_min, strip.patch_rows,
                              patch_columns);
-            /* The next strip, of the same images or of the next. Not worth it for a few channels. */
+            /* The next strip, of the same images or the next. Not worth it for a few channels. */
             const int same = q0 + strip.rows < qh;
             const int next_n = same ? n : n + strip.images, next_q = same ? q0 + strip.rows : 0;
             const int next_rows = from.a.channels < 16 ? 0

@@ -1,6 +1,6 @@
 /*
- * Dropout (Srivastava et al. 2014), inverted: what is kept is scaled up in training, so that nothing
- * happens in inference.
+ * Dropout (Srivastava et al. 2014), inverted: what is kept is scaled up in training, so that
+ * nothing happens in inference.
  *
  * Whether element i is kept depends only on (seed, stream, i): it takes word i of that stream, as
  * base/rng.h draws it on the host. So the backward draws the mask again rather than keeping it.
@@ -14,7 +14,7 @@ typedef uint16 lane_words;
 typedef uint lane_words;
 #endif
 
-static void draw_block(int block, ulong seed, ulong stream, uint words[4])
+void draw_block(int block, ulong seed, ulong stream, uint words[4])
 {
     const uint counter[4] = {block, 0, (uint)stream, (uint)(stream >> 32)};
     const uint key[2] = {(uint)seed, (uint)(seed >> 32)};
@@ -22,7 +22,7 @@ static void draw_block(int block, ulong seed, ulong stream, uint words[4])
 }
 
 /* The words of element i and, in a lane, those behind it. */
-static lane_words draw_lane(int i, ulong seed, ulong stream)
+lane_words draw_lane(int i, ulong seed, ulong stream)
 {
 #ifdef VECTOR_DEVICE
     uint words[LANE + 4];

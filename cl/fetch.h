@@ -1,7 +1,7 @@
 /*
- * Fetching ahead: memory that will soon be read or written is brought into the cache while arithmetic
- * goes on, so that nobody waits for it. A hint for CPUs; with FETCH 0, and where the compiler has no
- * such builtin, nothing happens.
+ * Fetching ahead: memory that will soon be read or written is brought into the cache while
+ * arithmetic goes on, so that nobody waits for it. A hint for CPUs; with FETCH 0, and where the
+ * compiler has no such builtin, nothing happens.
  *
  * A processor has room for few requests at a time: a burst of them makes it wait after all. So what
  * the next block needs is spread evenly over the turns of an inner loop, by a pace:
@@ -25,8 +25,9 @@
 #endif
 #endif
 
-/* So many floats, in whole lines of 16. The builtin wants a pointer without address space. */
-static inline void fetch(global const float *from, int floats)
+/* So many floats, in whole lines of 16: for kernels that stream through memory, a fixed distance
+ * ahead. The builtin wants a pointer without address space. */
+void fetch(global const float *from, int floats)
 {
 #ifdef CAN_FETCH
     for (int i = 0; i < floats; i += 16)
@@ -35,15 +36,15 @@ static inline void fetch(global const float *from, int floats)
 }
 
 /* `width` channels from c of `pixels` pixels of a tensor, from pixel `first` on. */
-static inline void fetch_channels(global const float *data, int channels, int c, int width,
-                                  size_t first, int pixels)
+void fetch_channels(global const float *data, int channels, int c, int width, size_t first,
+                    int pixels)
 {
     for (int i = 0; i < pixels; i++)
         fetch(data + (first + i) * channels + c, width);
 }
 
 /* All channels of them, of both parts of a view. */
-static inline void fetch_view(view v, size_t first, int pixels)
+void fetch_view(view v, size_t first, int pixels)
 {
     fetch(v.a.data + first * v.a.channels, pixels * v.a.channels);
     if (v.b.channels)
@@ -51,19 +52,19 @@ static inline void fetch_view(view v, size_t first, int pixels)
 }
 
 /* A row of w pixels, counted through all images; nothing behind the last of all `rows`. */
-static inline void fetch_view_row(view v, int row, int rows, int w)
+void fetch_view_row(view v, int row, int rows, int w)
 {
     if (row < rows)
         fetch_view(v, (size_t)row * w, w);
 }
 
-/* `count` things, spread over `turns` turns: at the end of turn t, (t + 1) * count / turns of them have
- * been due (Bresenham's way, without a division). */
+/* `count` things, spread over `turns` turns: at the end of turn t, (t + 1) * count / turns of them
+ * have been due (Bresenham's way, without a division). */
 typedef struct pace {
     int count, turns, owed;
 } pace;
 
-static inline pace pace_of(int count, int turns)
+pace pace_of(int count, int turns)
 {
     pace p = {0, turns, 0};
 #ifdef CAN_FETCH
@@ -73,7 +74,7 @@ static inline pace pace_of(int count, int turns)
 }
 
 /* How many are due in this turn. */
-static inline int pace_turn(pace *p)
+int pace_turn(pace *p)
 {
     int due = 0;
     for (p->owed += p->count; p->owed >= p->turns; p->owed -= p->turns)

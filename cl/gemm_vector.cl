@@ -1,11 +1,27 @@
 /*
- * c = alpha * op(a) * op(b) + beta * c for devices with long vectors and few cores (CPUs).
+ * c = alpha * op(a) * op(b) + beta * c for devices with long vectors and few cores (CPUs). What it
+ * computes, one value after the other, for each matrix of the batch:
  *
- * A work-group is a single item: a block of rows of one matrix of the batch, and some panels of LANES
- * columns. It copies `deepest` rows of op(b)'s panel to local memory, zero beyond n, unless it reads them
- * but a few times, and walks tiles of TILE rows x LANES columns with their sums in registers. Element
- * (i, k) of op(a) lies at a[i * a_row + k * a_column], so that a transposed operand is only another
- * pair of strides.
+ *     for (i < m, j < n) {
+ *         float sum = 0;
+ *         for (l = 0; l < k; l++)
+ *             sum += a[i * a_row + l * a_column] * b[l * b_row + j * b_column];
+ *         c[i * c_row + j] = alpha * sum + (beta == 0 ? 0 : beta * c[i * c_row + j]);
+ *     }
+ *
+ * so that a transposed operand is only another pair of strides. A work-group is a single item: a
+ * block of rows of one matrix, and some panels of LANES columns.
+ *
+ *                                 op(b), n columns
+ *                               +--------+--------+--
+ *               deepest rows -> | panel  |        |      copied to local memory, zero beyond n
+ *                               +--------+--------+--
+ *          op(a)                  LANES
+ *         +------------+--      +--------+
+ *    TILE | rows       |        |  sums  |               in registers
+ *         +------------+--      +--------+
+ *
+ * A panel is copied unless it is read only a few times.
  */
 #include "tile.h"
 #include "transpose.h"
@@ -16,7 +32,7 @@
 #define IN_PLACE_ROWS 64 /* for so few rows of c a panel of b is not worth copying */
 
 /* 16 columns of op(b), which lie b_column apart and each in one piece, as rows of the panel. */
-static void gather_columns(local float *panel, global const float *b, int b_column, int depth)
+void gather_columns(local float *panel, global const float *b, int b_column, int depth)
 {
     int k = 0;
     for (; k + 16 <= depth; k += 16) {
@@ -35,8 +51,8 @@ static void gather_columns(local float *panel, global const float *b, int b_colu
 }
 
 /* Copies `depth` rows and `columns` columns of op(b); zero up to LANES columns. */
-static void gather_panel(local float *panel, global const float *b, int b_row, int b_column,
-                         int depth, int columns)
+void gather_panel(local float *panel, global const float *b, int b_row, int b_column, int depth,
+                  int columns)
 {
     for (int v = 0; v < VECTORS; v++, panel += 16, b += 16 * (size_t)b_column) {
         const int left = columns - 16 * v;
@@ -54,8 +70,7 @@ static void gather_panel(local float *panel, global const float *b, int b_row, i
     }
 }
 
-static void store_row(global float *to, const float16 sum[VECTORS], int columns, float alpha,
-                      float beta)
+void store_row(global float *to, const float16 sum[VECTORS], int columns, float alpha, float beta)
 {
     for (int v = 0; v < VECTORS; v++) {
         const float16 value = alpha * sum[v];
@@ -70,8 +85,9 @@ static void store_row(global float *to, const float16 sum[VECTORS], int columns,
     }
 }
 
-/* sum[r] += a's row r times the panel; consecutive rows of the panel are `stride` floats apart. */
-#define MULTIPLY(sum, value, offset, a_column, panel, stride, depth)                               \
+/* sum[r] += a's row r times the panel, whose rows are `stride` floats apart; a's row r is at
+ * offset[r]. */
+#define ADD_PRODUCT(sum, value, offset, a_column, panel, stride, depth)                            \
     for (int j = 0; j < depth; j++)                                                                \
     TILE_STEP(sum, TILE, (value)[offset[r] + j * a_column], (panel) + j * stride)
 
@@ -104,9 +120,9 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
                     offset[r] = min(r, last - 1 - i) * a_row;
                 TILE_CLEAR(sum, TILE);
                 if (in_place)
-                    MULTIPLY(sum, value, offset, a_column, from, b_row, depth);
+                    ADD_PRODUCT(sum, value, offset, a_column, from, b_row, depth);
                 else
-                    MULTIPLY(sum, value, offset, a_column, panel, LANES, depth);
+                    ADD_PRODUCT(sum, value, offset, a_column, panel, LANES, depth);
                 for (int r = 0; r < TILE && i + r < last; r++)
                     store_row(c + (size_t)(i + r) * c_row + first, sum[r], columns, alpha,
                               k0 ? 1.0f : beta);

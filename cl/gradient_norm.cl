@@ -20,8 +20,8 @@ kernel void squares_of_spans(global const float *gradients, global float *partia
         partial[get_global_id(1)] = total;
 }
 
-/* scale[0]: what brings the norm down to limit; 1 if it is below, or limit is 0. status: see adam.cl.
- * One item. */
+/* scale[0]: what brings the norm down to limit; 1 if it is below, or limit is 0. status: see
+ * adam.cl. One item. */
 kernel void scale_to_limit(global const float *partial, int spans, float limit, global float *scale,
                            global int *status, int step)
 {

@@ -1,7 +1,7 @@
 /*
- * Gradients that a batch norm behind may have left to be finished, in place, by who reads them first
- * (tensor.pending_gradient). g (N, h, w, channels) is then the gradient behind the norm's piecewise
- * linear activation, and x the norm's input. For CPUs; channels come in multiples of 16.
+ * Gradients that a batch norm behind may have left to be finished, in place, by who reads them
+ * first (tensor.pending_gradient). g (N, h, w, channels) is then the gradient behind the norm's
+ * piecewise linear activation, and x the norm's input. For CPUs; channels come in multiples of 16.
  */
 #ifndef GRADIENTS_H
 #define GRADIENTS_H
@@ -34,7 +34,7 @@ typedef struct finisher {
     float16 sum, product;
 } finisher;
 
-static inline finisher finisher_of(gradients g, int c)
+finisher finisher_of(gradients g, int c)
 {
     const finisher f = {load_channel(g.moments, c, g.channels), vload16(0, g.dbeta + c),
                         vload16(0, g.dgamma + c)};
@@ -43,7 +43,7 @@ static inline finisher finisher_of(gradients g, int c)
 
 /* Finishes 16 channels from c of so many pixels; the same bits as batch_norm.cl's
  * normalise_backward. */
-static inline void finish_pixels(gradients g, finisher f, int c, size_t first, int pixels)
+void finish_pixels(gradients g, finisher f, int c, size_t first, int pixels)
 {
     for (size_t p = first; p < first + pixels; p++) {
         const size_t at = p * g.channels + c;

@@ -8,7 +8,7 @@
 /* The offset of each value from the lane's first. */
 #define LANE_OFFSETS ((lane_mask)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 
-static inline lane_mask load_ints(global const int *from, int left)
+lane_mask load_ints(global const int *from, int left)
 {
     if (left >= LANE)
         return vload16(0, from);
@@ -18,7 +18,7 @@ static inline lane_mask load_ints(global const int *from, int left)
     return vload16(0, part);
 }
 
-static inline void store_ints(lane_mask values, global int *to, int left)
+void store_ints(lane_mask values, global int *to, int left)
 {
     if (left >= LANE) {
         vstore16(values, 0, to);
@@ -32,12 +32,12 @@ static inline void store_ints(lane_mask values, global int *to, int left)
 #else
 #define LANE_OFFSETS 0
 
-static inline lane_mask load_ints(global const int *from, int left)
+lane_mask load_ints(global const int *from, int left)
 {
     return *from;
 }
 
-static inline void store_ints(lane_mask values, global int *to, int left)
+void store_ints(lane_mask values, global int *to, int left)
 {
     *to = values;
 }

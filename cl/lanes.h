@@ -6,7 +6,8 @@
  *         FOR_LANES(c, channels)
  *             store_lane(load_lane(x + p * channels + c, channels - c) + 1, y + ..., channels - c);
  *
- * Dimension 1 of the range walks pixels (span each), dimension 0 lanes: src/compute/pixels.h makes it.
+ * Dimension 1 of the range walks pixels (span each), dimension 0 lanes: src/compute/pixels.h makes
+ * it.
  */
 #ifndef LANES_H
 #define LANES_H
@@ -16,7 +17,7 @@
 typedef float16 lane;
 typedef int16 lane_mask;
 
-static inline lane load_lane(global const float *from, int left)
+lane load_lane(global const float *from, int left)
 {
     if (left >= LANE)
         return vload16(0, from);
@@ -26,7 +27,7 @@ static inline lane load_lane(global const float *from, int left)
     return vload16(0, part);
 }
 
-static inline void store_lane(lane value, global float *to, int left)
+void store_lane(lane value, global float *to, int left)
 {
     if (left >= LANE) {
         vstore16(value, 0, to);
@@ -42,12 +43,12 @@ static inline void store_lane(lane value, global float *to, int left)
 typedef float lane;
 typedef int lane_mask;
 
-static inline lane load_lane(global const float *from, int left)
+lane load_lane(global const float *from, int left)
 {
     return *from;
 }
 
-static inline void store_lane(lane value, global float *to, int left)
+void store_lane(lane value, global float *to, int left)
 {
     *to = value;
 }

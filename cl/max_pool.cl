@@ -7,12 +7,12 @@
 #include "lanes.h"
 #include "view.h"
 
-/* The window of an output pixel: its first pixel of x, and where it stands in its row of windows. */
+/* The window of an output pixel: its first pixel of x, and its place in the row of windows. */
 typedef struct window {
     int from, column;
 } window;
 
-static window window_at(int p, int h, int w)
+window window_at(int p, int h, int w)
 {
     const int ow = w / 2, oh = h / 2;
     window at;
@@ -22,7 +22,7 @@ static window window_at(int p, int h, int w)
 }
 
 /* That of pixel p + 1, given that of p: divides only at the end of a row. */
-static window next_window(window at, int p, int h, int w)
+window next_window(window at, int p, int h, int w)
 {
     at.column++;
     at.from += 2;
@@ -30,24 +30,24 @@ static window next_window(window at, int p, int h, int w)
 }
 
 /* Fetches 16 channels of the window below. */
-static void fetch_window_below(global const float *data, int channels, int c, window at, int w)
+void fetch_window_below(global const float *data, int channels, window at, int w)
 {
-    fetch_channels(data, channels, c, 16, (size_t)at.from + 2 * w, 2);
-    fetch_channels(data, channels, c, 16, (size_t)at.from + 3 * w, 2);
+    for (int i = 0; i < 4; i++)
+        fetch(data + ((size_t)at.from + (2 + i / 2) * w + i % 2) * channels, 16);
 }
 
 #if LANE == 1
-static lane_mask load_places(global const uchar *from, int left)
+lane_mask load_places(global const uchar *from, int left)
 {
     return *from;
 }
 
-static void store_places(lane_mask places, global uchar *to, int left)
+void store_places(lane_mask places, global uchar *to, int left)
 {
     *to = places;
 }
 #else
-static lane_mask load_places(global const uchar *from, int left)
+lane_mask load_places(global const uchar *from, int left)
 {
     if (left >= LANE)
         return convert_int16(vload16(0, from));
@@ -57,7 +57,7 @@ static lane_mask load_places(global const uchar *from, int left)
     return vload16(0, part);
 }
 
-static void store_places(lane_mask places, global uchar *to, int left)
+void store_places(lane_mask places, global uchar *to, int left)
 {
     if (left >= LANE) {
         vstore16(convert_uchar16(places), 0, to);
@@ -84,7 +84,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
         }
         window at = window_at(get_global_id(1) * span, h, w);
         FOR_PIXELS(p, pixels, span) {
-            fetch_window_below(x, channels, c, at, w);
+            fetch_window_below(x + c, channels, at, w);
             lane best = 0.0f;
             lane_mask place = 0;
 #pragma unroll
@@ -116,7 +116,7 @@ kernel void max_pool_backward(global const uchar *places, global const float *g,
         const int left = channels - c;
         window at = window_at(get_global_id(1) * span, h, w);
         FOR_PIXELS(p, pixels, span) {
-            fetch_window_below(dx, channels, c, at, w);
+            fetch_window_below(dx + c, channels, at, w);
             const lane value = load_lane(g + (size_t)p * channels + c, left);
             const lane_mask place = load_places(places + (size_t)p * channels + c, left);
 #pragma unroll

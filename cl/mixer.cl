@@ -21,10 +21,10 @@ float source_value(global const uchar *pictures, int number, constant mixed_sour
  *   blend  (batch, height, width, CHANNELS): the average of the sources
  *   truth  (batch, height, width, SOURCES * CHANNELS): each source, in the middle of a border of zeros
  */
-kernel void mix(global const uchar *pictures_0, global const uchar *pictures_1,
-                global const uchar *pictures_2, global const uchar *pictures_3,
-                constant mixed_source *sources, uint seed, uint stream, ulong position, int height,
-                int width, global float *blend, global float *truth)
+kernel void mix_sources(global const uchar *pictures_0, global const uchar *pictures_1,
+                        global const uchar *pictures_2, global const uchar *pictures_3,
+                        constant mixed_source *sources, uint seed, uint stream, ulong position,
+                        int height, int width, global float *blend, global float *truth)
 {
     const int y = get_global_id(0), n = get_global_id(1);
     if (y >= height)

@@ -13,7 +13,7 @@ typedef struct channel {
     lane mean, inverse, scale, shift;
 } channel;
 
-static inline channel load_channel(global const float *moments, int c, int channels)
+channel load_channel(global const float *moments, int c, int channels)
 {
     const int left = channels - c;
     const channel k = {load_lane(moments + MOMENT_MEAN * channels + c, left),
@@ -23,16 +23,15 @@ static inline channel load_channel(global const float *moments, int c, int chann
     return k;
 }
 
-static inline lane normalised(lane x, channel k)
+lane normalised(lane x, channel k)
 {
     return (x - k.mean) * k.inverse;
 }
 
-/* dx = scale * (inside - mean of inside - normalised x * mean of inside * normalised x). inside: the
- * gradient before the activation; sum, product: over all pixels, of it and of it * normalised x;
- * part: 1 / pixels. */
-static inline lane normalise_gradient(lane inside, lane x, channel k, lane sum, lane product,
-                                      float part)
+/* dx = scale * (inside - mean of inside - normalised x * mean of inside * normalised x). inside:
+ * the gradient before the activation; sum, product: over all pixels, of it and of it * normalised
+ * x; part: 1 / pixels. */
+lane normalise_gradient(lane inside, lane x, channel k, lane sum, lane product, float part)
 {
     return k.scale * fma((lane)(-part), fma(normalised(x, k), product, sum), inside);
 }

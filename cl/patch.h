@@ -9,8 +9,8 @@
 
 /* Copies rows x columns pixels of c channels from image (H, W, c), starting at pixel (y, x), to
  * patch (rows, columns, c); pixels outside the image become zero. */
-static inline void gather_stored(local float *patch, global const float *image, int h, int w, int c,
-                                 int y, int x, int rows, int columns)
+void gather_stored(local float *patch, global const float *image, int h, int w, int c, int y, int x,
+                   int rows, int columns)
 {
     const int before = clamp(-x, 0, columns);
     const int inside = max(min(w - max(x, 0), columns - before), 0) * c;
@@ -30,8 +30,8 @@ static inline void gather_stored(local float *patch, global const float *image, 
 }
 
 /* The same for any view; first: the image's first pixel. */
-static inline void gather_patch(local float *patch, view v, size_t first, int h, int w,
-                                int channels, int y, int x, int rows, int columns)
+void gather_patch(local float *patch, view v, size_t first, int h, int w, int channels, int y,
+                  int x, int rows, int columns)
 {
     if (!v.b.channels && !IS_PENDING(v.a)) {
         gather_stored(patch, v.a.data + first * channels, h, w, channels, y, x, rows, columns);

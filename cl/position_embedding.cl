@@ -17,7 +17,7 @@ kernel void add_positions(global const float *x, global const float *table, glob
         }
 }
 
-/* dtable = the sum over images of g; values = tokens * channels, which are this kernel's channels. */
+/* dtable = the sum over images of g; values = tokens * channels, this kernel's channels. */
 kernel void position_gradient(global const float *g, global float *dtable, int images, int values)
 {
     FOR_LANES(c, values) {

@@ -27,7 +27,7 @@
 
 /* By index, because Oclgrind takes what .lo and .hi give for uninitialised. */
 #define ROW_REDUCTION(name, type, combine)                                                         \
-    static inline type name(type##16 values, local type *meeting)                                  \
+    type name(type##16 values, local type *meeting)                                                \
     {                                                                                              \
         type part[16];                                                                             \
         vstore16(values, 0, part);                                                                 \
@@ -38,7 +38,7 @@
     }
 
 /* What stands behind the row's end in a partial lane becomes `other`. */
-static inline lane or_other(lane value, int left, float other)
+lane or_other(lane value, int left, float other)
 {
     return left >= LANE ? value : select((lane)(other), value, LANE_OFFSETS < left);
 }
@@ -47,7 +47,7 @@ static inline lane or_other(lane value, int left, float other)
 
 /* The first barrier waits until everyone has read the result before this one. */
 #define ROW_REDUCTION(name, type, combine)                                                         \
-    static inline type name(type value, local type *meeting)                                       \
+    type name(type value, local type *meeting)                                                     \
     {                                                                                              \
         const int i = get_local_id(0);                                                             \
         barrier(CLK_LOCAL_MEM_FENCE);                                                              \
@@ -61,7 +61,7 @@ static inline lane or_other(lane value, int left, float other)
         return meeting[0];                                                                         \
     }
 
-static inline lane or_other(lane value, int left, float other)
+lane or_other(lane value, int left, float other)
 {
     return value;
 }

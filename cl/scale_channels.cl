@@ -18,8 +18,9 @@ kernel void scale_channels_forward(global const float *x, global const float *fa
 }
 
 /*
- * dx = g * factor, and partial (spans, channels) = sums over a span of g * x, in one reading of g. No
- * span crosses from image to image. dx: 0 if unwanted (then any buffer), 1 to overwrite, 2 to add to.
+ * dx = g * factor, and partial (spans, channels) = sums over a span of g * x, in one reading of g.
+ * No span crosses from image to image. dx: 0 if unwanted (then any buffer), 1 to overwrite, 2 to
+ * add to.
  */
 kernel void scale_channels_backward(global const float *x, global const float *factor,
                                     global const float *g, global float *dx, global float *partial,

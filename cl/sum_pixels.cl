@@ -15,7 +15,7 @@ kernel void sum_pixels_forward(global const float *x, global float *y, int image
     y[get_global_id(0)] = sum;
 }
 
-/* dx = g of its image and channel. Pixels are counted over all images; layout of ranges: lanes.h. */
+/* dx = g of its image and channel. Pixels are counted over all images. Ranges: lanes.h. */
 kernel void sum_pixels_backward(global const float *g, global float *dx, int pixels,
                                 int pixels_per_image, int channels, int span, int accumulate)
 {

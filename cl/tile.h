@@ -1,13 +1,21 @@
 /*
- * A register tile: `rows` x VECTORS sums of 16 floats. A step adds, for each row r, a value times
- * VECTORS vectors of weights: one broadcast, VECTORS multiply-adds. rows * VECTORS sums, the weights
- * and a value must fit the register file.
+ * A register tile: `rows` x VECTORS sums of 16 floats.
+ *
+ *                          vectors of weights, shared by all rows
+ *                             [ w0 ........ ][ w1 ........ ]
+ *     value of row 0, spread  [ sum[0][0]   ][ sum[0][1]   ]
+ *     value of row 1, spread  [ sum[1][0]   ][ sum[1][1]   ]
+ *     ...
+ *
+ * A step adds, for each row r, its value times the weights: a broadcast and VECTORS multiply-adds.
+ * rows * VECTORS sums, the weights and a value must fit the register file.
  *
  *     TILE_CLEAR(sum, TILE);
  *     for (...)
  *         TILE_STEP(sum, TILE, value[r * step], weights);
  *
- * Macros, because the operands may lie in any address space.
+ * TILE_CLEAR declares the sums. TILE_STEP evaluates the value for each row, with its number in r.
+ * They are macros, because the operands may lie in any address space.
  */
 #ifndef TILE_H
 #define TILE_H

@@ -1,6 +1,6 @@
 /*
- * Images cut into tiles of 4 x 4 pixels, as Winograd's method takes them. The last tiles of a row or
- * column may hang over the edge. Tiles are counted row by row, through all images:
+ * Images cut into tiles of 4 x 4 pixels, as Winograd's method takes them. The last tiles of a row
+ * or column may hang over the edge. Tiles are counted row by row, through all images:
  *
  *            w = 10                   tiles_x = 3, tiles_y = 2
  *       +----+----+--.-+
@@ -25,7 +25,7 @@ typedef struct tile {
     int y, x;     /* its first pixel */
 } tile;
 
-static inline tile tile_at(int index, tiling of)
+tile tile_at(int index, tiling of)
 {
     tile t;
     t.image = (size_t)(index / (of.tiles_y * of.tiles_x)) * of.h * of.w;
@@ -40,13 +40,13 @@ typedef struct tile_range {
 } tile_range;
 
 /* The next so many tiles behind r, at most up to end. */
-static inline tile_range range_behind(tile_range r, int count, int end)
+tile_range range_behind(tile_range r, int count, int end)
 {
     const tile_range next = {min(r.end, end), min(r.end + count, end)};
     return next;
 }
 
-static inline tile next_tile(tile t, tiling of)
+tile next_tile(tile t, tiling of)
 {
     t.x += WINOGRAD_SIDE;
     if (t.x < of.w)
@@ -72,13 +72,13 @@ typedef struct pixel_row {
     int count;
 } pixel_row;
 
-static inline row_walk walk_from(int tile_index, tiling of)
+row_walk walk_from(int tile_index, tiling of)
 {
     const row_walk w = {tile_at(tile_index, of), 0};
     return w;
 }
 
-static inline pixel_row next_row(row_walk *walk, tiling of)
+pixel_row next_row(row_walk *walk, tiling of)
 {
     const int y = walk->at.y + walk->row;
     pixel_row pixels;

@@ -1,4 +1,5 @@
-/* Transposes 16 x 16 floats in registers: four steps, each of which exchanges blocks half as large. */
+/* Transposes 16 x 16 floats in registers: four steps, each of which exchanges blocks half as large.
+ * */
 #ifndef TRANSPOSE_H
 #define TRANSPOSE_H
 
@@ -13,7 +14,7 @@
         }                                                                                          \
     }
 
-static inline void transpose(float16 rows[16])
+void transpose(float16 rows[16])
 {
     EXCHANGE(rows, 8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
              (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))

@@ -11,7 +11,8 @@
 #include "constants.h"
 #include "view_layout.h"
 
-/* As src/layers/views.h passes them: x_a, x_b (N, h, w, channels), moments (MOMENT_ROWS, channels). */
+/* As src/layers/views.h passes them: x_a, x_b (N, h, w, channels), moments (MOMENT_ROWS, channels).
+ * */
 #define VIEW_ARGS(x)                                                                               \
     global const float *x##_a, global const float *x##_a_moments, global const float *x##_b,       \
         global const float *x##_b_moments, view_layout x##_layout
@@ -34,7 +35,7 @@ typedef struct view {
 } view;
 
 /* The part that channel c of the view belongs to; *c becomes the channel within it. */
-static inline view_part part_of(view v, int *c)
+view_part part_of(view v, int *c)
 {
     if (*c < v.a.channels)
         return v.a;
@@ -47,21 +48,21 @@ static inline view_part part_of(view v, int *c)
 #define SHIFT_OF(part, c) ((part).moments + MOMENT_SHIFT * (part).channels + (c))
 
 /* The same bits as batch_norm.cl's normalise; NaN stays NaN. */
-static inline float finish(float x, float scale, float shift, float slope)
+float finish(float x, float scale, float shift, float slope)
 {
     const float y = fma(x, scale, shift);
     return y < 0.0f ? (slope > 0.0f ? y * slope : 0.0f) : y;
 }
 
 #ifdef VECTOR_DEVICE
-static inline float16 finish16(float16 x, float16 scale, float16 shift, float slope)
+float16 finish16(float16 x, float16 scale, float16 shift, float slope)
 {
     const float16 y = fma(x, scale, shift);
     return select(y, slope > 0.0f ? y * slope : (float16)(0.0f), y < 0.0f);
 }
 
 /* 16 channels from c of one pixel. */
-static inline float16 view_load16(view v, size_t pixel, int c)
+float16 view_load16(view v, size_t pixel, int c)
 {
     const view_part p = part_of(v, &c);
     const float16 x = vload16(0, p.data + pixel * p.channels + c);
@@ -71,7 +72,7 @@ static inline float16 view_load16(view v, size_t pixel, int c)
 }
 #endif
 
-static inline float view_load(view v, size_t pixel, int c)
+float view_load(view v, size_t pixel, int c)
 {
     const view_part p = part_of(v, &c);
     const float x = p.data[pixel * p.channels + c];
@@ -100,7 +101,7 @@ typedef struct sink {
 } sink;
 
 /* As part_of(). */
-static inline sink_part sink_part_of(sink s, int *c)
+sink_part sink_part_of(sink s, int *c)
 {
     if (*c < s.a.channels)
         return s.a;
@@ -108,7 +109,7 @@ static inline sink_part sink_part_of(sink s, int *c)
     return s.b;
 }
 
-static inline void sink_store(sink s, size_t pixel, int c, float value)
+void sink_store(sink s, size_t pixel, int c, float value)
 {
     const sink_part p = sink_part_of(s, &c);
     global float *to = p.data + pixel * p.channels + c;
@@ -117,7 +118,7 @@ static inline void sink_store(sink s, size_t pixel, int c, float value)
 
 #ifdef VECTOR_DEVICE
 /* 16 channels from c, of which only `left` exist. */
-static inline void sink_store16(sink s, size_t pixel, int c, int left, float16 value)
+void sink_store16(sink s, size_t pixel, int c, int left, float16 value)
 {
     const sink_part p = sink_part_of(s, &c);
     global float *to = p.data + pixel * p.channels + c;

@@ -1,6 +1,6 @@
 /*
- * How the tensors of a view and of a sink (view.h) lie in memory: passed by value beside their buffers.
- * One text for OpenCL C and for the host (src/layers/views.h).
+ * How the tensors of a view and of a sink (view.h) lie in memory: passed by value beside their
+ * buffers. One text for OpenCL C and for the host (src/layers/views.h).
  */
 #ifndef VIEW_LAYOUT_H
 #define VIEW_LAYOUT_H

@@ -1,11 +1,12 @@
 /*
- * 3 x 3 convolutions with stride 1 by Winograd's minimal filtering F(4 x 4, 3 x 3), as Lavin and Gray
- * (2015) apply it, with a quarter of the multiplications: a tile of 4 x 4 pixels of y from 6 x 6 of x,
+ * 3 x 3 convolutions with stride 1 by Winograd's minimal filtering F(4 x 4, 3 x 3), as Lavin and
+ * Gray (2015) apply it, with a quarter of the multiplications: a tile of 4 x 4 pixels of y from 6 x
+ * 6 of x,
  *
  *     y = A^T [ (G w G^T) * (B^T x B) ] A
  *
- * where * is element by element, and its products are summed over input channels. The matrices follow
- * from the interpolation points 0, 1, -1, 2, -2 and infinity:
+ * where * is element by element, and its products are summed over input channels. The matrices
+ * follow from the interpolation points 0, 1, -1, 2, -2 and infinity:
  *
  *           | 4  0 -5  0  1  0 |        |  1/4    0     0  |
  *           | 0 -4 -4  1  1  0 |        | -1/6  -1/6  -1/6 |         | 1  1  1  1  1  0 |
@@ -23,37 +24,45 @@
  *         y[t][o] = A^T m A + bias[o];                              (4 x 4)
  *     }
  *
- * For each of the 36 elements, called points, the sum over c is a product of matrices, (tiles, cin) with
- * (cin, cout). A work-group is a single item; it takes `block` tiles through all three steps in local
- * memory, and a panel of LANES output channels after the other:
+ * For each of the 36 elements, called points, the sum over c is a product of matrices, (tiles, cin)
+ * with (cin, cout). A work-group is a single item; it takes `block` tiles through all three steps
+ * in local memory, and a panel of LANES output channels after the other:
  *
- *     1. transform   x: 6 x 6 pixels of each tile  ->  v (point, tile, cin)
- *     2. multiply    v (point, tile, cin), packed (panel, point, cin, LANES)  ->  m (point, tile, LANES)
- *     3. transform   m (point, tile, LANES)  ->  y: 4 x 4 pixels of each tile
+ *     1. transform   x: 6 x 6 pixels of each tile   ->  v (point, tile, cin)
+ *     2. multiply    v and packed (panel, point, cin, LANES)
+ *                                                    ->  m (point, tile, LANES)
+ *     3. transform   m (point, tile, LANES)          ->  y: 4 x 4 pixels of each tile
  *
- *     v:  point 0                      SKEW  point 1
- *        +---------+---------+- -+---------+--+---------+-      packed: a panel's 36 matrices (cin, LANES)
- *        | tile 0  | tile 1  |   | block-1 |  | tile 0  |        follow one another; each is read once
- *        | cin     | cin     |   |         |  | cin     |        for a block
- *        +---------+---------+- -+---------+--+---------+-
+ *           point 0                         SKEW  point 1
+ *          +--------+--------+-   -+-----------+--+--------+-
+ *     v:   | tile 0 | tile 1 | ... | block - 1 |  | tile 0 |  ...
+ *          | cin    | cin    |     | cin       |  | cin    |
+ *          +--------+--------+-   -+-----------+--+--------+-
+ *
+ *           point 0       point 1
+ *          +-------------+-------------+-
+ *  packed, | c = 0:      | c = 0:      |       each is read once for a block, front to back
+ *  a panel |  LANES      |  LANES      |  ...
+ *          | c = 1: ...  | c = 1: ...  |
+ *          +-------------+-------------+-
  *
  * For the weight gradient the same identity is read the other way round, and sums go over tiles:
  *
  *     dw = G^T [ sum over tiles of (B^T x B) * (A g A^T) ] G
  *
- * Memory. v and m take POINTS * (block * channels + SKEW) floats each: with a block of 16 tiles, 64 input
- * channels and LANES 32, 36 * (16 * 64 + 16) * 4 = 146 KiB and 36 * (16 * 32 + 16) * 4 = 74 KiB, which
- * stay in an L2 cache of some hundred KiB. One point's product reads 4 KiB of v and 8 KiB of weights and
- * writes 2 KiB of m: they fit the L1 cache. The weights of a panel, 36 * 8 = 288 KiB, stream through; a
- * larger block shares them among more tiles.
+ * Memory. v and m take POINTS * (block * channels + SKEW) floats each: with a block of 16 tiles, 64
+ * input channels and LANES 32, 36 * (16 * 64 + 16) * 4 = 146 KiB and 36 * (16 * 32 + 16) * 4 = 74
+ * KiB, which stay in an L2 cache of some hundred KiB. One point's product reads 4 KiB of v and 8
+ * KiB of weights and writes 2 KiB of m: they fit the L1 cache. The weights of a panel, 36 * 8 = 288
+ * KiB, stream through; a larger block shares them among more tiles.
  *
- * SKEW. Without it, points are block * cin * 4 = 4096 bytes apart: the 36 vectors that a transform writes
- * would lie in one set of the L1 cache (64 sets of 64 bytes, 8 to 12 lines each) and push one another
- * out. A line of 16 floats between them puts each point into the next set.
+ * SKEW. Without it, points are block * cin * 4 = 4096 bytes apart: the 36 vectors that a transform
+ * writes would lie in one set of the L1 cache (64 sets of 64 bytes, 8 to 12 lines each) and push
+ * one another out. A line of 16 floats between them puts each point into the next set.
  *
- * Precision. Results are off by some 5e-6 of a tensor's largest value, where a direct sum is by 1e-6.
- * Rounding grows with the number of additions in a row, so DEPTH channels are summed in registers before
- * they are added to m: 512 channels take 64 + 8 additions in a row instead of 512.
+ * Precision. Results are off by some 5e-6 of a tensor's largest value, where a direct sum is by
+ * 1e-6. Rounding grows with the number of additions in a row, so DEPTH channels are summed in
+ * registers before they are added to m: 512 channels take 64 + 8 additions in a row instead of 512.
  *
  * Channels of both sides are multiples of 16; cout of LANES.
  */
@@ -136,8 +145,8 @@
 /* ---- Forward, and the input gradient ---- */
 
 /* B^T x B of one tile and 16 channels of one part of a view, to v[point * stride]. */
-static void transform_input_part(local float *v, int stride, view_part p, int c, float16 scale,
-                                 float16 shift, int pending, tile t, tiling of)
+void transform_input_part(local float *v, int stride, view_part p, int c, float16 scale,
+                          float16 shift, int pending, tile t, tiling of)
 {
     float16 m[6][6];
 #pragma unroll
@@ -168,7 +177,7 @@ static void transform_input_part(local float *v, int stride, view_part p, int c,
 }
 
 /* The same for all channels of a view. */
-static void transform_input(local float *v, int stride, view from, int channels, tile t, tiling of)
+void transform_input(local float *v, int stride, view from, int channels, tile t, tiling of)
 {
     for (int c = 0; c < channels; c += 16) {
         int at = c;
@@ -182,8 +191,8 @@ static void transform_input(local float *v, int stride, view from, int channels,
 }
 
 /* A^T m A of one tile and 16 channels from m[point * stride], written with bias. */
-static void transform_output(local const float *m, int stride, sink to, int channel, float16 bias,
-                             tile t, tiling of)
+void transform_output(local const float *m, int stride, sink to, int channel, float16 bias, tile t,
+                      tiling of)
 {
     float16 s[4][6];
 #pragma unroll
@@ -206,7 +215,7 @@ static void transform_output(local const float *m, int stride, sink to, int chan
 }
 
 /* v u to m: v (TILE, cin), u (cin, LANES), m (TILE, LANES). */
-static void multiply_point(local float *m, local const float *v, global const float *u, int cin)
+void multiply_point(local float *m, local const float *v, global const float *u, int cin)
 {
     for (int c0 = 0; c0 < cin; c0 += DEPTH) {
         TILE_CLEAR(sum, TILE);
@@ -226,7 +235,7 @@ typedef struct tile_fetch {
     pace pace;
 } tile_fetch;
 
-static tile_fetch tile_fetch_of(tile_range tiles, int turns, tiling of)
+tile_fetch tile_fetch_of(tile_range tiles, int turns, tiling of)
 {
     const int rows = (tiles.end - tiles.first) * WINOGRAD_SIDE;
     const tile_fetch f = {walk_from(tiles.first, of), pace_of(rows, turns)};
@@ -234,9 +243,10 @@ static tile_fetch tile_fetch_of(tile_range tiles, int turns, tiling of)
 }
 
 /*
- * y = bias + convolution of x. x (images, h, w, cin), y (images, h, w, cout). An item takes `block` tiles
- * (a multiple of TILE) and `panels` panels of LANES output channels. packed: from winograd_pack. v:
- * (POINTS, block, cin), m: (POINTS, block, LANES), both with SKEW behind each point.
+ * y = bias + convolution of x. x (images, h, w, cin), y (images, h, w, cout). An item takes `block`
+ * tiles (a multiple of TILE) and `panels` panels of LANES output channels. packed: from
+ * winograd_pack. v: (POINTS, block, cin), m: (POINTS, block, LANES), both with SKEW behind each
+ * point.
  */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *bias, SINK_ARGS(y),
@@ -289,7 +299,7 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
 
 /* ---- Weight gradient ---- */
 
-static void finish_tiles(gradients g, int c, tile_range tiles, tiling of)
+void finish_tiles(gradients g, int c, tile_range tiles, tiling of)
 {
     const finisher f = finisher_of(g, c);
     for (int i = tiles.first; i < tiles.end; i++) {
@@ -300,8 +310,8 @@ static void finish_tiles(gradients g, int c, tile_range tiles, tiling of)
 }
 
 /* A g A^T of one tile and 16 channels, to q[point * stride]. Returns the sum of g. */
-static float16 transform_gradient(local float *q, int stride, global const float *g, int channels,
-                                  tile t, tiling of)
+float16 transform_gradient(local float *q, int stride, global const float *g, int channels, tile t,
+                           tiling of)
 {
     float16 s[6][4], total = 0.0f;
 #pragma unroll
@@ -328,8 +338,8 @@ static float16 transform_gradient(local float *q, int stride, global const float
 }
 
 /* TILE rows from c of v^T q, v (tiles, cin) and q (tiles, LANES): written to `to`, or added. */
-static void sum_products(global float *to, int adds, local const float *v, local const float *q,
-                         int tiles, int c, int cin)
+void sum_products(global float *to, int adds, local const float *v, local const float *q, int tiles,
+                  int c, int cin)
 {
     int offset[TILE]; /* rows beyond cin are computed and not stored */
 #pragma unroll
@@ -446,7 +456,7 @@ winograd_reduce(global const float *partial, global float *gradient, global floa
 /* ---- Weights ---- */
 
 /* G w G^T of 16 output channels, from w[tap], to u[point * stride]. */
-static void transform_weights(global float *u, int stride, const float16 w[9])
+void transform_weights(global float *u, int stride, const float16 w[9])
 {
     float16 s[6][3];
 #pragma unroll

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/streams.h"
+#include "config/settings.h"
 #include "data/batches.h"
 #include "data/idx.h"
 #include "scratch.h"
@@ -343,7 +344,7 @@ static void a_small_share_holds_out_one(void **state)
 static void one_image_cannot_be_split(void **state)
 {
     fixture *f = *state;
-    config *c = config_of("data.validation=0.2");
+    settings *c = config_of("data.validation=0.2");
     struct image_set images[SOURCES] = {numbered_set(5), numbered_set(1)};
     dataset *sets[SOURCES];
     batches *b;

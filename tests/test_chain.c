@@ -3,6 +3,7 @@
  * a chain of two stages. Trained, resumed, saved, loaded, evaluated, separated; and the gradients of the
  * whole chain beside finite differences of its losses.
  */
+#include "base/memory.h"
 #include "base/streams.h"
 #include "data/idx.h"
 #include "evaluate/evaluate.h"
@@ -94,7 +95,7 @@ static settings *config_of(const char *extra)
 /* Returns the history's last total. */
 static double train_run(const char *name, bool resume, const char *epochs)
 {
-    config *c = config_of(epochs);
+    settings *c = config_of(epochs);
     trainer *t;
     must(directory_make(scratch_path(name)));
     char *run = copy_text(scratch_path(name));
@@ -155,7 +156,7 @@ static void the_model_says_what_it_is_for(void **state)
 static void the_loaded_model_is_as_good(void **state)
 {
     (void)state;
-    config *c = config_of("train.epochs=4");
+    settings *c = config_of("train.epochs=4");
     char *path = model_path();
     model_file file;
     trained model;
@@ -273,7 +274,7 @@ static void check_gradient(network *n, const struct train_config *c, const param
 static void gradients_are_those_of_the_chain(void **state)
 {
     (void)state;
-    config *c = config_of("train.epochs=1");
+    settings *c = config_of("train.epochs=1");
     params *p;
     network *n;
     batches *b;

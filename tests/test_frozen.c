@@ -133,7 +133,7 @@ static training train(device *d, const char *frozen, struct plan_options options
         must(params_freeze(t.params, frozen));
     must(graph_new(&t.graph, t.params));
     tensor *y = add_layers(t.graph, graph_input(t.graph, "x", mixture));
-    if (!mse(t.graph, "loss", y, graph_input(t.graph, "truth", mixture)))
+    if (!mse(t.graph, "loss", y, graph_input(t.graph, "truth", mixture), 1, NULL))
         fail_msg("%s", error_message());
     must(params_allocate(t.params, true));
     must(params_initialize(t.params, 1));

@@ -8,28 +8,21 @@
 
 /* Numbers that need all their digits, and some that are not there. */
 static const epoch_record records[] = {
-    {1, 1500, {0.1, 1.0 / 3}, {2.0 / 3, 0.1 + 0.2}, 1e-3, 9.5, 5052.631578947368},
-    {2, 1500, {DBL_MIN, DBL_MAX / 2}, {NAN, NAN}, 5e-4, 1e-300, 3},
-    {3, 0, {0, -0.0}, {4.9406564584124654e-324, INFINITY}, 6.25e-5, 0, NAN},
+    {1, 1500, 0.3, 0.7, {0.1, 1.0 / 3}, {2.0 / 3, 0.1 + 0.2}, 1e-3, 9.5, 5052.631578947368},
+    {2, 1500, DBL_MAX, NAN, {DBL_MIN, DBL_MAX / 2}, {NAN, NAN}, 5e-4, 1e-300, 3},
+    {3, 0, 0, INFINITY, {0, -0.0}, {4.9406564584124654e-324, INFINITY}, 6.25e-5, 0, NAN},
 };
-enum { RECORDS = sizeof records / sizeof *records };
+enum { RECORDS = sizeof records / sizeof *records, SOURCES = 2 };
 
-static settings *load_settings(void)
-{
-    settings *s;
-    assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
-    return s;
-}
+static const mixture two = {.sources = SOURCES, .names = {"mnist", "fashion"}};
 
 static void write_records(size_t count)
 {
-    settings *s = load_settings();
-    history h = {0};
+    history h = history_new(&two);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(history_add(&h, &records[i]), 0);
-    assert_int_equal(history_write(&h, &s->data.mixture, scratch), 0);
+    assert_int_equal(history_write(&h, scratch), 0);
     history_release(&h);
-    settings_free(s);
 }
 
 /* Bit for bit; infinite values are stored as no value. */
@@ -53,6 +46,8 @@ static void comes_back_bit_for_bit(void **state)
     for (size_t i = 0; i < RECORDS; i++) {
         assert_int_equal(h.epochs[i].epoch, records[i].epoch);
         assert_int_equal(h.epochs[i].steps, records[i].steps);
+        assert_same(&h.epochs[i].total, &records[i].total, 1);
+        assert_same(&h.epochs[i].val_total, &records[i].val_total, 1);
         assert_same(h.epochs[i].loss, records[i].loss, SOURCES);
         assert_same(h.epochs[i].val_loss, records[i].val_loss, SOURCES);
         assert_same(&h.epochs[i].learning_rate, &records[i].learning_rate, 1);
@@ -66,7 +61,6 @@ static void comes_back_bit_for_bit(void **state)
 static void reading_and_writing_changes_nothing(void **state)
 {
     (void)state;
-    settings *s = load_settings();
     history h;
     unsigned char *first, *second;
     size_t first_length, second_length;
@@ -74,7 +68,7 @@ static void reading_and_writing_changes_nothing(void **state)
     write_records(RECORDS);
     assert_int_equal(file_read(path, 1 << 20, STATUS_DATA, &first, &first_length), 0);
     assert_int_equal(history_read(path, &h), 0);
-    assert_int_equal(history_write(&h, &s->data.mixture, scratch), 0);
+    assert_int_equal(history_write(&h, scratch), 0);
     assert_int_equal(file_read(path, 1 << 20, STATUS_DATA, &second, &second_length), 0);
     assert_int_equal(first_length, second_length);
     assert_memory_equal(first, second, first_length);
@@ -82,7 +76,6 @@ static void reading_and_writing_changes_nothing(void **state)
     free(first);
     free(second);
     history_release(&h);
-    settings_free(s);
 }
 
 static void assert_text_file(const char *name, const char *expected)
@@ -101,9 +94,29 @@ static void table_has_empty_cells(void **state)
     assert_text_file("history.csv",
                      "epoch,steps,loss,loss_mnist,loss_fashion,val_loss,val_loss_mnist,"
                      "val_loss_fashion,learning_rate,seconds,images_per_second\n"
-                     "1,1500,0.433333333,0.1,0.333333333,0.966666667,0.666666667,0.3,0.001,9.5,"
+                     "1,1500,0.3,0.1,0.333333333,0.7,0.666666667,0.3,0.001,9.5,"
                      "5052.63158\n"
-                     "2,1500,8.98846567e+307,2.22507386e-308,8.98846567e+307,,,,0.0005,1e-300,3\n");
+                     "2,1500,1.79769313e+308,2.22507386e-308,8.98846567e+307,,,,0.0005,1e-300,3\n");
+}
+
+static void three_sources_have_three_columns(void **state)
+{
+    (void)state;
+    static const mixture three = {.sources = 3, .names = {"a", "b", "c"}};
+    static const epoch_record record = {1, 10, 6, NAN, {1, 2, 3}, {NAN, NAN, NAN}, 0.5, 2, 5};
+    history h = history_new(&three), read;
+    assert_int_equal(history_add(&h, &record), 0);
+    assert_int_equal(history_write(&h, scratch), 0);
+    assert_text_file("history.csv",
+                     "epoch,steps,loss,loss_a,loss_b,loss_c,val_loss,val_loss_a,val_loss_b,"
+                     "val_loss_c,learning_rate,seconds,images_per_second\n"
+                     "1,10,6,1,2,3,,,,,0.5,2,5\n");
+    assert_int_equal(history_read(scratch_path("history.json"), &read), 0);
+    assert_int_equal(read.sources, 3);
+    assert_string_equal(read.names[2], "c");
+    assert_same(read.epochs[0].loss, record.loss, 3);
+    history_release(&h);
+    history_release(&read);
 }
 
 static void an_empty_history(void **state)
@@ -120,16 +133,14 @@ static void an_empty_history(void **state)
 static void best_epoch(void **state)
 {
     (void)state;
-    epoch_record epochs[] = {{.epoch = 1, .loss = {1, 3}, .val_loss = {NAN, NAN}},
-                             {.epoch = 2, .loss = {1, 1}, .val_loss = {NAN, NAN}},
-                             {.epoch = 3, .loss = {2, 0}, .val_loss = {NAN, NAN}},
-                             {.epoch = 4, .loss = {NAN, 0}, .val_loss = {NAN, NAN}}};
+    epoch_record epochs[] = {{.epoch = 1, .total = 4, .val_total = NAN},
+                             {.epoch = 2, .total = 2, .val_total = NAN},
+                             {.epoch = 3, .total = 2, .val_total = NAN},
+                             {.epoch = 4, .total = NAN, .val_total = NAN}};
     history h = {.epochs = epochs, .count = 4};
     assert_int_equal(history_best(&h)->epoch, 2);
-    epochs[0].val_loss[0] = 5;
-    epochs[0].val_loss[1] = 5;
-    epochs[3].val_loss[0] = 7;
-    epochs[3].val_loss[1] = 2;
+    epochs[0].val_total = 10;
+    epochs[3].val_total = 9;
     assert_int_equal(history_best(&h)->epoch, 4);
 }
 
@@ -150,6 +161,9 @@ static void refuses_what_is_no_history(void **state)
         {"{\"sources\": [\"a\", \"b\"], \"epochs\": {}}", "no list"},
         {"{\"sources\": [\"a\", \"b\"], \"epochs\": [], \"more\": 1}", "not a history"},
         {"{\"sources\": [\"a\"], \"epochs\": []}", "not a history"},
+        {"{\"sources\": [\"a\", \"b\", \"c\", \"d\", \"e\"], \"epochs\": []}", "not a history"},
+        {"{\"sources\": [\"a\", 2], \"epochs\": []}", "entry 2 of \"sources\""},
+        {"{\"sources\": {}, \"epochs\": []}", "not a history"},
         {"{\"sources\": [\"a\", \"b\"], \"epochs\": [7]}", "entry 1"},
         {EPOCH(""), "\"steps\""},
         {EPOCH("\"epoch\": 1, \"steps\": 1.5"), "\"steps\""},
@@ -181,11 +195,9 @@ static void refuses_what_is_no_history(void **state)
 static void a_directory_that_is_not_there(void **state)
 {
     (void)state;
-    settings *s = load_settings();
-    history h = {0};
-    assert_int_equal(history_write(&h, &s->data.mixture, scratch_path("none")), -1);
+    history h = history_new(&two);
+    assert_int_equal(history_write(&h, scratch_path("none")), -1);
     assert_error(STATUS_RUNTIME, "none/history.json", "");
-    settings_free(s);
 }
 
 int main(void)
@@ -194,6 +206,7 @@ int main(void)
         cmocka_unit_test(comes_back_bit_for_bit),
         cmocka_unit_test(reading_and_writing_changes_nothing),
         cmocka_unit_test(table_has_empty_cells),
+        cmocka_unit_test(three_sources_have_three_columns),
         cmocka_unit_test(an_empty_history),
         cmocka_unit_test(best_epoch),
         cmocka_unit_test(refuses_what_is_no_history),

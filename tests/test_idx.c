@@ -10,7 +10,7 @@ static const unsigned char good[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2,  0,  0,
 
 static void assert_refused(const char *path, const char *why)
 {
-    struct image_set set = {1, 1, 1, NULL};
+    struct image_set set = {1, {1, 1, 1}, NULL};
     assert_int_equal(idx_read_images(path, &set), -1);
     assert_error(STATUS_DATA, path, why);
     assert_int_equal(set.count, 0);
@@ -32,8 +32,8 @@ static void reads_images(void **state)
     struct image_set set;
     assert_int_equal(idx_read_images(scratch_file("good", good, sizeof good), &set), 0);
     assert_int_equal(set.count, 2);
-    assert_int_equal(set.height, 2);
-    assert_int_equal(set.width, 3);
+    assert_int_equal(set.format.height, 2);
+    assert_int_equal(set.format.width, 3);
     assert_memory_equal(set.pixels, good + 16, 12);
     image_set_release(&set);
     assert_null(set.pixels);
@@ -50,8 +50,8 @@ static void reads_the_sample(void **state)
         snprintf(path, sizeof path, "tests/sample/%s/t10k-images-idx3-ubyte.gz", names[i]);
         assert_int_equal(idx_read_images(path, &set), 0);
         assert_int_equal(set.count, 500);
-        assert_int_equal(set.height, 28);
-        assert_int_equal(set.width, 28);
+        assert_int_equal(set.format.height, 28);
+        assert_int_equal(set.format.width, 28);
         image_set_release(&set);
         snprintf(path, sizeof path, "tests/sample/%s/train-images-idx3-ubyte.gz", names[i]);
         assert_int_equal(idx_read_images(path, &set), 0);
@@ -115,7 +115,7 @@ static void writes_what_it_reads(void **state)
 {
     (void)state;
     static const char *const names[] = {"written", "written.gz"};
-    struct image_set set = {2, 2, 3, (unsigned char *)good + 16}, back;
+    struct image_set set = {2, {2, 3, 1}, (unsigned char *)good + 16}, back;
     for (int i = 0; i < 2; i++) {
         assert_int_equal(idx_write_images(scratch_path(names[i]), &set), 0);
         assert_int_equal(idx_read_images(scratch_path(names[i]), &back), 0);
@@ -125,10 +125,44 @@ static void writes_what_it_reads(void **state)
     }
 }
 
+/* Two images of 1 x 2 pixels of three channels. */
+static const unsigned char colour[] = {0, 0, 8, 4, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0,  0,  2,
+                                       0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+
+static void colour_has_a_fourth_dimension(void **state)
+{
+    (void)state;
+    static const struct image_format format = {1, 2, 3};
+    struct image_set set = {2, format, (unsigned char *)colour + 20}, back;
+    unsigned char *bytes;
+    size_t length;
+    assert_int_equal(idx_write_images(scratch_path("colour"), &set), 0);
+    assert_int_equal(file_read(scratch_path("colour"), 999, STATUS_DATA, &bytes, &length), 0);
+    assert_int_equal(length, sizeof colour);
+    assert_memory_equal(bytes, colour, length);
+    free(bytes);
+    assert_int_equal(idx_read_images(scratch_path("colour"), &back), 0);
+    assert_int_equal(back.count, 2);
+    assert_true(image_format_equal(back.format, format));
+    assert_memory_equal(back.pixels, colour + 20, 12);
+    image_set_release(&back);
+}
+
+static void refuses_colour_that_is_not_whole(void **state)
+{
+    (void)state;
+    unsigned char four[sizeof colour];
+    assert_refused(scratch_file("short", colour, 18), "an IDX header takes 20 bytes");
+    assert_refused(scratch_file("cut", colour, sizeof colour - 1), "truncated at byte 31");
+    memcpy(four, colour, sizeof four);
+    four[19] = 4;
+    assert_refused(scratch_file("four", four, sizeof four), "byte 16 promises 4 channels");
+}
+
 static void writes_the_same_bytes_again(void **state)
 {
     (void)state;
-    struct image_set set = {2, 2, 3, (unsigned char *)good + 16};
+    struct image_set set = {2, {2, 3, 1}, (unsigned char *)good + 16};
     unsigned char *first, *second, *plain;
     size_t first_length, second_length, plain_length;
     assert_int_equal(idx_write_images(scratch_path("one.gz"), &set), 0);
@@ -151,7 +185,7 @@ static void writes_the_same_bytes_again(void **state)
 static void refuses_to_write_nothing(void **state)
 {
     (void)state;
-    struct image_set none = {0, 28, 28, NULL}, huge = {(size_t)1 << 40, 28, 28, NULL};
+    struct image_set none = {0, {28, 28, 1}, NULL}, huge = {(size_t)1 << 40, {28, 28, 1}, NULL};
     assert_int_equal(idx_write_images(scratch_path("none"), &none), -1);
     assert_error(STATUS_RUNTIME, "none", "not written");
     assert_int_equal(idx_write_images(scratch_path("none"), &huge), -1);
@@ -169,6 +203,8 @@ int main(void)
         cmocka_unit_test(refuses_sizes_that_overflow),
         cmocka_unit_test(refuses_cut_gzip),
         cmocka_unit_test(writes_what_it_reads),
+        cmocka_unit_test(colour_has_a_fourth_dimension),
+        cmocka_unit_test(refuses_colour_that_is_not_whole),
         cmocka_unit_test(writes_the_same_bytes_again),
         cmocka_unit_test(refuses_to_write_nothing),
     };

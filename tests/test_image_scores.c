@@ -2,6 +2,7 @@
  * evaluator makes of a model. */
 #include "scratch.h"
 #include "tiny_model.h"
+#include "two_sources.h"
 
 #include "base/log.h"
 #include "base/streams.h"
@@ -11,9 +12,9 @@
 #include "models/trained.h"
 #include <math.h>
 
-enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE };
+enum { PIXELS = 32 * 32 };
 
-static const struct image_format square = {IMAGE_SIZE, IMAGE_SIZE, 1};
+static const struct image_format square = {32, 32, 1};
 
 static void assert_near(double value, double expected, double tolerance)
 {
@@ -115,7 +116,7 @@ static device *open_any(void)
     settings *s;
     device *d;
     assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
-    assert_int_equal(open_device(&d, s), 0);
+    assert_int_equal(open_device(&d, &s->device), 0);
     settings_free(s);
     return d;
 }
@@ -223,28 +224,26 @@ static void small_images_have_no_ssim(void **state)
 enum { BATCH = 4, SAMPLES = 10 }; /* the last batch is not full */
 
 /* The same from outputs and truths on the host. */
-static void score_on_host(network *n, mixer *pairs, device *d, image_scores *out)
+static void score_on_host(network *n, batches *pairs, device *d, image_scores *out)
 {
-    static float results[BATCH][PIXELS], truths[BATCH][PIXELS];
-    cl_mem buffers[SOURCES];
+    static float found[BATCH * PIXELS], truth[BATCH * PIXELS];
+    cl_mem truths;
     *out = (image_scores){0};
-    for (int k = 0; k < SOURCES; k++)
-        assert_int_equal(buffer_new(d, sizeof truths, "truth", &buffers[k]), 0);
+    assert_int_equal(buffer_new(d, SOURCES * sizeof truth, "truth", &truths), 0);
     for (int i = 0; i < SAMPLES * SOURCES; i++) {
         int sample = i / SOURCES, k = i % SOURCES;
-        assert_int_equal(mixer_batch(pairs, SPLIT_TEST, 3, STREAM_EVALUATE, 7 + (size_t)sample,
-                                     BATCH, n->mixture->data, buffers[0], buffers[1]),
+        assert_int_equal(batches_next(pairs, SPLIT_TEST, 3, STREAM_EVALUATE, 7 + (uint64_t)sample,
+                                      BATCH, n->input->data, truths),
                          0);
         assert_int_equal(plan_forward(n->plan), 0);
-        assert_int_equal(buffer_read(d, n->outputs[k]->data, 0, results, sizeof results), 0);
-        assert_int_equal(buffer_read(d, buffers[k], 0, truths, sizeof truths), 0);
-        double mse = reference_mse(square, 1, results[0], truths[0]);
+        assert_int_equal(read_one_source(d, n->output->data, k, found, BATCH * PIXELS), 0);
+        assert_int_equal(read_one_source(d, truths, k, truth, BATCH * PIXELS), 0);
+        double mse = reference_mse(square, 1, found, truth);
         out->mse[k] += mse / SAMPLES;
         out->psnr[k] += 10 * log10(1 / mse) / SAMPLES;
-        out->ssim[k] += reference_ssim(square, 1, results[0], truths[0]) / SAMPLES;
+        out->ssim[k] += reference_ssim(square, 1, found, truth) / SAMPLES;
     }
-    for (int k = 0; k < SOURCES; k++)
-        buffer_free(d, &buffers[k]);
+    buffer_free(d, &truths);
 }
 
 static void evaluator_scores_a_model(void **state)
@@ -254,7 +253,7 @@ static void evaluator_scores_a_model(void **state)
     model_file m;
     device *d;
     trained t;
-    mixer *pairs;
+    batches *pairs;
     evaluator *e;
     image_scores scores, expected;
     double mse[SOURCES];
@@ -262,7 +261,7 @@ static void evaluator_scores_a_model(void **state)
     assert_int_equal(tiny_model_save(path), 0);
     assert_int_equal(model_open(path, sample, 1, &m), 0);
     assert_int_equal(open_device(&d, &m.settings->device), 0);
-    assert_int_equal(mixer_open(&pairs, d, m.settings, true), 0);
+    assert_int_equal(batches_open(&pairs, d, &m.settings->data, 1, true), 0);
     assert_int_equal(trained_open(&t, d, m.settings, m.tensors, path, BATCH), 0);
     assert_int_equal(evaluator_new(&e, t.network, pairs), 0);
     score_on_host(t.network, pairs, d, &expected);
@@ -276,7 +275,7 @@ static void evaluator_scores_a_model(void **state)
     }
     evaluator_free(e);
     trained_close(&t);
-    mixer_close(pairs);
+    batches_close(pairs);
     device_close(d);
     model_close(&m);
 }

@@ -5,18 +5,19 @@
  */
 #include "command.h"
 #include "tiny_model.h"
+#include "two_sources.h"
 
 #include "base/files.h"
 #include "base/log.h"
 #include "base/streams.h"
 #include "check/image_scores.h"
+#include "data/batches.h"
 #include "data/idx.h"
-#include "data/mixer.h"
 #include "image/image.h"
 #include "train/history.h"
 #include <jansson.h>
 
-enum { SIDE = IMAGE_SIZE, PIXELS = SIDE * SIDE };
+enum { SIDE = 32, PIXELS = SIDE * SIDE };
 
 static const float heads[SOURCES] = {0.6f, 0.2f}; /* bytes 153 and 51 */
 static const char *const names[SOURCES] = {"mnist", "fashion"};
@@ -38,7 +39,7 @@ static void make_directory(const char *path)
 static void write_set(int k)
 {
     size_t size = (size_t)sets[k].side * sets[k].side;
-    struct image_set set = {sets[k].count, sets[k].side, sets[k].side, NULL};
+    struct image_set set = {sets[k].count, {sets[k].side, sets[k].side, 1}, NULL};
     set.pixels = malloc(set.count * size);
     assert_non_null(set.pixels);
     for (size_t i = 0; i < set.count; i++)
@@ -87,7 +88,7 @@ static void draw_pair(unsigned long seed, unsigned stream, unsigned long positio
 {
     const int counts[SOURCES] = {sets[0].count, sets[1].count};
     int images[SOURCES];
-    mixer_pair(counts, seed, stream, position, images);
+    batches_draw(counts, SOURCES, seed, stream, position, images);
     for (int k = 0; k < SOURCES; k++)
         draw_image(k, images[k], pixels[k]);
 }
@@ -360,15 +361,14 @@ static void plot_shows_truths_results_and_errors(void **state)
     enum { ROWS = 2, MIDDLE = (SIDE / 2) * SIDE + SIDE / 2 };
     static unsigned char pair[SOURCES][PIXELS];
     static const int results[SOURCES] = {153, 51};
-    const epoch_record epoch = {.epoch = 1, .steps = 1, .loss = {0.1, 0.2}, .val_loss = {NAN, NAN}};
-    history h = {0};
-    settings *s;
+    const epoch_record epoch = {.epoch = 1, .steps = 1, .total = 0.3, .val_total = NAN};
+    static const mixture two = {.sources = SOURCES, .names = {"mnist", "fashion"}};
+    history h = history_new(&two);
     struct image panel;
     char *run = strdup(scratch_path("run"));
     make_directory(run);
-    assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
     assert_int_equal(history_add(&h, &epoch), 0);
-    assert_int_equal(history_write(&h, &s->data.mixture, run), 0);
+    assert_int_equal(history_write(&h, run), 0);
     char *path = path_join(run, MODEL_NAME);
     assert_int_equal(rename(model, path), 0);
     unblend("plot '%s' --data '%s' --count %d --seed 9", run, data, ROWS);
@@ -392,7 +392,6 @@ static void plot_shows_truths_results_and_errors(void **state)
     free(path);
     free(run);
     history_release(&h);
-    settings_free(s);
 }
 
 int main(void)

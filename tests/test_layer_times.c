@@ -118,7 +118,7 @@ static void a_gradient_left_to_be_finished_is_paid_by_the_producer(void **state)
     assert_non_null(mse(g, "loss", x, graph_input(g, "truth", s), 1, NULL));
     must(plan_new(&planned, g, (struct plan_options){.training = true}));
     const layer *conv = g->layers[0], *norm = g->layers[1];
-    assert_ptr_equal(conv->output->pending_gradient.left_by, norm);
+    assert_ptr_equal(conv->finishes, norm);
     /* x and g */
     assert_cost(cost_backward(planned, norm), 0, (2 * X + 2 * 16) * FLOAT);
     /* its input, its own output, g read and written, the weights' and the bias's gradients */

@@ -96,12 +96,15 @@ static void mse_matches(void **state)
         check(state, &(layer_case){&mse_layer, &options[i], {shapes[i], shapes[i]}, 2, false});
 }
 
-static void every_layer_has_a_reference(void **state)
+/* Those of the list have one, or nothing would link. */
+static void a_layer_without_reference_is_not_passed(void **state)
 {
-    (void)state;
-    assert_int_equal(layer_table_count, layer_reference_count);
-    for (size_t i = 0; i < layer_table_count; i++)
-        assert_ptr_equal(layer_table[i], layer_references[i].type);
+    layer_type unlisted = add_layer;
+    check_report report;
+    layer_case c = {&unlisted, NULL, {images[0], images[0]}, 2, false};
+    assert_int_equal(layer_check(*state, &c, CHECK_QUICK, &report), -1);
+    assert_int_equal(error_status(), STATUS_SELFTEST);
+    assert_non_null(strstr(error_message(), "no reference"));
 }
 
 int main(void)
@@ -115,7 +118,7 @@ int main(void)
         cmocka_unit_test(max_pool_matches),
         cmocka_unit_test(concat_matches),
         cmocka_unit_test(mse_matches),
-        cmocka_unit_test(every_layer_has_a_reference),
+        cmocka_unit_test(a_layer_without_reference_is_not_passed),
     };
     const struct CMUnitTest sized[] = {
         cmocka_unit_test(conv2d_matches),

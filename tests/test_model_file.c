@@ -1,11 +1,12 @@
 /* Model files: what is in them, which are taken, and that values reach a network whenever they come. */
 #include "tiny_model.h"
+#include "two_sources.h"
 
 #include "base/log.h"
 #include "models/trained.h"
 #include "scratch.h"
 
-enum { PIXELS = IMAGE_SIZE * IMAGE_SIZE };
+enum { PIXELS = 32 * 32 };
 
 static int set_up(void **state)
 {
@@ -52,11 +53,14 @@ static void write_as(const char *format)
 static void other_formats_are_refused(void **state)
 {
     (void)state;
-    static const char *const others[] = {"unblend 2", "unblend 11", "unblend", "blend 1", ""};
+    static const char *const others[] = {"unblend 3", "unblend 22", "unblend", "blend 2", ""};
     model_file m;
-    write_as("unblend 1");
+    write_as("unblend 2");
     assert_int_equal(model_open(scratch_path("as.safetensors"), NULL, 0, &m), 0);
     model_close(&m);
+    write_as("unblend 1");
+    assert_int_equal(model_open(scratch_path("as.safetensors"), NULL, 0, &m), -1);
+    assert_error(STATUS_DATA, "as.safetensors", "a model of unblend 0.1");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         write_as(others[i]);
         assert_int_equal(model_open(scratch_path("as.safetensors"), NULL, 0, &m), -1);
@@ -66,8 +70,8 @@ static void other_formats_are_refused(void **state)
 
 static float first_output(device *d, const network *n, int source)
 {
-    float value;
-    assert_int_equal(buffer_read(d, n->outputs[source]->data, 0, &value, sizeof value), 0);
+    float value = NAN;
+    assert_int_equal(read_one_source(d, n->output->data, source, &value, 1), 0);
     return value;
 }
 
@@ -82,7 +86,7 @@ static void values_that_come_later_count(void **state)
     safetensors *constant = read_file("constant.safetensors");
     if (model_open(path, NULL, 0, &m) || open_device(&d, &m.settings->device) ||
         trained_open(&t, d, m.settings, m.tensors, path, 1) ||
-        buffer_fill(d, t.network->mixture->data, 0.5f, 0, PIXELS * sizeof(float)) ||
+        buffer_fill(d, t.network->input->data, 0.5f, 0, PIXELS * sizeof(float)) ||
         network_forward(t.network))
         fail_msg("%s", error_message());
     assert_true(fabsf(first_output(d, t.network, 0) - 0.2f) > 1e-3f);

@@ -283,15 +283,15 @@ static void fused_passes_change_nothing(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bench fused = wide_bench(cases[i][0], cases[i][1], false);
         bench plain = wide_bench(cases[i][0], cases[i][1], true);
-        size_t skipped = 0, pending = 0, left = 0;
+        size_t skipped = 0, deferred = 0, left = 0;
         for (size_t k = 0; k < fused.train->graph->layer_count; k++) {
             skipped += fused.train->graph->layers[k]->skipped;
-            pending += fused.train->graph->layers[k]->output->pending.planned;
-            left += fused.train->graph->layers[k]->output->pending_gradient.left_by != NULL;
+            deferred += fused.train->graph->layers[k]->output_deferred;
+            left += fused.train->graph->layers[k]->gradient_deferred;
             assert_false(plain.train->graph->layers[k]->skipped);
         }
         assert_true(skipped > 0);
-        assert_true(pending > 0 || i == 2); /* tanh is dear: it is computed once */
+        assert_true(deferred > 0 || i == 2); /* tanh is dear: it is computed once */
         bool unet_on_cpu = !strcmp(cases[i][0], "model.architecture=unet") &&
                            opened->kernels == KERNELS_VECTOR; /* Winograd's */
         assert_int_equal(left > 0, unet_on_cpu && i != 2);
@@ -386,7 +386,7 @@ static void a_saved_model_gives_the_same_output(void **state)
     model_file file;
     show_pairs(&b);
     train_steps(&b, 3);
-    must(model_save(path, b.params, b.settings));
+    must(model_save(path, b.params, b.settings, &b.settings->data.mixture));
     must(model_open(path, NULL, 0, &file));
     assert_int_equal(file.settings->stages[0].filters, 4);
     must(params_load(again.params, file.tensors, path));
@@ -412,7 +412,7 @@ static void a_model_of_another_size_is_refused(void **state)
     static const char *const larger[] = {"model.filters=5"};
     model_file file;
     bench b = small_bench(1), other = bench_open(larger, 1, 1, (struct plan_options){0});
-    must(model_save(path, b.params, b.settings));
+    must(model_save(path, b.params, b.settings, &b.settings->data.mixture));
     must(model_open(path, NULL, 0, &file));
     assert_int_equal(params_load(other.params, file.tensors, path), -1);
     assert_error(STATUS_DATA, path, "encoder1/conv1/kernel");

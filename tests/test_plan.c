@@ -143,8 +143,8 @@ static void sharing_changes_no_gradient(void **state)
 {
     (void)state;
     drawing d = draw(interleaved, opened, false);
-    const tensor *a = graph_find(d.graph, "a");
-    assert_string_equal(a->pending_gradient.left_by->name, "norm_a"); /* what this is about */
+    const layer *a = graph_find(d.graph, "a")->producer;
+    assert_string_equal(a->finishes->name, "norm_a"); /* what this is about */
     erase(&d);
     sharing_changes_nothing(one_behind_the_other);
     sharing_changes_nothing(interleaved);
@@ -159,7 +159,7 @@ static void what_was_read_is_given_away(void **state)
     (void)state;
     drawing d = draw(one_behind_the_other, NULL, false);
     size_t image = shape_count(images) * sizeof(float), count = 0;
-    assert_string_equal(graph_find(d.graph, "a")->pending_gradient.left_by->name, "norm_a");
+    assert_string_equal(graph_find(d.graph, "a")->producer->finishes->name, "norm_a");
     for (size_t i = 0; i + 1 < d.plan->buffer_count; i++) /* the last is scratch memory */
         count += d.plan->buffer_bytes[i] == image;
     assert_int_equal(count, 4);
@@ -196,12 +196,87 @@ static void a_failed_layer_is_not_annotated_for_good(void **state)
     erase(&d);
 }
 
+/* ---- More values than kernels can count ---- */
+
+typedef tensor *draw_large(graph *g);
+
+static tensor *large_input(graph *g)
+{
+    return graph_input(g, "large", (shape){1024, 1024, 1024, 1});
+}
+
+/* Its sizes multiply to 0 in 64 bits. */
+static tensor *larger_than_64_bits(graph *g)
+{
+    return graph_input(g, "large", (shape){1 << 16, 1 << 16, 1 << 16, 1 << 16});
+}
+
+static tensor *wide_convolution(graph *g)
+{
+    return conv2d(g, "wide", graph_input(g, "x", (shape){16, 1024, 1024, 1}), 64, 3, 1);
+}
+
+static tensor *upsampling(graph *g)
+{
+    return conv2d_transpose(g, "up", graph_input(g, "x", (shape){16, 1024, 1024, 1}), 16);
+}
+
+static tensor *many_tokens(graph *g)
+{
+    tensor *x = graph_input(g, "x", (shape){1, 256, 256, 8});
+    return attention(g, "tokens", x, x, x, 2);
+}
+
+static tensor *large_kernel(graph *g)
+{
+    return dense(g, "dense", graph_input(g, "x", (shape){1, 1, 1, 40000}), 40000);
+}
+
+static tensor *just_fits(graph *g)
+{
+    return conv2d(g, "fits", graph_input(g, "x", (shape){8, 1024, 1024, 1}), 64, 3, 1);
+}
+
+static void too_many_values_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        draw_large *layers;
+        const char *named, *because; /* NULL: fits */
+    } cases[] = {
+        {large_input, "input large", "1024 x 1024 x 1024 x 1 has more than"},
+        {larger_than_64_bits, "input large", "has more than"},
+        {wide_convolution, "layer wide (conv2d)", "16 x 1024 x 1024 x 64 has more than"},
+        {upsampling, "layer up (conv2d_transpose)", "16 x 2048 x 2048 x 16 has more than"},
+        {many_tokens, "layer tokens (attention)", "2 heads of 65536 x 65536 tokens"},
+        {large_kernel, "layer dense (dense)", "dense/kernel has 1600000000 values"},
+        {just_fits, NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        params *p;
+        graph *g;
+        must(params_new(&p, NULL));
+        must(graph_new(&g, p));
+        const tensor *y = cases[i].layers(g);
+        assert_int_equal(y != NULL, !cases[i].named);
+        assert_int_equal(g->failed, y == NULL);
+        if (!y) {
+            assert_int_equal(error_status(), STATUS_MEMORY);
+            assert_non_null(strstr(error_message(), cases[i].named));
+            assert_non_null(strstr(error_message(), cases[i].because));
+        }
+        graph_free(g);
+        params_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sharing_changes_no_gradient),
         cmocka_unit_test(what_was_read_is_given_away),
         cmocka_unit_test(a_failed_layer_is_not_annotated_for_good),
+        cmocka_unit_test(too_many_values_are_refused),
     };
     log_set_level(LOG_QUIET);
     return cmocka_run_group_tests_name("plan", tests, open_vector, close_device);

@@ -8,6 +8,7 @@
 #include "compute/open_device.h"
 #include "compute/profile.h"
 #include "compute/tunables.h"
+#include "config/settings.h"
 #include "layers/layers.h"
 #include "own_kernels.h"
 #include "scratch.h"
@@ -278,7 +279,7 @@ static void stale_profiles_are_refused(void **state)
 /* Whether the kernels of a file look at what is tuned. */
 static bool takes_tuning(const char *text)
 {
-    static const char *const words[] = {"TILE", "VECTORS", "COLUMNS", "fetch("};
+    static const char *const words[] = {"TILE", "VECTORS", "COLUMNS", "\"fetch.h\""};
     for (size_t i = 0; i < COUNT(words); i++)
         if (strstr(text, words[i]))
             return true;
@@ -515,18 +516,17 @@ static void every_tiled_size_computes_the_same(void **state)
     device_close(d);
 }
 
-static void settings_choose_the_kernels(void **state)
+static void a_config_chooses_the_kernels(void **state)
 {
     (void)state;
     for (int tiled = 0; tiled < 2; tiled++) {
-        const char *const chosen = tiled ? "device.kernels=tiled" : "device.kernels=vector";
-        settings *s;
+        const struct device_config c = {
+            .platform = "", .device = "", .kernels = tiled ? "tiled" : "vector", .class = "auto"};
         device *d;
         must(settings_load(&s, NULL, &chosen, 1));
-        must(open_device(&d, s));
+        must(open_device(&d, &s->device));
         assert_int_equal(d->kernels, tiled ? KERNELS_TILED : KERNELS_VECTOR);
         device_close(d);
-        settings_free(s);
     }
 }
 
@@ -614,7 +614,7 @@ int main(void)
         cmocka_unit_test(a_profile_reaches_the_kernels),
         cmocka_unit_test(every_vector_size_computes_the_same),
         cmocka_unit_test(every_tiled_size_computes_the_same),
-        cmocka_unit_test(settings_choose_the_kernels),
+        cmocka_unit_test(a_config_chooses_the_kernels),
         cmocka_unit_test(clblast_multiplies_with_other_parameters),
     };
     return cmocka_run_group_tests_name("profiles", tests, set_up, scratch_remove);

@@ -64,8 +64,8 @@ static void wrong_values_are_noticed(void **state)
     passes(&activation_case, CHECK_FULL);
     kernels_change("activation.cl", "store_lane(activate(", "store_lane(1.0005f * activate(");
     is_noticed(&activation_case, "output[");
-    kernels_change("activation.cl", "slope(load_lane(y + at, left));",
-                   "1.0005f * slope(load_lane(y + at, left));");
+    kernels_change("activation.cl", "activation_slope(load_lane(y + at, left));",
+                   "1.0005f * activation_slope(load_lane(y + at, left));");
     is_noticed(&activation_case, "input gradient[");
     kernels_put_back("activation.cl");
 }

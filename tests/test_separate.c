@@ -152,7 +152,7 @@ static int save_identity_model(const char *path)
 {
     static const char *const overrides[] = {"model.filters=1", "model.modules=1",
                                             "model.convolutions=1", "model.activation=relu"};
-    static const float centre[9] = {0, 0, 0, 0, 1};
+    static const float centre[9] = {0, 0, 0, 0, 1}, heads[SOURCES] = {1, 2};
     settings *s = NULL;
     device *d = NULL;
     params *p = NULL;
@@ -162,12 +162,8 @@ static int save_identity_model(const char *path)
         !params_new(&p, d) && !network_new(&n, p, s, 1, NETWORK_INFER) &&
         !params_allocate(p, false) && !params_initialize(p, 1) &&
         !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
-        !fill_param(p, "head_a/kernel", 1) && !fill_param(p, "head_b/kernel", 2))
-        for (size_t i = 0; i < p->count; i++)
-            if (!strcmp(p->items[i]->name, "encoder1/conv1/kernel") &&
-                !buffer_write(d, p->values, p->items[i]->offset * sizeof(float), centre,
-                              sizeof centre))
-                result = model_save(path, p, s);
+        !write_param(p, "heads/kernel", heads) && !write_param(p, "encoder1/conv1/kernel", centre))
+        result = model_save(path, p, s, &s->data.mixture);
     network_free(n);
     params_free(p);
     device_close(d);

@@ -102,7 +102,7 @@ static void same_histories(const training *a, const training *b)
     const history *left = trainer_history(a->trainer), *right = trainer_history(b->trainer);
     assert_int_equal(left->count, right->count);
     for (size_t i = 0; i < left->count; i++)
-        for (int k = 0; k < SOURCES; k++) {
+        for (int k = 0; k < left->sources; k++) {
             assert_true(left->epochs[i].loss[k] == right->epochs[i].loss[k]);
             assert_true(left->epochs[i].val_loss[k] == right->epochs[i].val_loss[k]);
         }

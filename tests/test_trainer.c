@@ -3,6 +3,7 @@
  * and settings that must make a difference, or none.
  */
 #include "trainings.h"
+#include "two_sources.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -42,8 +43,8 @@ static char known_directory[600];
  * which. */
 static void write_known_sets(void)
 {
-    struct image_set white = {IMAGES, SIDE, SIDE, allocate(IMAGES, PIXELS)};
-    struct image_set noise = {IMAGES, SIDE, SIDE, allocate(IMAGES, PIXELS)};
+    struct image_set white = {IMAGES, {SIDE, SIDE, 1}, allocate(IMAGES, PIXELS)};
+    struct image_set noise = {IMAGES, {SIDE, SIDE, 1}, allocate(IMAGES, PIXELS)};
     unsigned random = 1;
     assert_true(white.pixels && noise.pixels);
     memset(white.pixels, 255, (size_t)IMAGES * PIXELS);
@@ -75,10 +76,10 @@ static void mean_outputs(const training *t, double mean[SOURCES])
 {
     static float values[PIXELS];
     trained model = model_of(t, 1);
-    must(buffer_fill(opened, model.network->mixture->data, 0.75f, 0, sizeof values));
+    must(buffer_fill(opened, model.network->input->data, 0.75f, 0, sizeof values));
     must(network_forward(model.network));
     for (int i = 0; i < SOURCES; i++) {
-        must(buffer_read(opened, model.network->outputs[i]->data, 0, values, sizeof values));
+        must(read_one_source(opened, model.network->output->data, i, values, PIXELS));
         mean[i] = 0;
         for (int k = 0; k < PIXELS; k++)
             mean[i] += values[k] / PIXELS;
@@ -118,13 +119,13 @@ static void each_head_learns_its_source(void **state)
 static void recompute(const training *t, enum split split, double mse[SOURCES])
 {
     trained model = model_of(t, TINY_BATCH);
-    mixer *pairs;
+    batches *pairs;
     evaluator *e;
-    must(mixer_open(&pairs, opened, t->settings, false));
+    must(batches_open(&pairs, opened, &t->settings->data, 1, false));
     must(evaluator_new(&e, model.network, pairs));
     must(evaluator_run(e, split, 1, STREAM_VALIDATION, 0, 2 * TINY_BATCH, mse));
     evaluator_free(e);
-    mixer_close(pairs);
+    batches_close(pairs);
     trained_close(&model);
 }
 
@@ -272,11 +273,11 @@ static void seeds_draw_other_weights(void **state)
 
 /* ---- Steps ---- */
 
-/* A stepper and what it steps on. The sets are in the mixer's order. */
+/* A stepper and what it steps on. */
 typedef struct steps {
     settings *settings;
-    struct image_set sets[SOURCES];
-    mixer *mixer;
+    dataset *sets[SOURCES];
+    batches *batches;
     params *params;
     network *network, *validation;
     stepper *stepper;
@@ -287,8 +288,9 @@ static steps open_steps(const overrides more)
     steps t = {.settings = settings_of(more)};
     int batch = t.settings->train.batch;
     for (int i = 0; i < SOURCES; i++)
-        must(source_read(t.settings, i, false, &t.sets[i]));
-    must(mixer_open_sets(&t.mixer, opened, t.settings, t.sets));
+        must(source_open(&t.sets[i], &t.settings->data, i, DATASET_TRAINING));
+    must(batches_open_sets(&t.batches, opened, &t.settings->data, (uint64_t)t.settings->train.seed,
+                           t.sets));
     must(params_new(&t.params, opened));
     must(network_new(&t.network, t.params, t.settings, batch, NETWORK_TRAIN));
     must(network_new(&t.validation, t.params, t.settings, batch, NETWORK_INFER));
@@ -296,7 +298,7 @@ static steps open_steps(const overrides more)
     must(params_initialize(t.params, (unsigned long)t.settings->train.seed));
     must(network_prepare(t.network));
     must(network_prepare(t.validation));
-    must(stepper_new(&t.stepper, t.mixer, t.network, &t.settings->train));
+    must(stepper_new(&t.stepper, t.batches, t.network, &t.settings->train));
     return t;
 }
 
@@ -306,21 +308,24 @@ static void close_steps(steps *t)
     network_free(t->validation);
     network_free(t->network);
     params_free(t->params);
-    mixer_close(t->mixer);
+    batches_close(t->batches);
     for (int i = 0; i < SOURCES; i++)
-        image_set_release(&t->sets[i]);
+        dataset_close(t->sets[i]);
     settings_free(t->settings);
 }
 
-/* The pixels of the image without its border are those of image `number` of the set. */
-static bool shows(const float *image, const struct image_set *set, int number)
+/* The pixels of the image without its border are those of picture `number` of the split. */
+static bool shows(const float *image, const batches *b, int source, int number)
 {
-    int border = (SIDE - set->width) / 2;
-    const unsigned char *pixels = set->pixels + (size_t)number * set->height * set->width;
-    for (int y = 0; y < set->height; y++)
-        for (int x = 0; x < set->width; x++)
+    static unsigned char pixels[PIXELS];
+    const batches_source *from = &b->sources[source];
+    const dataset *set = from->set;
+    int width = set->format.width, border = (SIDE - width) / 2;
+    must(dataset_read(set, from->order[number], pixels));
+    for (int y = 0; y < set->format.height; y++)
+        for (int x = 0; x < width; x++)
             if ((int)(image[(y + border) * SIDE + x + border] * 255 + 0.5f) !=
-                pixels[y * set->width + x])
+                pixels[y * width + x])
                 return false;
     return true;
 }
@@ -334,14 +339,14 @@ static void steps_go_through_the_pairs_in_order(void **state)
     step_sums sums = {0};
     int counts[SOURCES], numbers[SOURCES];
     for (int i = 0; i < SOURCES; i++)
-        counts[i] = mixer_count(t.mixer, SPLIT_TRAIN, i);
+        counts[i] = batches_count(t.batches, SPLIT_TRAIN, i);
     for (unsigned long step = 0; step < 3; step++) {
         must(stepper_step(t.stepper, 1e-3, &sums));
         for (int i = 0; i < SOURCES; i++) {
-            must(buffer_read(opened, t.network->truths[i]->data, 0, images, sizeof images));
+            must(read_one_source(opened, t.network->truth->data, i, images, TINY_BATCH * PIXELS));
             for (unsigned long n = 0; n < TINY_BATCH; n++) {
-                mixer_pair(counts, 5, STREAM_TRAIN, step * TINY_BATCH + n, numbers);
-                assert_true(shows(images + n * PIXELS, &t.sets[i], numbers[i]));
+                batches_draw(counts, SOURCES, 5, STREAM_TRAIN, step * TINY_BATCH + n, numbers);
+                assert_true(shows(images + n * PIXELS, t.batches, i, numbers[i]));
             }
         }
         assert_int_equal(t.network->plan->run.seed, 5); /* dropout's */
@@ -358,8 +363,8 @@ static double error_of(const steps *t, int source)
     static float output[TINY_BATCH * PIXELS], truth[TINY_BATCH * PIXELS];
     const network *n = t->network;
     double sum = 0;
-    must(buffer_read(opened, n->outputs[source]->data, 0, output, sizeof output));
-    must(buffer_read(opened, n->truths[source]->data, 0, truth, sizeof truth));
+    must(read_one_source(opened, n->output->data, source, output, TINY_BATCH * PIXELS));
+    must(read_one_source(opened, n->truth->data, source, truth, TINY_BATCH * PIXELS));
     for (int i = 0; i < TINY_BATCH * PIXELS; i++)
         sum += ((double)output[i] - truth[i]) * ((double)output[i] - truth[i]);
     return sum / (TINY_BATCH * PIXELS);
@@ -444,22 +449,19 @@ static void the_stepper_tells_batch_norms(void **state)
 }
 
 /* The mean loss of held-out pairs, with the statistics of their own batches; moving averages move. */
-static double loss_in_training(steps *t, int batches, int batch)
+static double loss_in_training(steps *t, int count, int batch)
 {
     network *n = t->network;
     double sum = 0;
-    for (int i = 0; i < batches; i++) {
-        must(mixer_batch(t->mixer, SPLIT_VALIDATION, 1, STREAM_VALIDATION,
-                         (unsigned long)(i * batch), batch, n->mixture->data, n->truths[0]->data,
-                         n->truths[1]->data));
+    for (int i = 0; i < count; i++) {
+        must(batches_next(t->batches, SPLIT_VALIDATION, 1, STREAM_VALIDATION, (uint64_t)(i * batch),
+                          batch, n->input->data, n->truth->data));
         must(plan_forward(n->plan));
-        for (int k = 0; k < SOURCES; k++) {
-            float loss;
-            must(buffer_read(opened, n->losses[k]->data, 0, &loss, sizeof loss));
-            sum += loss;
-        }
+        float losses[SOURCES];
+        must(buffer_read(opened, n->losses->data, 0, losses, sizeof losses));
+        sum += losses[0] + losses[1];
     }
-    return sum / batches;
+    return sum / count;
 }
 
 /* Validation after 20 steps, over what the same pairs have as training batches. */
@@ -471,7 +473,7 @@ static double validation_ratio(const char *begin, const char *seed)
     step_sums sums = {0};
     evaluator *e;
     double mse[SOURCES];
-    must(evaluator_new(&e, t.validation, t.mixer));
+    must(evaluator_new(&e, t.validation, t.batches));
     for (int i = 0; i < 20; i++)
         must(stepper_step(t.stepper, 1e-3, &sums));
     must(stepper_drain(t.stepper, &sums));

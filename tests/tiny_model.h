@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { TINY_SOURCES = 2 };
+
 static const char *const tiny_overrides[] = {"model.filters=2", "model.modules=2",
                                              "model.convolutions=1", "model.activation=sigmoid"};
 
@@ -22,16 +24,23 @@ static inline int fill_param(params *p, const char *name, float value)
     return -1;
 }
 
-/* Zero kernels, and the bias whose sigmoid is the value. */
-static inline int make_constant(params *p, const float values[SOURCES])
+/* All of a param's values. */
+static inline int write_param(params *p, const char *name, const float *values)
 {
-    static const char *const names[SOURCES][2] = {{"head_a/kernel", "head_a/bias"},
-                                                  {"head_b/kernel", "head_b/bias"}};
-    for (int k = 0; k < SOURCES; k++)
-        if (fill_param(p, names[k][0], 0) ||
-            fill_param(p, names[k][1], logf(values[k] / (1 - values[k]))))
-            return -1;
-    return 0;
+    for (size_t i = 0; i < p->count; i++)
+        if (!strcmp(p->items[i]->name, name))
+            return buffer_write(p->device, p->values, p->items[i]->offset * sizeof(float), values,
+                                p->items[i]->count * sizeof(float));
+    return -1;
+}
+
+/* Zero kernels, and the bias whose sigmoid is the value. */
+static inline int make_constant(params *p, const float values[TINY_SOURCES])
+{
+    float biases[TINY_SOURCES];
+    for (int k = 0; k < TINY_SOURCES; k++)
+        biases[k] = logf(values[k] / (1 - values[k]));
+    return fill_param(p, "heads/kernel", 0) || write_param(p, "heads/bias", biases) ? -1 : 0;
 }
 
 /* Zero for a black picture, beyond what a float can hold for others: with relu. */
@@ -54,13 +63,17 @@ static inline int save_tiny_model(const char *path, enum tiny_kind kind, const f
     device *d = NULL;
     params *p = NULL;
     network *n = NULL;
+    mixture m;
     int result = -1;
-    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, &s->device) &&
-        !params_new(&p, d) && !network_new(&n, p, s, 1, NETWORK_INFER) &&
-        !params_allocate(p, false) && !params_initialize(p, 7) &&
-        !(kind == TINY_CONSTANT && make_constant(p, values)) &&
+    if (settings_load(&s, NULL, overrides, 4))
+        return -1;
+    m = s->data.mixture; /* of 28 x 28 in 32 x 32, as MNIST */
+    m.inner_height = m.inner_width = 28;
+    if (!open_device(&d, &s->device) && !params_new(&p, d) &&
+        !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
+        !params_initialize(p, 7) && !(kind == TINY_CONSTANT && make_constant(p, values)) &&
         !(kind == TINY_OVERFLOWING && make_overflowing(p)))
-        result = model_save(path, p, s);
+        result = model_save(path, p, s, &m);
     network_free(n);
     params_free(p);
     device_close(d);
@@ -77,7 +90,7 @@ static inline int tiny_model_save(const char *path)
 /* Head A gives a, head B gives b in every pixel (0 < a, b < 1): 0.2 is byte 51, 0.8 is 204. */
 static inline int constant_model_save(const char *path, float a, float b)
 {
-    const float values[SOURCES] = {a, b};
+    const float values[TINY_SOURCES] = {a, b};
     return save_tiny_model(path, TINY_CONSTANT, values);
 }
 

@@ -26,6 +26,7 @@ static int add_layer(layer_times *t, const plan *p, int runs, const layer *l,
         if (rows[i].layer == l->name)
             *(rows[i].backward ? &item->backward : &item->forward) +=
                 rows[i].seconds / (double)steps;
+    item->is_convolution = l->flags & IS_CONVOLUTION;
     cost forward = cost_forward(p, l), backward = cost_backward(p, l);
     item->cost =
         (cost){runs * (forward.flops + backward.flops), runs * (forward.bytes + backward.bytes)};
@@ -99,8 +100,8 @@ double layer_times_share(const layer_times *t, double seconds)
 double layer_times_outside_convolutions(const layer_times *t)
 {
     double outside = 0;
-    for (size_t i = 0; i < t->kind_count; i++)
-        if (strncmp(t->kinds[i].kind, "conv", 4) != 0)
-            outside += t->kinds[i].seconds;
+    for (size_t i = 0; i < t->count; i++)
+        if (!t->items[i].is_convolution)
+            outside += layer_time_seconds(&t->items[i]);
     return layer_times_share(t, outside);
 }

@@ -12,7 +12,7 @@
 typedef struct layer_time {
     char name[96]; /* the layer's; else the kernel's, or "read", "write", "copy", "fill" */
     char kind[64]; /* the layer's type; else the kernel's .cl file, or "transfer" */
-    bool is_layer;
+    bool is_layer, is_convolution;
     double forward,
         backward; /* seconds on the device in one step; without a layer all is forward */
     cost cost;    /* of one step; nothing without a layer */

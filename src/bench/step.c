@@ -29,6 +29,12 @@ void step_results_release(step_results *r)
     *r = (step_results){0};
 }
 
+static void add_part(step_results *r, const char *name, cl_mem buffer, size_t count)
+{
+    r->parts[r->count++] = (step_part){name, buffer, r->value_count, count};
+    r->value_count += count;
+}
+
 static int list_parts(const network *n, step_results *r)
 {
     const params *p = n->params;
@@ -37,26 +43,22 @@ static int list_parts(const network *n, step_results *r)
     if (!r->parts)
         return -1;
     for (int i = 0; i < 2; i++)
-        r->parts[r->count++] =
-            (step_part){results[i]->name, results[i]->data, shape_count(results[i]->shape)};
+        add_part(r, results[i]->name, results[i]->data, shape_count(results[i]->shape));
     for (size_t i = 0; i < p->count; i++)
         if (param_is_trainable(p->items[i]))
-            r->parts[r->count++] =
-                (step_part){p->items[i]->name, p->items[i]->gradient, p->items[i]->count};
+            add_part(r, p->items[i]->name, p->items[i]->gradient, p->items[i]->count);
     return 0;
 }
 
 static int read_parts(device *d, step_results *r)
 {
-    size_t floats = 0;
-    for (size_t i = 0; i < r->count; i++)
-        floats += r->parts[i].count;
-    float *to = r->values = allocate(floats, sizeof *to);
-    if (!to)
+    if (!(r->values = allocate(r->value_count, sizeof *r->values)))
         return -1;
-    for (size_t i = 0; i < r->count; to += r->parts[i++].count)
-        if (buffer_read(d, r->parts[i].buffer, 0, to, r->parts[i].count * sizeof *to))
+    for (size_t i = 0; i < r->count; i++) {
+        const step_part *p = &r->parts[i];
+        if (buffer_read(d, p->buffer, 0, r->values + p->first, p->count * sizeof *r->values))
             return -1;
+    }
     return 0;
 }
 

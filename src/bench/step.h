@@ -22,13 +22,14 @@ int step_run(const network *n);
 typedef struct step_part {
     const char *name;
     cl_mem buffer;
-    size_t count;
+    size_t first, count; /* of its floats in the results' values */
 } step_part;
 
 typedef struct step_results {
     step_part *parts;
     size_t count;
-    float *values; /* of one part after the other */
+    float *values;
+    size_t value_count;
 } step_results;
 
 /* Runs a step, which compiles what is not compiled yet, and reads what came of it. out is released

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
+#include "layers/layers.h"
 #include "nn/plan.h"
 #include <math.h>
 #include <stdio.h>
@@ -178,11 +179,20 @@ static double *to_double(const guarded *at)
     return copy;
 }
 
+#define DECLARE_REFERENCE(name) extern const layer_reference name##_reference;
+LAYERS(DECLARE_REFERENCE)
+
+#define REFERENCE_OF(name) {&name##_layer, &name##_reference},
+static const struct {
+    const layer_type *type;
+    const layer_reference *reference;
+} references[] = {LAYERS(REFERENCE_OF)};
+
 static const layer_reference *reference_of(const layer_type *type)
 {
-    for (size_t i = 0; i < layer_reference_count; i++)
-        if (layer_references[i].type == type)
-            return &layer_references[i];
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++)
+        if (references[i].type == type)
+            return references[i].reference;
     return NULL;
 }
 

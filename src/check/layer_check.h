@@ -57,13 +57,10 @@ typedef struct reference_run {
                   a value lies, before it uses it */
 } reference_run;
 
+/* Each layer of layers.h's list has one, x_reference for x_layer; one that is missing does not link. */
 typedef struct layer_reference {
-    const layer_type *type;
     void (*forward)(reference_run *r);
     void (*backward)(reference_run *r);
 } layer_reference;
-
-extern const layer_reference layer_references[];
-extern const size_t layer_reference_count;
 
 #endif

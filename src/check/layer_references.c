@@ -1,4 +1,4 @@
-/* Which reference belongs to which layer. */
+/* The references of layers, from the functions of reference.h. One in a file of its own is as good. */
 #include "check/layer_check.h"
 
 #include "base/rng.h"
@@ -30,13 +30,13 @@ static void conv2d_backward(reference_run *r)
                               r->dparams[0], r->dparams[1]);
 }
 
-static void transpose_forward(reference_run *r)
+static void conv2d_transpose_forward(reference_run *r)
 {
     struct reference_conv shape = conv_of(r->layer, 3, 2);
     reference_conv2d_transpose_forward(&shape, r->inputs[0], r->params[0], r->params[1], r->y);
 }
 
-static void transpose_backward(reference_run *r)
+static void conv2d_transpose_backward(reference_run *r)
 {
     struct reference_conv shape = conv_of(r->layer, 3, 2);
     reference_conv2d_transpose_backward(&shape, r->inputs[0], r->params[0], r->g, r->dinputs[0],
@@ -437,24 +437,22 @@ static void attention_backward(reference_run *r)
     free(weights);
 }
 
-const layer_reference layer_references[] = {
-    {&conv2d_layer, conv2d_forward, conv2d_backward},
-    {&conv2d_transpose_layer, transpose_forward, transpose_backward},
-    {&batch_norm_layer, batch_norm_forward, batch_norm_backward},
-    {&activation_layer, activation_forward, activation_backward},
-    {&max_pool_layer, max_pool_forward, max_pool_backward},
-    {&concat_layer, concat_forward, concat_backward},
-    {&mse_layer, mse_forward, mse_backward},
-    {&layer_norm_layer, layer_norm_forward, layer_norm_backward},
-    {&position_embedding_layer, position_embedding_forward, position_embedding_backward},
-    {&dropout_layer, dropout_forward, dropout_backward},
-    {&add_layer, add_forward, add_backward},
-    {&global_pool_layer, global_pool_forward, global_pool_backward},
-    {&sum_pixels_layer, sum_pixels_forward, sum_pixels_backward},
-    {&channel_pool_layer, channel_pool_forward, channel_pool_backward},
-    {&scale_channels_layer, scale_channels_forward, scale_channels_backward},
-    {&scale_pixels_layer, scale_pixels_forward, scale_pixels_backward},
-    {&dense_layer, dense_forward, dense_backward},
-    {&attention_layer, attention_forward, attention_backward},
-};
-const size_t layer_reference_count = sizeof layer_references / sizeof *layer_references;
+#define REFERENCE(name) const layer_reference name##_reference = {name##_forward, name##_backward};
+REFERENCE(conv2d)
+REFERENCE(conv2d_transpose)
+REFERENCE(batch_norm)
+REFERENCE(activation)
+REFERENCE(max_pool)
+REFERENCE(concat)
+REFERENCE(mse)
+REFERENCE(layer_norm)
+REFERENCE(position_embedding)
+REFERENCE(dropout)
+REFERENCE(add)
+REFERENCE(global_pool)
+REFERENCE(sum_pixels)
+REFERENCE(channel_pool)
+REFERENCE(scale_channels)
+REFERENCE(scale_pixels)
+REFERENCE(dense)
+REFERENCE(attention)

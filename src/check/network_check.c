@@ -41,15 +41,6 @@ static int add_case(network_check *c, const layer *l, int side_limit, bool infer
     return 0;
 }
 
-/* Only a layer that keeps statistics computes something else at inference. */
-static bool keeps_statistics(const layer *l)
-{
-    for (int i = 0; i < l->param_count; i++)
-        if (l->params[i]->kind == PARAM_STATISTICS)
-            return true;
-    return false;
-}
-
 int network_check_list(network_check *c, const settings *s, int batch, int side_limit)
 {
     *c = (network_check){0};
@@ -59,7 +50,7 @@ int network_check_list(network_check *c, const settings *s, int batch, int side_
     const graph *g = c->network->graph;
     for (size_t i = 0; i < g->layer_count; i++)
         if (add_case(c, g->layers[i], side_limit, false) ||
-            (keeps_statistics(g->layers[i]) && add_case(c, g->layers[i], side_limit, true)))
+            (g->layers[i]->flags & KEEPS_STATISTICS && add_case(c, g->layers[i], side_limit, true)))
             return -1;
     return 0;
 }

@@ -57,7 +57,7 @@ static int resident_open(batches *b)
         return -1;
     snprintf(options, sizeof options, "-DSOURCES=%d -DCHANNELS=%d", b->mixture.sources,
              b->mixture.format.channels);
-    r->mix = kernel_get(b->device, "mixer", options, "mix");
+    r->mix = kernel_get(b->device, "mixer", options, "mix_sources");
     if (!r->mix)
         return -1;
     for (int k = 0; k < b->mixture.sources; k++)

@@ -16,11 +16,6 @@ enum activation activation_named(const char *name)
     return ACT_LINEAR;
 }
 
-const char *activation_name(enum activation a)
-{
-    return names[a];
-}
-
 bool activation_is_piecewise_linear(enum activation a)
 {
     return a == ACT_LINEAR || a == ACT_RELU || a == ACT_LEAKY_RELU;
@@ -35,13 +30,13 @@ struct state {
     kernel *forward, *backward;
 };
 
-static int shape_activation(layer *l)
+static int activation_shape(layer *l)
 {
     shape x = l->inputs[0]->shape;
     return layer_output_shape(l, x.n, x.h, x.w, x.c);
 }
 
-static int prepare(layer *l, device *d)
+static int activation_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     char defines[32];
@@ -52,7 +47,7 @@ static int prepare(layer *l, device *d)
     return s->forward && s->backward ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int activation_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_flat(r->device, l->output->shape);
@@ -60,7 +55,7 @@ static int forward(layer *l, run *r)
                   ARG(l->output->data), ARG(over.pixels), ARG(over.channels), ARG(over.span));
 }
 
-static int backward(layer *l, run *r)
+static int activation_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_flat(r->device, l->output->shape);
@@ -74,10 +69,10 @@ const layer_type activation_layer = {
     .options_size = sizeof(struct activation_options),
     .state_size = sizeof(struct state),
     .flags = BACKWARD_NEEDS_Y | CAN_RUN_IN_PLACE,
-    .shape = shape_activation,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = activation_shape,
+    .prepare = activation_prepare,
+    .forward = activation_forward,
+    .backward = activation_backward,
 };
 
 tensor *activation(graph *g, const char *name, tensor *x, enum activation a)

@@ -8,7 +8,7 @@ struct state {
     kernel *forward, *backward;
 };
 
-static int shape_add(layer *l)
+static int add_shape(layer *l)
 {
     shape a = l->inputs[0]->shape, b = l->inputs[1]->shape;
     if (!shape_equal(a, b))
@@ -17,7 +17,7 @@ static int shape_add(layer *l)
     return layer_output_shape(l, a.n, a.h, a.w, a.c);
 }
 
-static int prepare(layer *l, device *d)
+static int add_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->forward = kernel_get(d, "add", "", "add_forward");
@@ -25,7 +25,7 @@ static int prepare(layer *l, device *d)
     return s->forward && s->backward ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int add_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_flat(r->device, l->output->shape);
@@ -35,7 +35,7 @@ static int forward(layer *l, run *r)
 }
 
 /* Where a was overwritten in place, its gradient is already there: it is that of the output. */
-static int backward(layer *l, run *r)
+static int add_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_flat(r->device, l->output->shape);
@@ -54,10 +54,10 @@ const layer_type add_layer = {
     .name = "add",
     .state_size = sizeof(struct state),
     .flags = CAN_RUN_IN_PLACE,
-    .shape = shape_add,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = add_shape,
+    .prepare = add_prepare,
+    .forward = add_forward,
+    .backward = add_backward,
 };
 
 tensor *add(graph *g, const char *name, tensor *a, tensor *b)

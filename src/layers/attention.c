@@ -22,7 +22,7 @@ static int heads_of(const layer *l)
     return ((const struct attention_options *)l->options)->heads;
 }
 
-static int shape_attention(layer *l)
+static int attention_shape(layer *l)
 {
     shape q = l->inputs[Q]->shape;
     int heads = heads_of(l), tokens = q.h * q.w;
@@ -30,12 +30,17 @@ static int shape_attention(layer *l)
         !shape_equal(q, l->inputs[V]->shape))
         return fail(STATUS_RUNTIME, "query, key and value differ, or %d channels are not %d heads",
                     q.c, heads);
+    if ((double)q.n * heads * tokens * tokens > VALUES_MAX)
+        return fail(STATUS_MEMORY,
+                    "%d heads of %d x %d tokens for %d images have more than %d weights; smaller "
+                    "images or a smaller batch need fewer",
+                    heads, tokens, tokens, q.n, VALUES_MAX);
     l->saved[WEIGHTS].bytes = (size_t)q.n * heads * tokens * tokens * sizeof(float);
     l->workspace_bytes = l->saved[WEIGHTS].bytes;
     return layer_output_shape(l, q.n, q.h, q.w, q.c);
 }
 
-static int prepare(layer *l, device *d)
+static int attention_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->softmax = kernel_get(d, "attention", "", "softmax");
@@ -96,7 +101,7 @@ static spans rows_of_weights(const layer *l, const device *d)
     return spans_rows(d, (shape){scores.outer, scores.inner, scores.m, scores.n});
 }
 
-static int forward(layer *l, run *r)
+static int attention_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     device *d = r->device;
@@ -114,7 +119,7 @@ static int forward(layer *l, run *r)
 
 /* The scores' gradient, through the softmax, gives dq = scale * ds * k and dk = scale * ds^T * q; dv =
  * weights^T g. In the order of the inputs, as beta is, should two of them be one tensor. */
-static int backward(layer *l, run *r)
+static int attention_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     device *d = r->device;
@@ -140,7 +145,7 @@ static int backward(layer *l, run *r)
 }
 
 /* Matrix products; all are of the same size. Backward has one for the weights' gradient too. */
-static double flops(const layer *l, bool backward)
+static double attention_flops(const layer *l, bool backward)
 {
     gemm_shape one = scores_shape(l);
     int products = 2;
@@ -156,12 +161,12 @@ const layer_type attention_layer = {
     .name = "attention",
     .options_size = sizeof(struct attention_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X,
-    .shape = shape_attention,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
-    .flops = flops,
+    .flags = BACKWARD_NEEDS_X | USES_GEMM,
+    .shape = attention_shape,
+    .prepare = attention_prepare,
+    .forward = attention_forward,
+    .backward = attention_backward,
+    .flops = attention_flops,
 };
 
 tensor *attention(graph *g, const char *name, tensor *q, tensor *k, tensor *v, int heads)

@@ -6,6 +6,7 @@
  */
 #include "layers/batch_norm.h"
 #include "compute/ranges.h"
+#include "layers/deferred.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"
 #include <stdio.h>
@@ -23,7 +24,7 @@ static bool is_frozen(const layer *l)
            !param_is_trainable(l->params[BATCH_NORM_BETA]);
 }
 
-static int shape_batch_norm(layer *l)
+static int batch_norm_shape(layer *l)
 {
     shape x = l->inputs[0]->shape;
     int dims[] = {x.c};
@@ -34,20 +35,13 @@ static int shape_batch_norm(layer *l)
         layer_param(l, "moving_variance", dims, 1, INIT_ONES, PARAM_STATISTICS))
         return -1;
     l->saved[BATCH_NORM_MOMENTS].bytes = MOMENT_ROWS * (size_t)x.c * sizeof(float);
-    enum activation a = ((struct activation_options *)l->options)->kind;
-    l->output->pending.possible = activation_is_piecewise_linear(a);
-    l->output->pending.slope = activation_slope_below_zero(a);
-    l->output->pending.moments = BATCH_NORM_MOMENTS;
-    if (l->output->pending.possible && param_is_trainable(l->params[BATCH_NORM_GAMMA]) &&
-        param_is_trainable(l->params[BATCH_NORM_BETA]))
-        l->flags |=
-            LEAVES_GRADIENT; /* whoever finishes it reads the sums that both gradients are */
+    deferred_allow(l);
     l->workspace_bytes =
         (size_t)spans_reduction(l->store->device, x).count * 2 * (size_t)x.c * sizeof(float);
     return 0;
 }
 
-static int prepare(layer *l, device *d)
+static int batch_norm_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     char defines[32];
@@ -101,12 +95,12 @@ static int moving_moments(layer *l, run *r)
                   ARG(l->saved[BATCH_NORM_MOMENTS].buffer), ARG(channels), ARG(epsilon));
 }
 
-static int forward(layer *l, run *r)
+static int batch_norm_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     if (r->training && !is_frozen(l) ? batch_moments(l, r) : moving_moments(l, r))
         return -1;
-    if (l->output->pending.planned)
+    if (l->output_deferred)
         return 0;
     spans over = spans_elementwise(r->device, l->output->shape);
     return LAUNCH(r->device, s->normalise, spans_range(r->device, &over), ARG(l->inputs[0]->data),
@@ -126,7 +120,7 @@ static int frozen_backward(layer *l, run *r)
 
 /* The sums that are the gradients of gamma and beta are needed for the input's too. Where one of the two
  * is not trained, its sum goes to the workspace: an item writes there what only it has read. */
-static int backward(layer *l, run *r)
+static int batch_norm_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     if (is_frozen(l))
@@ -143,7 +137,7 @@ static int backward(layer *l, run *r)
         LAUNCH(r->device, s->sums, range_flat((size_t)over.channels), ARG(r->workspace),
                ARG(dgamma), ARG(dbeta), ARG(over.pixels), ARG(over.channels), ARG(over.span)))
         return -1;
-    if (!l->inputs[0]->gradient || l->inputs[0]->pending_gradient.left_by)
+    if (!l->inputs[0]->gradient || l->gradient_deferred)
         return 0;
     over = spans_elementwise(r->device, l->output->shape);
     return LAUNCH(r->device, s->backward, spans_range(r->device, &over), ARG(x), ARG(g),
@@ -155,11 +149,11 @@ const layer_type batch_norm_layer = {
     .name = "batch_norm",
     .options_size = sizeof(struct activation_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X | GRADIENT_IN_PLACE,
-    .shape = shape_batch_norm,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .flags = BACKWARD_NEEDS_X | GRADIENT_IN_PLACE | KEEPS_STATISTICS,
+    .shape = batch_norm_shape,
+    .prepare = batch_norm_prepare,
+    .forward = batch_norm_forward,
+    .backward = batch_norm_backward,
 };
 
 tensor *batch_norm(graph *g, const char *name, tensor *x, enum activation a)

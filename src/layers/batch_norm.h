@@ -1,4 +1,4 @@
-/* What others need to know of a batch_norm layer to finish its work (tensor.h): where it keeps what. */
+/* What others need to know of a batch_norm layer to do what it has deferred: where it keeps what. */
 #ifndef LAYERS_BATCH_NORM_H
 #define LAYERS_BATCH_NORM_H
 

@@ -9,14 +9,14 @@ struct state {
 
 enum { PLACES }; /* of the maxima, ints (pixels) */
 
-static int shape_channel_pool(layer *l)
+static int channel_pool_shape(layer *l)
 {
     shape x = l->inputs[0]->shape;
     l->saved[PLACES].bytes = shape_count(x) / (size_t)x.c * sizeof(cl_int);
     return layer_output_shape(l, x.n, x.h, x.w, 2);
 }
 
-static int prepare(layer *l, device *d)
+static int channel_pool_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->forward = kernel_get(d, "channel_pool", "", "channel_pool_forward");
@@ -24,7 +24,7 @@ static int prepare(layer *l, device *d)
     return s->forward && s->backward ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int channel_pool_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_rows(r->device, l->inputs[0]->shape);
@@ -33,7 +33,7 @@ static int forward(layer *l, run *r)
                   ARG(over.channels), ARG(over.span));
 }
 
-static int backward(layer *l, run *r)
+static int channel_pool_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_elementwise(r->device, l->inputs[0]->shape);
@@ -46,10 +46,10 @@ static int backward(layer *l, run *r)
 const layer_type channel_pool_layer = {
     .name = "channel_pool",
     .state_size = sizeof(struct state),
-    .shape = shape_channel_pool,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = channel_pool_shape,
+    .prepare = channel_pool_prepare,
+    .forward = channel_pool_forward,
+    .backward = channel_pool_backward,
 };
 
 tensor *channel_pool(graph *g, const char *name, tensor *x)

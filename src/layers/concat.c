@@ -8,7 +8,7 @@ struct state {
     kernel *copy;
 };
 
-static int shape_concat(layer *l)
+static int concat_shape(layer *l)
 {
     shape a = l->inputs[0]->shape, b = l->inputs[1]->shape;
     if (a.n != b.n || a.h != b.h || a.w != b.w)
@@ -17,7 +17,7 @@ static int shape_concat(layer *l)
     return layer_output_shape(l, a.n, a.h, a.w, a.c + b.c);
 }
 
-static int prepare(layer *l, device *d)
+static int concat_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->copy = kernel_get(d, "concat", "", "copy_channels");
@@ -36,7 +36,7 @@ static int copy(layer *l, run *r, cl_mem from, int from_channels, int from_offse
                   ARG(over.pixels), ARG(over.span), ARG(accumulate));
 }
 
-static int forward(layer *l, run *r)
+static int concat_forward(layer *l, run *r)
 {
     int total = l->output->shape.c;
     for (int i = 0, at = 0; i < 2; at += l->inputs[i++]->shape.c) {
@@ -47,7 +47,7 @@ static int forward(layer *l, run *r)
     return 0;
 }
 
-static int backward(layer *l, run *r)
+static int concat_backward(layer *l, run *r)
 {
     int total = l->output->shape.c;
     for (int i = 0, at = 0; i < 2; at += l->inputs[i++]->shape.c) {
@@ -64,10 +64,10 @@ const layer_type concat_layer = {
     .name = "concat",
     .state_size = sizeof(struct state),
     .flags = IS_JOIN,
-    .shape = shape_concat,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = concat_shape,
+    .prepare = concat_prepare,
+    .forward = concat_forward,
+    .backward = concat_backward,
 };
 
 tensor *concat(graph *g, const char *name, tensor *a, tensor *b)

@@ -12,7 +12,7 @@ struct state {
 enum { KERNEL, BIAS }; /* l->params */
 enum { PACKED };       /* l->saved: weights for forward, kept while the params stay */
 
-static int shape_conv2d(layer *l)
+static int conv2d_shape(layer *l)
 {
     const struct conv2d_options *o = l->options;
     convolution *c = &((struct state *)l->state)->convolution;
@@ -28,8 +28,8 @@ static int shape_conv2d(layer *l)
     l->saved[PACKED].bytes = convolution_packed_floats(c, l->store->device, false) * sizeof(float);
     l->saved[PACKED].persistent = true;
     bool trained = param_is_trainable(l->params[KERNEL]);
-    l->output->pending_gradient.possible =
-        trained && convolution_finishes_gradient(c, l->store->device);
+    if (trained && convolution_finishes_gradient(c, l->store->device))
+        l->flags |= CAN_FINISH_GRADIENT;
     size_t packed = convolution_packed_floats(c, l->store->device, true) * sizeof(float);
     size_t sums = trained ? convolution_partial_floats(c, l->store->device) * sizeof(float)
                           : channel_sums_bytes(l->store->device, c->y);
@@ -37,7 +37,7 @@ static int shape_conv2d(layer *l)
     return 0;
 }
 
-static int prepare(layer *l, device *d)
+static int conv2d_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     unsigned parts = CONVOLUTION_FORWARD;
@@ -56,7 +56,7 @@ static const param *bias_of(const layer *l)
     return l->param_count > BIAS ? l->params[BIAS] : NULL;
 }
 
-static int forward(layer *l, run *r)
+static int conv2d_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     const convolution *c = &s->convolution;
@@ -85,7 +85,7 @@ static int param_gradients(layer *l, run *r)
     return dbias ? channel_sums_run(&s->sums, r->device, c->y, g, r->workspace, dbias) : 0;
 }
 
-static int backward(layer *l, run *r)
+static int conv2d_backward(layer *l, run *r)
 {
     const convolution *c = &((struct state *)l->state)->convolution;
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
@@ -99,12 +99,12 @@ static int backward(layer *l, run *r)
                            sink_of_gradients(l));
 }
 
-static void release(layer *l)
+static void conv2d_release(layer *l)
 {
     convolution_release(&((struct state *)l->state)->convolution);
 }
 
-static double flops(const layer *l, bool backward)
+static double conv2d_flops(const layer *l, bool backward)
 {
     return layer_weight_flops(l, l->output->shape, backward);
 }
@@ -113,13 +113,13 @@ const layer_type conv2d_layer = {
     .name = "conv2d",
     .options_size = sizeof(struct conv2d_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X | READS_PENDING | READS_PARTS,
-    .shape = shape_conv2d,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
-    .flops = flops,
-    .release = release,
+    .flags = BACKWARD_NEEDS_X | READS_DEFERRED | READS_PARTS | IS_CONVOLUTION,
+    .shape = conv2d_shape,
+    .prepare = conv2d_prepare,
+    .forward = conv2d_forward,
+    .backward = conv2d_backward,
+    .flops = conv2d_flops,
+    .release = conv2d_release,
 };
 
 tensor *conv2d(graph *g, const char *name, tensor *x, int filters, int kernel, int stride)

@@ -17,7 +17,7 @@ struct state {
 enum { KERNEL, BIAS };
 enum { PACKED };
 
-static int shape_conv2d_transpose(layer *l)
+static int conv2d_transpose_shape(layer *l)
 {
     const struct conv2d_transpose_options *o = l->options;
     convolution *c = &((struct state *)l->state)->convolution;
@@ -41,7 +41,7 @@ static int shape_conv2d_transpose(layer *l)
     return 0;
 }
 
-static int prepare(layer *l, device *d)
+static int conv2d_transpose_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     unsigned parts = CONVOLUTION_ADJOINT;
@@ -54,7 +54,7 @@ static int prepare(layer *l, device *d)
     return convolution_prepare(&s->convolution, d, parts);
 }
 
-static int forward(layer *l, run *r)
+static int conv2d_transpose_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     const convolution *c = &s->convolution;
@@ -82,7 +82,7 @@ static int param_gradients(layer *l, run *r)
                                        dkernel, NULL, r->workspace);
 }
 
-static int backward(layer *l, run *r)
+static int conv2d_transpose_backward(layer *l, run *r)
 {
     const convolution *c = &((struct state *)l->state)->convolution;
     cl_mem weights = l->params[KERNEL]->data, g = l->output->gradient;
@@ -96,12 +96,12 @@ static int backward(layer *l, run *r)
                            sink_of_gradients(l));
 }
 
-static void release(layer *l)
+static void conv2d_transpose_release(layer *l)
 {
     convolution_release(&((struct state *)l->state)->convolution);
 }
 
-static double flops(const layer *l, bool backward)
+static double conv2d_transpose_flops(const layer *l, bool backward)
 {
     return layer_weight_flops(l, l->inputs[0]->shape, backward);
 }
@@ -110,13 +110,13 @@ const layer_type conv2d_transpose_layer = {
     .name = "conv2d_transpose",
     .options_size = sizeof(struct conv2d_transpose_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X | READS_PENDING | READS_PARTS,
-    .shape = shape_conv2d_transpose,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
-    .flops = flops,
-    .release = release,
+    .flags = BACKWARD_NEEDS_X | READS_DEFERRED | READS_PARTS | IS_CONVOLUTION,
+    .shape = conv2d_transpose_shape,
+    .prepare = conv2d_transpose_prepare,
+    .forward = conv2d_transpose_forward,
+    .backward = conv2d_transpose_backward,
+    .flops = conv2d_transpose_flops,
+    .release = conv2d_transpose_release,
 };
 
 tensor *conv2d_transpose(graph *g, const char *name, tensor *x, int filters)

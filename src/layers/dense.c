@@ -42,7 +42,7 @@ static int declare(layer *l, int c, int out)
                        PARAM_WEIGHT);
 }
 
-static int shape_dense(layer *l)
+static int dense_shape(layer *l)
 {
     const struct dense_options *o = l->options;
     shape x = l->inputs[0]->shape;
@@ -55,7 +55,7 @@ static int shape_dense(layer *l)
     return 0;
 }
 
-static int prepare(layer *l, device *d)
+static int dense_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->bias_rows = kernel_get(d, "dense", "", "bias_rows");
@@ -69,7 +69,7 @@ static matrix whole(cl_mem buffer, int columns)
     return (matrix){.buffer = buffer, .row_stride = columns};
 }
 
-static int forward(layer *l, run *r)
+static int dense_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     int in = l->inputs[0]->shape.c, out = l->output->shape.c;
@@ -82,7 +82,7 @@ static int forward(layer *l, run *r)
                 whole(l->params[KERNEL]->data, out), 1, whole(l->output->data, out));
 }
 
-static int backward(layer *l, run *r)
+static int dense_backward(layer *l, run *r)
 {
     const struct state *s = l->state;
     int in = l->inputs[0]->shape.c, out = l->output->shape.c, rows = rows_of(l);
@@ -103,7 +103,7 @@ static int backward(layer *l, run *r)
                 whole(l->inputs[0]->gradient, in));
 }
 
-static double flops(const layer *l, bool backward)
+static double dense_flops(const layer *l, bool backward)
 {
     return layer_weight_flops(l, l->output->shape, backward);
 }
@@ -112,12 +112,12 @@ const layer_type dense_layer = {
     .name = "dense",
     .options_size = sizeof(struct dense_options),
     .state_size = sizeof(struct state),
-    .flags = BACKWARD_NEEDS_X,
-    .shape = shape_dense,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
-    .flops = flops,
+    .flags = BACKWARD_NEEDS_X | USES_GEMM,
+    .shape = dense_shape,
+    .prepare = dense_prepare,
+    .forward = dense_forward,
+    .backward = dense_backward,
+    .flops = dense_flops,
 };
 
 tensor *dense(graph *g, const char *name, tensor *x, int units)

@@ -15,7 +15,7 @@ enum {
 };
 
 /* Channels of a register tile; the .cl files call it LANES. */
-static int lanes(int channels, const device *d)
+static int lanes_for(int channels, const device *d)
 {
     return channels <= 16 ? 16 : 16 * device_tuning(d)->vectors;
 }
@@ -81,14 +81,14 @@ static int rows_of_strip(const direction *dir, const device *d)
     return strip;
 }
 
-static kernel *get(device *d, bool tiled, int out_channels, const char *name)
+static kernel *direct_kernel(device *d, bool tiled, int out_channels, const char *name)
 {
     char options[64];
     if (tiled)
         snprintf(options, sizeof options, "-DROWS=%d -DCOLUMNS=%d -DDEPTH=%d", d->tuning.rows,
                  tiled_columns(out_channels, d), d->tuning.depth);
     else
-        snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", lanes(out_channels, d) / 16,
+        snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", lanes_for(out_channels, d) / 16,
                  tile_of(d));
     return kernel_get(d, tiled ? "convolution_tiled" : "convolution_vector", options, name);
 }
@@ -102,7 +102,7 @@ int direct_prepare(const convolution *c, direction *dir, device *d)
     strip_shape strip = strip_of(&dir->geometry, dir->strip);
     dir->tiled =
         d->kernels == KERNELS_TILED || patch_bytes(&strip, dir->in.c) > d->info.local_memory;
-    dir->convolve = get(d, dir->tiled, dir->out.c, "convolve");
+    dir->convolve = direct_kernel(d, dir->tiled, dir->out.c, "convolve");
     if (!dir->tiled && !(dir->pack = kernel_get(d, "convolution_pack", "", "pack_weights")))
         return -1;
     return dir->convolve ? 0 : -1;
@@ -115,13 +115,13 @@ void direct_release(direction *dir)
 
 size_t direct_packed_floats(int taps, int in_channels, int out_channels, const device *d)
 {
-    return (size_t)taps * in_channels * round_up(out_channels, lanes(out_channels, d));
+    return (size_t)taps * in_channels * round_up(out_channels, lanes_for(out_channels, d));
 }
 
 int direct_pack(const direction *dir, device *d, cl_mem weights, cl_mem packed)
 {
     const geometry *g = &dir->geometry;
-    int width = lanes(dir->out.c, d);
+    int width = lanes_for(dir->out.c, d);
     for (int i = 0; !dir->tiled && i < g->phases.count; i++) {
         const phase *p = &g->phases.phases[i];
         if (p->tap_count &&
@@ -199,7 +199,7 @@ static int chunk_count(const convolution *c, const device *d)
 /* Panels of output channels that an item takes. */
 static int panels_of_item(const convolution *c, const device *d)
 {
-    int width = lanes(c->y.c, d), panels = round_up(c->y.c, width) / width;
+    int width = lanes_for(c->y.c, d), panels = round_up(c->y.c, width) / width;
     int groups = items_wanted(d) / c->gradient.chunks;
     return groups < panels ? ceil_divide(panels, groups) : 1;
 }
@@ -215,7 +215,7 @@ static int gradient_rows(const convolution *c, const device *d)
     int rows = 1;
     while (rows < c->y.h && rows < STRIP_ROWS &&
            ((size_t)rows * c->stride + g->dy_span) * columns * c->x.c +
-                   (size_t)(rows + 1) * c->y.w * lanes(c->y.c, d) <=
+                   (size_t)(rows + 1) * c->y.w * lanes_for(c->y.c, d) <=
                limit)
         rows++;
     return rows;
@@ -224,7 +224,7 @@ static int gradient_rows(const convolution *c, const device *d)
 /* Of one image. */
 static size_t panel_bytes(const convolution *c, const device *d, const strip_shape *s)
 {
-    return (size_t)s->rows * c->y.w * lanes(c->y.c, d) * sizeof(float);
+    return (size_t)s->rows * c->y.w * lanes_for(c->y.c, d) * sizeof(float);
 }
 
 /* Strips of several images where one is a whole image, and there is room. */
@@ -248,7 +248,7 @@ int direct_gradient_prepare(convolution *c, device *d)
     g->tiled = d->kernels == KERNELS_TILED ||
                patch_bytes(&s, c->x.c) + panel_bytes(c, d, &s) > d->info.local_memory;
     g->chunks = chunk_count(c, d);
-    g->sum = get(d, g->tiled, c->y.c, "convolve_weight_gradient");
+    g->sum = direct_kernel(d, g->tiled, c->y.c, "convolve_weight_gradient");
     g->reduce = kernel_get(d, "convolution_pack", "", "reduce_weight_gradient");
     return g->sum && g->reduce ? 0 : -1;
 }
@@ -261,7 +261,7 @@ void direct_gradient_release(convolution *c)
 /* One more row than weights: the bias gradient. Enough for either family. */
 size_t direct_partial_floats(const convolution *c, const device *d)
 {
-    int narrow = round_up(c->y.c, lanes(c->y.c, d));
+    int narrow = round_up(c->y.c, lanes_for(c->y.c, d));
     int wide = round_up(c->y.c, tiled_columns(c->y.c, d));
     return (size_t)chunk_count(c, d) * (c->kernel * c->kernel * c->x.c + 1) *
            (size_t)(wide > narrow ? wide : narrow);
@@ -272,7 +272,7 @@ static int sum_vector(const convolution *c, device *d, view x, view g, cl_mem pa
 {
     const geometry *by = &c->gradient.geometry;
     strip_shape strip = gradient_strip(c, d);
-    int panels = panels_of_item(c, d), width = panels * lanes(c->y.c, d);
+    int panels = panels_of_item(c, d), width = panels * lanes_for(c->y.c, d);
     return LAUNCH(d, c->gradient.sum,
                   range_single((size_t)ceil_divide(c->y.c, width), (size_t)c->gradient.chunks, 1),
                   VIEW_ARGS(x), VIEW_ARGS(g), ARG(partial), ARG(by->taps),
@@ -302,7 +302,7 @@ int direct_weight_gradient(const convolution *c, device *d, view x, view g, cl_m
 {
     const struct weight_gradient *by = &c->gradient;
     int chunk_images = (c->x.n + by->chunks - 1) / by->chunks;
-    int width = by->tiled ? tiled_columns(c->y.c, d) : lanes(c->y.c, d);
+    int width = by->tiled ? tiled_columns(c->y.c, d) : lanes_for(c->y.c, d);
     if (by->tiled ? sum_tiled(c, d, x, g, partial, chunk_images)
                   : sum_vector(c, d, x, g, partial, chunk_images))
         return -1;

@@ -10,7 +10,7 @@ struct state {
     kernel *drop_and_scale;
 };
 
-static int shape_dropout(layer *l)
+static int dropout_shape(layer *l)
 {
     const struct dropout_options *o = l->options;
     shape x = l->inputs[0]->shape;
@@ -20,7 +20,7 @@ static int shape_dropout(layer *l)
     return layer_output_shape(l, x.n, x.h, x.w, x.c);
 }
 
-static int prepare(layer *l, device *d)
+static int dropout_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->drop_and_scale = kernel_get(d, "dropout", "", "drop_and_scale");
@@ -44,7 +44,7 @@ static int drop_and_scale(layer *l, run *r, cl_mem from, cl_mem to, double rate,
                   ARG(accumulate));
 }
 
-static int forward(layer *l, run *r)
+static int dropout_forward(layer *l, run *r)
 {
     const struct dropout_options *o = l->options;
     cl_mem x = l->inputs[0]->data, y = l->output->data;
@@ -55,7 +55,7 @@ static int forward(layer *l, run *r)
                : buffer_copy(r->device, x, 0, y, 0, shape_count(l->output->shape) * sizeof(float));
 }
 
-static int backward(layer *l, run *r)
+static int dropout_backward(layer *l, run *r)
 {
     const struct dropout_options *o = l->options;
     return drop_and_scale(l, r, l->output->gradient, l->inputs[0]->gradient, o->rate, l->beta[0]);
@@ -66,10 +66,10 @@ const layer_type dropout_layer = {
     .options_size = sizeof(struct dropout_options),
     .state_size = sizeof(struct state),
     .flags = CAN_RUN_IN_PLACE,
-    .shape = shape_dropout,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = dropout_shape,
+    .prepare = dropout_prepare,
+    .forward = dropout_forward,
+    .backward = dropout_backward,
 };
 
 tensor *dropout(graph *g, const char *name, tensor *x, double rate)

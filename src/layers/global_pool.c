@@ -12,7 +12,7 @@ struct state {
 
 enum { PLACES }; /* of the maxima, ints (spans, channels): see global_pool.cl */
 
-static int shape_global_pool(layer *l)
+static int global_pool_shape(layer *l)
 {
     shape x = l->inputs[0]->shape;
     size_t values = (size_t)spans_in_images(l->store->device, x).count * (size_t)x.c;
@@ -21,7 +21,7 @@ static int shape_global_pool(layer *l)
     return layer_output_shape(l, x.n, 2, 1, x.c);
 }
 
-static int prepare(layer *l, device *d)
+static int global_pool_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->spans = kernel_get(d, "global_pool", "", "pool_spans");
@@ -30,7 +30,7 @@ static int prepare(layer *l, device *d)
     return s->spans && s->images && s->backward ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int global_pool_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->inputs[0]->shape;
@@ -45,7 +45,7 @@ static int forward(layer *l, run *r)
                   ARG(over.channels));
 }
 
-static int backward(layer *l, run *r)
+static int global_pool_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->inputs[0]->shape;
@@ -59,10 +59,10 @@ static int backward(layer *l, run *r)
 const layer_type global_pool_layer = {
     .name = "global_pool",
     .state_size = sizeof(struct state),
-    .shape = shape_global_pool,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = global_pool_shape,
+    .prepare = global_pool_prepare,
+    .forward = global_pool_forward,
+    .backward = global_pool_backward,
 };
 
 tensor *global_pool(graph *g, const char *name, tensor *x)

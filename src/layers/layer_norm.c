@@ -12,7 +12,7 @@ struct state {
 enum { GAMMA, BETA };
 enum { MOMENTS }; /* (pixels, 2): mean, inverse deviation */
 
-static int shape_layer_norm(layer *l)
+static int layer_norm_shape(layer *l)
 {
     shape x = l->inputs[0]->shape;
     int dims[] = {x.c};
@@ -26,7 +26,7 @@ static int shape_layer_norm(layer *l)
     return 0;
 }
 
-static int prepare(layer *l, device *d)
+static int layer_norm_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->forward = kernel_get(d, "layer_norm", "", "layer_norm_forward");
@@ -36,7 +36,7 @@ static int prepare(layer *l, device *d)
     return s->forward && s->backward && s->span_sums && s->sums ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int layer_norm_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_rows(r->device, l->output->shape);
@@ -64,7 +64,7 @@ static int param_gradients(layer *l, run *r)
                   ARG(over.channels), ARG(over.count));
 }
 
-static int backward(layer *l, run *r)
+static int layer_norm_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_rows(r->device, l->output->shape);
@@ -82,10 +82,10 @@ const layer_type layer_norm_layer = {
     .name = "layer_norm",
     .state_size = sizeof(struct state),
     .flags = BACKWARD_NEEDS_X,
-    .shape = shape_layer_norm,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = layer_norm_shape,
+    .prepare = layer_norm_prepare,
+    .forward = layer_norm_forward,
+    .backward = layer_norm_backward,
 };
 
 tensor *layer_norm(graph *g, const char *name, tensor *x)

@@ -53,7 +53,6 @@ struct mse_options {
 
 /* "relu", ...; ACT_LINEAR for an unknown name. */
 enum activation activation_named(const char *name);
-const char *activation_name(enum activation a);
 /* act(x) = x < 0 ? slope * x : x, and with which slope. */
 bool activation_is_piecewise_linear(enum activation a);
 float activation_slope_below_zero(enum activation a);
@@ -135,12 +134,27 @@ tensor *scale_pixels(graph *g, const char *name, tensor *x, tensor *factor);
 tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth, int sources,
             const float weights[]);
 
-/* Every kind of layer, for whoever checks or lists them. */
-extern const layer_type *const layer_table[];
-extern const size_t layer_table_count;
-extern const layer_type conv2d_layer, conv2d_transpose_layer, batch_norm_layer, activation_layer,
-    max_pool_layer, concat_layer, mse_layer, layer_norm_layer, position_embedding_layer,
-    dropout_layer, add_layer, global_pool_layer, sum_pixels_layer, channel_pool_layer,
-    scale_channels_layer, scale_pixels_layer, dense_layer, attention_layer;
+/* Every kind of layer: x.c has x_layer, and src/check has x_reference for it. */
+#define LAYERS(X)                                                                                  \
+    X(conv2d)                                                                                      \
+    X(conv2d_transpose)                                                                            \
+    X(batch_norm)                                                                                  \
+    X(activation)                                                                                  \
+    X(max_pool)                                                                                    \
+    X(concat)                                                                                      \
+    X(mse)                                                                                         \
+    X(layer_norm)                                                                                  \
+    X(position_embedding)                                                                          \
+    X(dropout)                                                                                     \
+    X(add)                                                                                         \
+    X(global_pool)                                                                                 \
+    X(sum_pixels)                                                                                  \
+    X(channel_pool)                                                                                \
+    X(scale_channels)                                                                              \
+    X(scale_pixels)                                                                                \
+    X(dense)                                                                                       \
+    X(attention)
+#define DECLARE_LAYER(name) extern const layer_type name##_layer;
+LAYERS(DECLARE_LAYER)
 
 #endif

@@ -11,7 +11,7 @@ struct state {
 
 enum { PLACES };
 
-static int shape_max_pool(layer *l)
+static int max_pool_shape(layer *l)
 {
     shape x = l->inputs[0]->shape;
     if (layer_output_shape(l, x.n, x.h / 2, x.w / 2, x.c))
@@ -20,7 +20,7 @@ static int shape_max_pool(layer *l)
     return 0;
 }
 
-static int prepare(layer *l, device *d)
+static int max_pool_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->forward = kernel_get(d, "max_pool", "", "max_pool_forward");
@@ -28,7 +28,7 @@ static int prepare(layer *l, device *d)
     return s->forward && s->backward ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int max_pool_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->inputs[0]->shape;
@@ -39,7 +39,7 @@ static int forward(layer *l, run *r)
                   ARG(x.w), ARG(over.span));
 }
 
-static int backward(layer *l, run *r)
+static int max_pool_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->inputs[0]->shape;
@@ -56,11 +56,11 @@ static int backward(layer *l, run *r)
 const layer_type max_pool_layer = {
     .name = "max_pool",
     .state_size = sizeof(struct state),
-    .flags = READS_PENDING,
-    .shape = shape_max_pool,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .flags = READS_DEFERRED,
+    .shape = max_pool_shape,
+    .prepare = max_pool_prepare,
+    .forward = max_pool_forward,
+    .backward = max_pool_backward,
 };
 
 tensor *max_pool(graph *g, const char *name, tensor *x)

@@ -66,7 +66,7 @@ static strip_shape strip_of(shape s, int kernel, int rows)
                          .patch_columns = s.w + kernel - 1};
 }
 
-static kernel *get(device *d, const char *name)
+static kernel *narrow_kernel(device *d, const char *name)
 {
     char options[32];
     snprintf(options, sizeof options, "-DTILE=%d", d->tuning.tile);
@@ -77,8 +77,8 @@ int narrow_prepare(const convolution *c, direction *dir, device *d)
 {
     dir->kernel = c->kernel;
     dir->strip = rows_of_strip(dir->in, c->kernel);
-    dir->convolve = get(d, "convolve_narrow");
-    dir->pack = get(d, "pack_narrow");
+    dir->convolve = narrow_kernel(d, "convolve_narrow");
+    dir->pack = narrow_kernel(d, "pack_narrow");
     return dir->convolve && dir->pack ? 0 : -1;
 }
 
@@ -121,8 +121,8 @@ static int chunk_count(const convolution *c, const device *d)
 int narrow_gradient_prepare(convolution *c, device *d)
 {
     c->gradient.chunks = chunk_count(c, d);
-    c->gradient.sum = get(d, "narrow_weight_gradient");
-    c->gradient.reduce = get(d, "narrow_reduce");
+    c->gradient.sum = narrow_kernel(d, "narrow_weight_gradient");
+    c->gradient.reduce = narrow_kernel(d, "narrow_reduce");
     return c->gradient.sum && c->gradient.reduce ? 0 : -1;
 }
 

@@ -10,7 +10,7 @@ struct state {
 };
 
 /* The only param goes by the layer's own name. */
-static int shape_position_embedding(layer *l)
+static int position_embedding_shape(layer *l)
 {
     const struct position_embedding_options *o = l->options;
     shape x = l->inputs[0]->shape;
@@ -23,7 +23,7 @@ static int shape_position_embedding(layer *l)
     return layer_output_shape(l, x.n, x.h, x.w, x.c);
 }
 
-static int prepare(layer *l, device *d)
+static int position_embedding_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->add = kernel_get(d, "position_embedding", "", "add_positions");
@@ -32,7 +32,7 @@ static int prepare(layer *l, device *d)
     return s->add && s->table_gradient && s->pass ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int position_embedding_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->output->shape;
@@ -54,7 +54,7 @@ static int table_gradient(layer *l, run *r)
                   ARG(l->params[0]->gradient), ARG(x.n), ARG((int)values));
 }
 
-static int backward(layer *l, run *r)
+static int position_embedding_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     cl_mem g = l->output->gradient, dx = l->inputs[0]->gradient;
@@ -72,10 +72,10 @@ const layer_type position_embedding_layer = {
     .options_size = sizeof(struct position_embedding_options),
     .state_size = sizeof(struct state),
     .flags = CAN_RUN_IN_PLACE,
-    .shape = shape_position_embedding,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = position_embedding_shape,
+    .prepare = position_embedding_prepare,
+    .forward = position_embedding_forward,
+    .backward = position_embedding_backward,
 };
 
 tensor *position_embedding(graph *g, const char *name, tensor *x, bool trained)

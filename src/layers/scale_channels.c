@@ -10,7 +10,7 @@ struct state {
 
 enum { X, FACTOR };
 
-static int shape_scale_channels(layer *l)
+static int scale_channels_shape(layer *l)
 {
     shape x = l->inputs[X]->shape, f = l->inputs[FACTOR]->shape;
     if (!shape_equal(f, (shape){x.n, 1, 1, x.c}))
@@ -21,7 +21,7 @@ static int shape_scale_channels(layer *l)
     return layer_output_shape(l, x.n, x.h, x.w, x.c);
 }
 
-static int prepare(layer *l, device *d)
+static int scale_channels_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->forward = kernel_get(d, "scale_channels", "", "scale_channels_forward");
@@ -30,7 +30,7 @@ static int prepare(layer *l, device *d)
     return s->forward && s->backward && s->sum_spans ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int scale_channels_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->output->shape;
@@ -40,7 +40,7 @@ static int forward(layer *l, run *r)
                   ARG(x.h * x.w), ARG(over.channels), ARG(over.span));
 }
 
-static int backward(layer *l, run *r)
+static int scale_channels_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->output->shape;
@@ -62,10 +62,10 @@ const layer_type scale_channels_layer = {
     .name = "scale_channels",
     .state_size = sizeof(struct state),
     .flags = BACKWARD_NEEDS_X,
-    .shape = shape_scale_channels,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = scale_channels_shape,
+    .prepare = scale_channels_prepare,
+    .forward = scale_channels_forward,
+    .backward = scale_channels_backward,
 };
 
 tensor *scale_channels(graph *g, const char *name, tensor *x, tensor *factor)

@@ -10,7 +10,7 @@ struct state {
 
 enum { X, FACTOR };
 
-static int shape_scale_pixels(layer *l)
+static int scale_pixels_shape(layer *l)
 {
     shape x = l->inputs[X]->shape, f = l->inputs[FACTOR]->shape;
     if (!shape_equal(f, (shape){x.n, x.h, x.w, 1}))
@@ -19,7 +19,7 @@ static int shape_scale_pixels(layer *l)
     return layer_output_shape(l, x.n, x.h, x.w, x.c);
 }
 
-static int prepare(layer *l, device *d)
+static int scale_pixels_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->forward = kernel_get(d, "scale_pixels", "", "scale_pixels_forward");
@@ -27,7 +27,7 @@ static int prepare(layer *l, device *d)
     return s->forward && s->backward ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int scale_pixels_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     spans over = spans_elementwise(r->device, l->output->shape);
@@ -36,7 +36,7 @@ static int forward(layer *l, run *r)
                   ARG(over.channels), ARG(over.span));
 }
 
-static int backward(layer *l, run *r)
+static int scale_pixels_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     cl_mem x = l->inputs[X]->data, g = l->output->gradient;
@@ -52,10 +52,10 @@ const layer_type scale_pixels_layer = {
     .name = "scale_pixels",
     .state_size = sizeof(struct state),
     .flags = BACKWARD_NEEDS_X,
-    .shape = shape_scale_pixels,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = scale_pixels_shape,
+    .prepare = scale_pixels_prepare,
+    .forward = scale_pixels_forward,
+    .backward = scale_pixels_backward,
 };
 
 tensor *scale_pixels(graph *g, const char *name, tensor *x, tensor *factor)

@@ -7,13 +7,13 @@ struct state {
     kernel *forward, *backward;
 };
 
-static int shape_sum_pixels(layer *l)
+static int sum_pixels_shape(layer *l)
 {
     shape x = l->inputs[0]->shape;
     return layer_output_shape(l, x.n, 1, 1, x.c);
 }
 
-static int prepare(layer *l, device *d)
+static int sum_pixels_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     s->forward = kernel_get(d, "sum_pixels", "", "sum_pixels_forward");
@@ -21,7 +21,7 @@ static int prepare(layer *l, device *d)
     return s->forward && s->backward ? 0 : -1;
 }
 
-static int forward(layer *l, run *r)
+static int sum_pixels_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->inputs[0]->shape;
@@ -30,7 +30,7 @@ static int forward(layer *l, run *r)
                   ARG(0));
 }
 
-static int backward(layer *l, run *r)
+static int sum_pixels_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     shape x = l->inputs[0]->shape;
@@ -43,10 +43,10 @@ static int backward(layer *l, run *r)
 const layer_type sum_pixels_layer = {
     .name = "sum_pixels",
     .state_size = sizeof(struct state),
-    .shape = shape_sum_pixels,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .shape = sum_pixels_shape,
+    .prepare = sum_pixels_prepare,
+    .forward = sum_pixels_forward,
+    .backward = sum_pixels_backward,
 };
 
 tensor *sum_pixels(graph *g, const char *name, tensor *x)

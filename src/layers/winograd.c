@@ -54,7 +54,7 @@ static int gradient_block(const convolution *c, const device *d)
                         16 * vectors_for(c->y.c, t));
 }
 
-static bool suits(const convolution *c, const device *d, int in_channels, int out_channels)
+static bool winograd_suits(const convolution *c, const device *d, int in_channels, int out_channels)
 {
     int least = device_tuning(d)->winograd_channels;
     return (!d || d->kernels == KERNELS_VECTOR) && c->kernel == 3 && c->stride == 1 &&
@@ -64,16 +64,16 @@ static bool suits(const convolution *c, const device *d, int in_channels, int ou
 
 bool winograd_fits(const convolution *c, const device *d, int in_channels, int out_channels)
 {
-    return suits(c, d, in_channels, out_channels) &&
+    return winograd_suits(c, d, in_channels, out_channels) &&
            forward_block(d, c->x, in_channels, out_channels);
 }
 
 bool winograd_gradient_fits(const convolution *c, const device *d)
 {
-    return suits(c, d, c->x.c, c->y.c) && gradient_block(c, d);
+    return winograd_suits(c, d, c->x.c, c->y.c) && gradient_block(c, d);
 }
 
-static kernel *get(device *d, int out_channels, const char *name)
+static kernel *winograd_kernel(device *d, int out_channels, const char *name)
 {
     char options[64];
     snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d",
@@ -96,8 +96,8 @@ static winograd_shape shape_for(shape s, int out_channels, int block)
 int winograd_prepare(direction *dir, device *d)
 {
     dir->block = forward_block(d, dir->in, dir->in.c, dir->out.c);
-    dir->convolve = get(d, dir->out.c, "winograd_convolve");
-    dir->pack = get(d, dir->out.c, "winograd_pack");
+    dir->convolve = winograd_kernel(d, dir->out.c, "winograd_convolve");
+    dir->pack = winograd_kernel(d, dir->out.c, "winograd_pack");
     return dir->convolve && dir->pack ? 0 : -1;
 }
 
@@ -143,8 +143,8 @@ int winograd_gradient_prepare(convolution *c, device *d)
 {
     c->gradient.block = gradient_block(c, d);
     c->gradient.chunks = chunk_count(c, d);
-    c->gradient.sum = get(d, c->y.c, "winograd_weight_gradient");
-    c->gradient.reduce = get(d, c->y.c, "winograd_reduce");
+    c->gradient.sum = winograd_kernel(d, c->y.c, "winograd_weight_gradient");
+    c->gradient.reduce = winograd_kernel(d, c->y.c, "winograd_reduce");
     return c->gradient.sum && c->gradient.reduce ? 0 : -1;
 }
 

@@ -18,9 +18,9 @@ cost cost_forward(const plan *p, const layer *l)
     if (l->skipped)
         return (cost){0};
     /* what is left to the readers is only read here, and only for its statistics */
-    bool pending = l->output->pending.planned;
-    cost c = {.bytes = (pending && !p->options.training ? 0 : input_bytes(l)) +
-                       (pending ? 0 : bytes_of(l->output))};
+    bool deferred = l->output_deferred;
+    cost c = {.bytes = (deferred && !p->options.training ? 0 : input_bytes(l)) +
+                       (deferred ? 0 : bytes_of(l->output))};
     for (int i = 0; i < l->param_count; i++)
         c.bytes += (double)l->params[i]->count * sizeof(float);
     if (l->type->flops)
@@ -34,12 +34,12 @@ cost cost_backward(const plan *p, const layer *l)
     unsigned flags = l->flags;
     if (!plan_runs_backward(p, l))
         return c;
-    bool finishes = l->output->pending_gradient.left_by;
+    bool finishes = l->finishes;
     c.bytes = (flags & BACKWARD_NEEDS_X ? input_bytes(l) : 0) +
               (flags & BACKWARD_NEEDS_Y || finishes ? bytes_of(l->output) : 0) +
               (flags & IS_LOSS ? 0 : (1 + finishes) * bytes_of(l->output));
     for (int i = 0; i < l->read_count; i++)
-        if (l->reads[i]->needs_gradient && l->reads[i]->pending_gradient.left_by != l)
+        if (l->reads[i]->needs_gradient && !l->gradient_deferred)
             c.bytes += (1 + l->beta[i]) * bytes_of(l->reads[i]);
     for (int i = 0; i < l->param_count; i++)
         if (param_is_trainable(l->params[i]))

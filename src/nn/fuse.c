@@ -3,11 +3,12 @@
 #include "../cl/constants.h"
 #include <string.h>
 
-static void read_inputs(layer *l)
+static void separate(layer *l)
 {
     memcpy(l->reads, l->inputs, sizeof l->reads);
     l->read_count = l->input_count;
-    l->skipped = false;
+    l->skipped = l->output_deferred = l->gradient_deferred = false;
+    l->finishes = NULL;
 }
 
 /* Do all layers that read t have the flag, and is there one? */
@@ -48,37 +49,36 @@ static void skip_join(graph *g, layer *join)
     }
 }
 
-/* Where the producer of its input is the next to read the gradient there. */
-static void leave_gradient(const graph *g, const layer *norm)
+static bool can_defer_output(const graph *g, const layer *l)
 {
-    tensor *x = norm->reads[0];
-    const tensor *y = norm->output;
-    if (norm->flags & LEAVES_GRADIENT && !x->is_output && x->pending_gradient.possible &&
-        x->needs_gradient && y->needs_gradient && graph_is_only_reader(g, norm, x))
-        x->pending_gradient.left_by = norm;
+    const tensor *y = l->output;
+    return l->flags & CAN_DEFER_OUTPUT && !y->is_output && y->shape.c % CHANNELS_UNIT == 0 &&
+           readers_have(g, y, READS_DEFERRED);
+}
+
+/* The input's producer must be the next to read the gradient there. */
+static bool can_defer_gradient(const graph *g, const layer *l)
+{
+    const tensor *x = l->reads[0];
+    return l->flags & CAN_DEFER_GRADIENT && x->producer &&
+           x->producer->flags & CAN_FINISH_GRADIENT && !x->is_output && x->needs_gradient &&
+           l->output->needs_gradient && graph_is_only_reader(g, l, x);
 }
 
 void fuse_graph(graph *g, bool fuse)
 {
     for (size_t i = 0; i < g->layer_count; i++)
-        read_inputs(g->layers[i]);
-    for (size_t i = 0; i < g->tensor_count; i++) {
-        g->tensors[i]->pending.planned = false;
-        g->tensors[i]->pending_gradient.left_by = NULL;
-    }
+        separate(g->layers[i]);
     for (size_t i = 0; fuse && i < g->layer_count; i++)
         if (can_skip_join(g, g->layers[i]))
             skip_join(g, g->layers[i]);
-    for (size_t i = 0; fuse && i < g->tensor_count; i++) {
-        tensor *t = g->tensors[i];
-        t->pending.planned = t->pending.possible && !t->is_output &&
-                             t->shape.c % CHANNELS_UNIT == 0 && readers_have(g, t, READS_PENDING);
-    }
     for (size_t i = 0; fuse && i < g->layer_count; i++)
-        leave_gradient(g, g->layers[i]);
-}
-
-tensor *pending_source(const tensor *t)
-{
-    return t->pending.planned ? t->producer->reads[0] : NULL;
+        g->layers[i]->output_deferred = can_defer_output(g, g->layers[i]);
+    for (size_t i = 0; fuse && i < g->layer_count; i++) {
+        layer *l = g->layers[i];
+        if (can_defer_gradient(g, l)) {
+            l->gradient_deferred = true;
+            l->reads[0]->producer->finishes = l;
+        }
+    }
 }

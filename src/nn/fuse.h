@@ -1,18 +1,21 @@
 /*
- * Passes over memory that need not happen: a join (IS_JOIN) whose readers all read its parts is
- * skipped, and a tensor that its producer can leave pending (tensor.h) is, where all its readers can
- * finish it; likewise a batch norm's input gradient. The results are the same bits.
+ * Passes over memory that need not happen:
+ *
+ *  - a join (IS_JOIN) whose readers all read its parts is skipped (layer.skipped, layer.reads);
+ *  - a layer whose output's readers can all do its work while they read leaves it to them
+ *    (layer.output_deferred);
+ *  - a layer whose input's producer can finish the input's gradient leaves that to it
+ *    (layer.gradient_deferred, layer.finishes of the producer).
+ *
+ * The results are the same bits.
  */
 #ifndef NN_FUSE_H
 #define NN_FUSE_H
 
 #include "nn/graph.h"
 
-/* Sets reads and skipped of every layer and pending.planned of every tensor, and pending_gradient.left_by; with fuse false, every
- * layer reads its inputs as they were given. needs_gradient is known. */
+/* Sets these fields of every layer. With fuse false every layer does its own work. Precondition:
+ * tensor.needs_gradient is set. */
 void fuse_graph(graph *g, bool fuse);
-
-/* The tensor in whose memory t lies, because t is pending; or NULL. */
-tensor *pending_source(const tensor *t);
 
 #endif

@@ -53,8 +53,27 @@ static tensor *new_tensor(graph *g, const char *name)
     return t;
 }
 
+/* Where every shape is made: what does not fit is refused before anybody multiplies its sizes. */
+static int check_shape(shape s)
+{
+    if (!shape_is_positive(s))
+        return fail(STATUS_RUNTIME, "a tensor of %d x %d x %d x %d is not possible", s.n, s.h, s.w,
+                    s.c);
+    if (!shape_fits(s))
+        return fail(STATUS_MEMORY,
+                    "a tensor of %d x %d x %d x %d has more than %d values; a smaller batch, "
+                    "smaller images or fewer filters need fewer",
+                    s.n, s.h, s.w, s.c, VALUES_MAX);
+    return 0;
+}
+
 tensor *graph_input(graph *g, const char *name, shape s)
 {
+    if (check_shape(s)) {
+        fail_while("input %s", name);
+        g->failed = true;
+        return NULL;
+    }
     tensor *t = new_tensor(g, name);
     if (t)
         t->shape = s;
@@ -97,6 +116,7 @@ static layer *new_layer(graph *g, const layer_type *type, const char *name, cons
         memcpy(l->options, options, type->options_size);
     for (int i = 0; i < LAYER_SAVED_MAX; i++)
         l->saved[i].number = -1;
+    l->index = g->layer_count;
     g->layers[g->layer_count++] = l;
     return l;
 }
@@ -159,10 +179,8 @@ int layer_param(layer *l, const char *name, const int *dims, int rank, enum init
 
 int layer_output_shape(layer *l, int n, int h, int w, int c)
 {
-    if (n < 1 || h < 1 || w < 1 || c < 1)
-        return fail(STATUS_RUNTIME, "an output of %d x %d x %d x %d is not possible", n, h, w, c);
     l->output->shape = (shape){n, h, w, c};
-    return 0;
+    return check_shape(l->output->shape);
 }
 
 double layer_weight_flops(const layer *l, shape pixels, bool backward)

@@ -1,7 +1,7 @@
 /*
  * A graph: layers in the order they were added, which is an order they can run in.
  *
- *     graph_new(&g, params, 32);
+ *     graph_new(&g, params);
  *     tensor *x = graph_input(g, "x", (shape){32, 32, 32, 1});
  *     tensor *y = graph_add(g, &conv2d_layer, "encoder1/conv1", &options, (tensor *[]){x}, 1);
  *

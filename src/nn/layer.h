@@ -1,6 +1,6 @@
 /*
- * What a layer is. One kind of layer is one x.c in src/layers with one layer_type, beside cl/x.cl,
- * and a line in layers/table.c.
+ * What a layer is. One kind of layer is one x.c in src/layers with one layer_type, its kernels in cl/x.cl,
+ * its reference in src/check, and a line each in layers/layers.h for its name and its call.
  *
  * A graph calls shape() when the layer is added, a plan calls prepare() once its buffers are known,
  * then forward() and backward() any number of times. All return 0, or -1 after fail().
@@ -32,20 +32,34 @@ typedef struct run {
 } run;
 
 enum layer_flags {
-    BACKWARD_NEEDS_X = 1,    /* backward reads the inputs' data, */
-    BACKWARD_NEEDS_Y = 2,    /* the output's data */
-    CAN_RUN_IN_PLACE = 4,    /* output may share the input's buffer, and so may the gradients */
-    IS_LOSS = 8,             /* the output is a loss: its gradient is 1 and has no tensor */
-    READS_PENDING = 16,      /* can finish a pending input (tensor.h) while reading it, */
-    READS_PARTS = 32,        /* and read the two parts of a joined one */
-    IS_JOIN = 64,            /* the output is the inputs side by side on channels */
-    GRADIENT_IN_PLACE = 128, /* the input's gradient may be written over the output's, */
-    LEAVES_GRADIENT = 256    /* or left there to be finished, where the output could be pending */
+    /* backward reads the inputs' data; the output's data */
+    BACKWARD_NEEDS_X = 1 << 0,
+    BACKWARD_NEEDS_Y = 1 << 1,
+    /* the output may share the input's buffer, and so may the gradients; only the gradients may */
+    CAN_RUN_IN_PLACE = 1 << 2,
+    GRADIENT_IN_PLACE = 1 << 3,
+    /* the output is a loss: its gradient is 1 and has no tensor */
+    IS_LOSS = 1 << 4,
+    /* the output is the inputs side by side on channels; can read the parts of such an input */
+    IS_JOIN = 1 << 5,
+    READS_PARTS = 1 << 6,
+    /* forward may leave its work to all the readers of the output, which then lies in the input's memory
+     * as it is; a reader that can do it on the way */
+    CAN_DEFER_OUTPUT = 1 << 7,
+    READS_DEFERRED = 1 << 8,
+    /* backward may leave it to the input's producer to turn the output's gradient into the input's, in
+     * place; a producer whose backward can do that first of all, not reading its output's data later */
+    CAN_DEFER_GRADIENT = 1 << 9,
+    CAN_FINISH_GRADIENT = 1 << 10,
+    /* what a layer is made of, for those who check, time or tune it: moving statistics, so that inference
+     * computes something else than training; matrix products; a convolution */
+    KEEPS_STATISTICS = 1 << 11,
+    USES_GEMM = 1 << 12,
+    IS_CONVOLUTION = 1 << 13
 };
 
 typedef struct layer_type {
-    const char
-        *name; /* as in the layer table; also cl/<name>.cl unless the layer shares another's */
+    const char *name;    /* also cl/<name>.cl */
     size_t options_size; /* bytes of layer->options */
     size_t state_size;   /* bytes of layer->state, zeroed before shape() */
     unsigned flags;      /* of enum layer_flags; what counts is layer.flags */
@@ -74,6 +88,7 @@ typedef struct saved {
 struct layer {
     const layer_type *type;
     char name[LAYER_NAME_SIZE]; /* its own in the graph; random numbers follow from it */
+    size_t index;               /* in its graph */
     unsigned flags; /* the type's, and what shape() adds where it depends on options or params */
     params *store;  /* where shape() declares params */
     void *options, *state;
@@ -87,7 +102,11 @@ struct layer {
     int param_count;
     saved saved[LAYER_SAVED_MAX];
     size_t workspace_bytes;
-    bool skipped; /* by the plan: its readers do its work */
+    /* By plan (fuse.h): */
+    bool skipped;           /* a join whose readers read the parts */
+    bool output_deferred;   /* readers of the output do its work while they read */
+    bool gradient_deferred; /* the input's producer finishes the input's gradient, */
+    const layer *finishes;  /* which that producer knows by this */
     int beta[LAYER_INPUTS_MAX];
 };
 
@@ -95,7 +114,7 @@ struct layer {
 int layer_param(layer *l, const char *name, const int *dims, int rank, enum initializer initializer,
                 enum param_kind kind);
 
-/* l->output->shape from n, h, w, c; refuses sizes below 1. */
+/* l->output->shape from n, h, w, c; refuses sizes below 1, and more than VALUES_MAX values. */
 int layer_output_shape(layer *l, int n, int h, int w, int c);
 
 /* In flops(), where each weight of the first param is multiplied once a pixel: backward does that for

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
+#include "nn/tensor.h"
 #include <assert.h>
 #include <fnmatch.h>
 #include <math.h>
@@ -98,16 +99,21 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
         fail(STATUS_RUNTIME, "parameter %s is declared after the parameters were allocated", name);
         return NULL;
     }
+    double count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= dims[i];
+    if (count > VALUES_MAX) {
+        fail(STATUS_MEMORY, "parameter %s has %.0f values; %d are possible", name, count,
+             VALUES_MAX);
+        return NULL;
+    }
     if (grow((void **)&p->items, &p->capacity, p->count + 1, sizeof *p->items) ||
         !(item = allocate(1, sizeof *item)))
         return NULL;
     snprintf(item->name, sizeof item->name, "%s", name);
     item->rank = rank;
-    item->count = 1;
-    for (int i = 0; i < rank; i++) {
-        item->dims[i] = dims[i];
-        item->count *= (size_t)dims[i];
-    }
+    item->count = (size_t)count;
+    memcpy(item->dims, dims, (size_t)rank * sizeof *dims);
     item->initializer = initializer;
     item->kind = kind;
     item->frozen = is_frozen(p, name);
@@ -136,6 +142,9 @@ static int lay_out(params *p)
         if (trainable)
             p->trainable_floats = p->value_floats;
     }
+    if (p->value_floats > VALUES_MAX)
+        return fail(STATUS_MEMORY, "the network has %zu parameters; %d are possible",
+                    p->value_floats, VALUES_MAX);
     return 0;
 }
 

@@ -3,34 +3,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "nn/fuse.h"
+#include "nn/lifetimes.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BUFFER_UNIT = 64 }; /* buffers are whole multiples of so many bytes */
-
-/* Something that needs a buffer from one time to another, both included. */
-typedef struct tenant {
-    size_t bytes;
-    int from, to;
-    int *number; /* where its buffer's number goes */
-} tenant;
-
-typedef struct tenants {
-    tenant *items;
-    size_t count, capacity;
-} tenants;
-
-static int time_backward(const plan *p, size_t layer_index)
-{
-    return (int)(2 * p->graph->layer_count - 1 - layer_index);
-}
-
-static int last_time(const plan *p)
-{
-    return (int)(p->options.training ? 2 * p->graph->layer_count : p->graph->layer_count) - 1;
-}
 
 static bool has_trainable(const layer *l)
 {
@@ -101,197 +78,16 @@ static void mark_first_writers(plan *p)
             p->graph->layers[i]->beta[k] = is_written_before(p, i, k);
 }
 
-static int add_tenant(tenants *list, size_t bytes, int from, int to, int *number)
-{
-    if (grow((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items))
-        return -1;
-    size_t whole = (bytes + BUFFER_UNIT - 1) / BUFFER_UNIT * BUFFER_UNIT;
-    list->items[list->count++] = (tenant){whole, from, to, number};
-    return 0;
-}
-
-/* The time up to which t's data is read. Who finishes t's gradient reads the data as well, but has done
- * so before it writes any other gradient (tensor.h): those may lie where the data was. */
-static int data_end(const plan *p, const tensor *t, int from)
-{
-    const graph *g = p->graph;
-    int end = t->is_output || !t->producer ? last_time(p) : from;
-    for (size_t i = 0; i < g->layer_count; i++) {
-        const layer *l = g->layers[i];
-        bool backward = plan_runs_backward(p, l);
-        for (int k = 0; k < l->read_count; k++) {
-            if (l->reads[k] != t)
-                continue;
-            int read = backward && l->flags & BACKWARD_NEEDS_X ? time_backward(p, i) : (int)i;
-            end = read > end ? read : end;
-        }
-        if (l->output != t || !backward)
-            continue;
-        int read = l->flags & BACKWARD_NEEDS_Y   ? time_backward(p, i)
-                   : t->pending_gradient.left_by ? time_backward(p, i) - 1
-                                                 : end;
-        end = read > end ? read : end;
-    }
-    return end;
-}
-
-/* The time of the first write of t's gradient: the backward of its last consumer. */
-static int gradient_start(const plan *p, const tensor *t, int otherwise)
-{
-    const graph *g = p->graph;
-    for (size_t i = g->layer_count; i-- > 0;)
-        for (int k = 0; k < g->layers[i]->read_count; k++)
-            if (g->layers[i]->reads[k] == t && plan_runs_backward(p, g->layers[i]))
-                return time_backward(p, i);
-    return otherwise;
-}
-
-static int index_of_layer(const graph *g, const layer *l)
-{
-    int i = 0;
-    while (g->layers[i] != l)
-        i++;
-    return i;
-}
-
-/* The input whose buffer the producer of y may overwrite with y, or NULL: nobody else may want that
- * input, nor the producer's and the input's own producer's backward. */
-static tensor *in_place_source(const plan *p, const tensor *y)
-{
-    const layer *l = y->producer;
-    if (p->options.separate || !l || !(l->flags & CAN_RUN_IN_PLACE))
-        return NULL;
-    tensor *x = l->reads[0];
-    int at = index_of_layer(p->graph, l);
-    return x->producer && !x->is_output && data_end(p, x, at) == at &&
-                   graph_is_only_reader(p->graph, l, x)
-               ? x
-               : NULL;
-}
-
-/* The input whose gradient is written over y's, or NULL. */
-static tensor *gradient_source(const plan *p, const tensor *y)
-{
-    const layer *l = y->producer;
-    tensor *x = in_place_source(p, y);
-    if (x || p->options.separate || !l || !(l->flags & GRADIENT_IN_PLACE))
-        return x;
-    x = l->reads[0];
-    return x->producer && !x->is_output && x->needs_gradient && y->needs_gradient &&
-                   graph_is_only_reader(p->graph, l, x)
-               ? x
-               : NULL;
-}
-
-static tensor *gradient_user(const plan *p, const tensor *x)
-{
-    const graph *g = p->graph;
-    for (size_t i = 0; i < g->layer_count; i++)
-        if (gradient_source(p, g->layers[i]->output) == x)
-            return g->layers[i]->output;
-    return NULL;
-}
-
-/* The tensor whose buffer holds y's data: one that y overwrites, or that y's readers finish. */
-static tensor *data_source(const plan *p, const tensor *y)
-{
-    tensor *x = pending_source(y);
-    return x ? x : in_place_source(p, y);
-}
-
-/* The time up to which the buffer of t's data is read, by whoever lies in it. */
-static int buffer_end(const plan *p, const tensor *t, int from)
-{
-    int end = data_end(p, t, from);
-    for (size_t i = 0; i < p->graph->layer_count; i++) {
-        const tensor *user = p->graph->layers[i]->output;
-        if (data_source(p, user) == t)
-            end = buffer_end(p, user, end);
-    }
-    return end;
-}
-
-/* As a gradient, the last tensor of those that overwrite each other stands for all, until the
- * producer of the first has run backward. */
-static int list_tensor(plan *p, tenants *list, tensor *t)
-{
-    if (t->producer && t->producer->skipped)
-        return 0;
-    size_t bytes = shape_count(t->shape) * sizeof(float);
-    int born = t->producer ? index_of_layer(p->graph, t->producer) : 0;
-    if (!data_source(p, t) &&
-        add_tenant(list, bytes, born, buffer_end(p, t, born), &t->data_buffer))
-        return -1;
-    if (!t->needs_gradient || gradient_user(p, t))
-        return 0;
-    const tensor *first = t;
-    for (const tensor *source; (source = gradient_source(p, first)) && source->needs_gradient;)
-        first = source;
-    int end = first->producer ? time_backward(p, (size_t)index_of_layer(p->graph, first->producer))
-                              : last_time(p);
-    int start = t->is_output ? 0 : gradient_start(p, t, end);
-    return add_tenant(list, bytes, start, end, &t->gradient_buffer);
-}
-
-/* After the buffers are assigned: who has no own gets its partner's number. */
-static void share_buffers(plan *p)
-{
-    graph *g = p->graph;
-    for (size_t i = 0; i < g->tensor_count; i++) {
-        tensor *source = data_source(p, g->tensors[i]);
-        if (source)
-            g->tensors[i]->data_buffer = source->data_buffer;
-    }
-    for (size_t i = g->tensor_count; i-- > 0;) {
-        tensor *user = gradient_user(p, g->tensors[i]);
-        if (user)
-            g->tensors[i]->gradient_buffer = user->gradient_buffer;
-    }
-}
-
-/* The time up to which layer i needs its saved memory k. */
-static int saved_end(const plan *p, size_t i, int k)
-{
-    const layer *l = p->graph->layers[i];
-    if (l->saved[k].persistent)
-        return last_time(p);
-    if (p->options.training) {
-        const tensor *x = l->reads[0];
-        bool leaves = x->pending_gradient.left_by == l;
-        return time_backward(p, leaves ? (size_t)index_of_layer(p->graph, x->producer) : i);
-    }
-    bool finishes = l->output->pending.planned && l->output->pending.moments == k;
-    return finishes ? data_end(p, l->output, (int)i) : (int)i;
-}
-
-static int list_tenants(plan *p, tenants *list)
-{
-    graph *g = p->graph;
-    for (size_t i = 0; i < g->tensor_count; i++)
-        if (list_tensor(p, list, g->tensors[i]))
-            return -1;
-    for (size_t i = 0; i < g->layer_count; i++) {
-        layer *l = g->layers[i];
-        for (int k = 0; k < LAYER_SAVED_MAX; k++) {
-            saved *s = &l->saved[k];
-            int from = s->persistent ? 0 : (int)i;
-            if (s->bytes && !l->skipped &&
-                add_tenant(list, s->bytes, from, saved_end(p, i, k), &s->number))
-                return -1;
-        }
-    }
-    return 0;
-}
-
 static int larger_first(const void *a, const void *b)
 {
-    const tenant *left = a, *right = b;
+    const lifetime *left = a, *right = b;
     if (left->bytes != right->bytes)
         return left->bytes < right->bytes ? 1 : -1;
     return left->from != right->from ? left->from - right->from : left->to - right->to;
 }
 
-static bool overlaps_any(const tenants *list, size_t before, int number, const tenant *candidate)
+static bool overlaps_any(const lifetimes *list, size_t before, int number,
+                         const lifetime *candidate)
 {
     for (size_t i = 0; i < before; i++)
         if (*list->items[i].number == number && list->items[i].from <= candidate->to &&
@@ -301,14 +97,14 @@ static bool overlaps_any(const tenants *list, size_t before, int number, const t
 }
 
 /* Largest first, each into the first buffer that is free for its whole life. */
-static int assign_buffers(plan *p, tenants *list)
+static int assign_buffers(plan *p, lifetimes *list)
 {
     qsort(list->items, list->count, sizeof *list->items, larger_first);
     p->buffer_bytes = allocate(list->count + 1, sizeof *p->buffer_bytes);
     if (!p->buffer_bytes)
         return -1;
     for (size_t i = 0; i < list->count; i++) {
-        const tenant *t = &list->items[i];
+        const lifetime *t = &list->items[i];
         int number = p->options.separate ? (int)p->buffer_count : 0;
         while (number < (int)p->buffer_count && overlaps_any(list, i, number, t))
             number++;
@@ -322,7 +118,7 @@ static int assign_buffers(plan *p, tenants *list)
 
 int plan_new(plan **out, graph *g, struct plan_options options)
 {
-    tenants list = {0};
+    lifetimes list = {0};
     plan *p = allocate(1, sizeof *p);
     if (!p)
         return -1;
@@ -332,9 +128,10 @@ int plan_new(plan **out, graph *g, struct plan_options options)
         goto failed;
     fuse_graph(g, !options.separate);
     mark_first_writers(p);
-    if (list_tenants(p, &list) || assign_buffers(p, &list))
+    lifetimes_share(p);
+    if (lifetimes_list(p, &list) || assign_buffers(p, &list))
         goto failed;
-    share_buffers(p);
+    lifetimes_pass_numbers(p);
     size_t workspace = 0;
     for (size_t i = 0; i < g->layer_count; i++)
         if (!g->layers[i]->skipped && g->layers[i]->workspace_bytes > workspace)

@@ -13,9 +13,7 @@
 #include "config/settings.h"
 #include "exchange/safetensors.h"
 #include "opencl/device.h"
-
-#define HISTORY_PICTURE_NAME "history.svg"
-#define PANEL_PICTURE_NAME "panel.png"
+#include "train/run_directory.h"
 
 enum { PANEL_ROWS = 10, PANEL_ROWS_MOST = 100 };
 

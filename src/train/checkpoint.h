@@ -9,11 +9,9 @@
 #define TRAIN_CHECKPOINT_H
 
 #include "train/early_stopping.h"
+#include "train/run_directory.h"
 #include "train/schedule.h"
 #include "train/stepper.h"
-
-#define CHECKPOINT_NAME "checkpoint.safetensors"
-#define CHECKPOINT_PREVIOUS_NAME "checkpoint.previous.safetensors"
 
 typedef struct train_state {
     long epoch;      /* under way, from 1 */

@@ -14,9 +14,7 @@
 #define TRAIN_HISTORY_H
 
 #include "image/format.h"
-
-#define HISTORY_JSON "history.json"
-#define HISTORY_CSV "history.csv"
+#include "train/run_directory.h"
 
 typedef struct epoch_record {
     long epoch;               /* from 1, without gaps */

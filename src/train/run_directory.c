@@ -4,9 +4,6 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "plot/pictures.h"
-#include "train/checkpoint.h"
-#include "train/history.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -15,7 +15,14 @@
 #include "models/model_file.h"
 #include <stddef.h>
 
+/* The files of a run. MODEL_NAME is models/model_file.h's. */
 #define CONFIG_NAME "config.ini"
+#define CHECKPOINT_NAME "checkpoint.safetensors"
+#define CHECKPOINT_PREVIOUS_NAME "checkpoint.previous.safetensors"
+#define HISTORY_JSON "history.json"
+#define HISTORY_CSV "history.csv"
+#define HISTORY_PICTURE_NAME "history.svg"
+#define PANEL_PICTURE_NAME "panel.png"
 
 typedef struct run_lock run_lock;
 

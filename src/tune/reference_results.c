@@ -55,16 +55,14 @@ static int write_disturbed(device *d, const tensor *input, const float *values, 
 /* Allows what one disturbance does. */
 static int widen(reference_results *r, device *d, const network *n)
 {
-    step_results disturbed_results;
-    int result = step_run_for_results(d, n, &disturbed_results);
-    const float *wanted = r->values, *got = disturbed_results.values;
-    for (size_t i = 0; !result && i < disturbed_results.count; i++) {
-        size_t count = disturbed_results.parts[i].count;
-        r->allowed[i] = fmax(r->allowed[i], disturbed * largest_difference(got, wanted, count));
-        got += count;
-        wanted += count;
+    step_results moved;
+    int result = step_run_for_results(d, n, &moved);
+    for (size_t i = 0; !result && i < moved.count; i++) {
+        const step_part *p = &moved.parts[i];
+        double off = largest_difference(moved.values + p->first, r->values + p->first, p->count);
+        r->allowed[i] = fmax(r->allowed[i], disturbed * off);
     }
-    step_results_release(&disturbed_results);
+    step_results_release(&moved);
     return result;
 }
 
@@ -93,9 +91,10 @@ int reference_results_take(reference_results *r, device *d, const network *n)
     if (!result) {
         r->values = own.values;
         own.values = NULL;
-        const float *values = r->values;
-        for (size_t i = 0; i < own.count; values += own.parts[i++].count)
-            r->allowed[i] = fmax(tolerance * largest(values, own.parts[i].count), noise);
+        for (size_t i = 0; i < own.count; i++) {
+            double most = largest(r->values + own.parts[i].first, own.parts[i].count);
+            r->allowed[i] = fmax(tolerance * most, noise);
+        }
     }
     step_results_release(&own);
     return result ? -1 : measure_disturbances(r, d, n);
@@ -123,11 +122,9 @@ int reference_results_compare(const reference_results *r, device *d, const netwo
 {
     step_results own;
     int result = step_run_for_results(d, n, &own);
-    const float *got = own.values, *wanted = r->values;
     for (size_t i = 0; !result && i < own.count; i++) {
-        result = compare_tensor(&own.parts[i], got, wanted, r->allowed[i]);
-        got += own.parts[i].count;
-        wanted += own.parts[i].count;
+        const step_part *p = &own.parts[i];
+        result = compare_tensor(p, own.values + p->first, r->values + p->first, r->allowed[i]);
     }
     step_results_release(&own);
     return result;
