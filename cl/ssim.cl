@@ -1,9 +1,9 @@
 /*
- * Structural similarity of images of values between 0 and 1, each channel by itself (Wang et al. 2004):
- * windows of 11 x 11 under a Gaussian of deviation 1.5, at all places where they lie inside.
+ * Structural similarity of images of values between 0 and 1, each channel by itself (Wang et al.
+ * 2004): windows of 11 x 11 under a Gaussian of deviation 1.5, at all places where they lie inside.
  *
- * An item sums the windows of one row of places of one channel. It weighs the image's columns first, then
- * along the row; so each column is weighed once for all its windows, the last eleven of them being kept.
+ * An item sums the windows of one row of places of one channel. It weighs the image's columns
+ * first, then along the row: each column is weighed once for all its windows, the last 11 are kept.
  */
 #define WINDOW 11
 #define C1 1e-4f /* (0.01 * range)^2 */
@@ -55,11 +55,12 @@ static moments weigh_row(const moments *columns)
     return m;
 }
 
-/* Item ((image * channels) + channel) * (height - WINDOW + 1) + row of places. Both sides are at least
- * WINDOW. */
-kernel void ssim_rows(global const float *x, global const float *y, /* (images, height, width, channels) */
-                      global float *sums, /* (images, channels, height - WINDOW + 1) */
-                      int images, int height, int width, int channels)
+/*
+ *   x, y    (images, height, width, channels), both sides at least WINDOW
+ *   sums    (images, channels, height - WINDOW + 1), an item each
+ */
+kernel void ssim_rows(global const float *x, global const float *y, global float *sums, int images,
+                      int height, int width, int channels)
 {
     const int item = get_global_id(0), rows = height - WINDOW + 1;
     const int row = item % rows, channel = item / rows % channels, image = item / rows / channels;

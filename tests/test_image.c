@@ -471,8 +471,8 @@ static void refuses_folders_without_pictures(void **state)
     assert_error(STATUS_DATA, loop, "symbolic links");
 }
 
-/* Its names can be read, but nothing in it reached. Root may go anywhere, so it becomes somebody else
- * for this, with a relative path, as the folders above may be closed to others. */
+/* Its names can be read, but nothing in it reached. Root may go anywhere, so it becomes somebody
+ * else for this, with a relative path, as the folders above may be closed to others. */
 static void names_the_cause_for_a_closed_folder(void **state)
 {
     (void)state;

@@ -145,7 +145,7 @@ static void parts_of_pixels_count_as_such(void **state)
 {
     (void)state;
     const unsigned char pixels[] = {0, 30, 60, 90, 240};
-    /* (0 + 2/3 * 30) / (5/3) = 12; (30/3 + 60 + 90/3) / (5/3) = 60; (2/3 * 90 + 240) / (5/3) = 180 */
+    /* (0 + 2/3 * 30) / (5/3); (1/3 * 30 + 60 + 1/3 * 90) / (5/3); (2/3 * 90 + 240) / (5/3) */
     const unsigned char wanted[] = {12, 60, 180};
     assert_reduced(pixels, (struct image_format){1, 5, 1}, 1, 3, wanted);
     assert_reduced(pixels, (struct image_format){5, 1, 1}, 3, 1, wanted);

@@ -107,7 +107,7 @@ static void values_lie_on_a_log_axis(void **state)
 {
     (void)state;
     const double values[] = {0.1, 0.01, 0.001};
-    const plot_series series = {"loss", "red", values};
+    const plot_series series = {"loss", "red", values, false};
     char *text = draw(&(svg_plot){.title = "t",
                                   .x_title = "x",
                                   .y_title = "y",
@@ -139,7 +139,7 @@ static void gaps_stay_gaps(void **state)
         values[i] = i % 4 ? 0.5 : bad[i / 4 % 5];
     values[5] = NAN; /* leaves 6 and 7; of 1, 2, 3 the middle goes too */
     values[2] = 0;
-    const plot_series series = {"v", "red", values};
+    const plot_series series = {"v", "red", values, false};
     char *text = draw(&(svg_plot){.title = "",
                                   .x_title = "",
                                   .y_title = "",
@@ -159,7 +159,7 @@ static void nothing_to_draw(void **state)
 {
     (void)state;
     const double nothing[] = {NAN, NAN};
-    const plot_series series = {"v", "red", nothing};
+    const plot_series series = {"v", "red", nothing, false};
     svg_plot plot = {
         .title = "", .x_title = "", .y_title = "", .series = &series, .series_count = 1};
     for (plot.count = 0; plot.count <= 2; plot.count++)
@@ -183,7 +183,7 @@ static void the_ring_is_around_the_best(void **state)
 {
     (void)state;
     const double values[] = {0.3, 0.1, 0.2};
-    const plot_series series = {"v", "red", values};
+    const plot_series series = {"v", "red", values, false};
     char dot[64], ring[64];
     char *text = draw(&(svg_plot){.title = "",
                                   .x_title = "",
@@ -203,7 +203,7 @@ static void one_value(void **state)
 {
     (void)state;
     const double value = 0.0123;
-    const plot_series series = {"v", "red", &value};
+    const plot_series series = {"v", "red", &value, false};
     char *text = draw(&(svg_plot){.title = "",
                                   .x_title = "",
                                   .y_title = "",
@@ -218,6 +218,85 @@ static void one_value(void **state)
     free(text);
 }
 
+/* A light curve is thin, and has no dots but where a value stands alone. */
+static void light_curves(void **state)
+{
+    (void)state;
+    const double values[] = {0.3, 0.1, 0.2, NAN, 0.4};
+    const plot_series series[] = {{"all", "red", values, false}, {"part", "green", values, true}};
+    char *text = draw(&(svg_plot){.title = "",
+                                  .x_title = "",
+                                  .y_title = "",
+                                  .count = 5,
+                                  .series = series,
+                                  .series_count = 2});
+    assert_int_equal(count_of(text, "stroke=\"red\" stroke-width=\"2\""), 1);
+    assert_int_equal(count_of(text, "stroke=\"green\" stroke-width=\"1\" stroke-linejoin"), 1);
+    assert_int_equal(count_of(text, "<title>all, "), 4);
+    assert_int_equal(count_of(text, "<title>part, "), 1);
+    assert_holds(text, "<title>part, 5: 0.4</title>");
+    free(text);
+}
+
+/* Where the legend's entry begins: its text is `name` and nothing else. */
+static void legend_place(const char *text, const char *name, int *x, int *y)
+{
+    char entry[128];
+    snprintf(entry, sizeof entry, ">%s</text>", name);
+    const char *at = strstr(text, entry);
+    assert_non_null(at);
+    while (strncmp(at, "<text", 5))
+        at--;
+    assert_int_equal(sscanf(at, "<text x=\"%d\" y=\"%d\"", x, y), 2);
+}
+
+/* A legend that is too long for one line goes on in the next, and the curves make room. */
+static void a_long_legend(void **state)
+{
+    (void)state;
+    enum { COUNT = 6 };
+    static const char *const names[COUNT] = {"training",
+                                             "validation",
+                                             "the-first-source-has-a-long-name",
+                                             "the-second-one-has-a-longer-name",
+                                             "the-third-one-is-the-longest-one",
+                                             "the-fourth-fills-another-line-up"};
+    const double values[] = {0.001, 1};
+    plot_series series[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        series[i] = (plot_series){names[i], "red", values, i > 1};
+    svg_plot plot = {.title = "",
+                     .x_title = "",
+                     .y_title = "",
+                     .count = 2,
+                     .series = series,
+                     .series_count = 2,
+                     .best_x = 1,
+                     .best_text = "best: epoch 1, 0.001"};
+    int x, y, last_y = 0, lines = 0;
+    char *text = draw(&plot);
+    legend_place(text, "training", &x, &y);
+    assert_int_equal(y, 64);
+    legend_place(text, plot.best_text, &x, &y);
+    assert_int_equal(y, 64);
+    assert_holds(text, "84V476\" stroke=\"#e4e4e4\"");
+    free(text);
+    plot.series_count = COUNT;
+    text = draw(&plot);
+    for (int i = 0; i <= COUNT; i++) {
+        const char *name = i < COUNT ? names[i] : plot.best_text;
+        legend_place(text, name, &x, &y);
+        assert_true(x > 92 && x + 7 * (int)strlen(name) <= 932);
+        lines += y > last_y;
+        last_y = y;
+    }
+    assert_int_equal(lines, 2);
+    assert_int_equal(last_y, 64 + 18);
+    assert_holds(text, " 102V476\" stroke=\"#e4e4e4\"");
+    assert_null(strstr(text, " 84V476"));
+    free(text);
+}
+
 /* Every axis has some labels and not too many, however long or short it is. */
 static void axes_have_labels(void **state)
 {
@@ -225,7 +304,7 @@ static void axes_have_labels(void **state)
     static const double factors[] = {1, 1.0001, 1.1, 2, 9, 11, 100, 9e3, 2e4, 1e12, 1e60};
     static const size_t counts[] = {1, 2, 3, 9, 11, 49, 51, 100, 999, 12345};
     static double values[12345];
-    const plot_series series = {"v", "red", values};
+    const plot_series series = {"v", "red", values, false};
     svg_plot plot = {
         .title = "", .x_title = "", .y_title = "", .series = &series, .series_count = 1};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
@@ -258,7 +337,7 @@ static void texts_are_escaped(void **state)
 {
     (void)state;
     const double value = 1;
-    const plot_series series = {"<a>", "red", &value};
+    const plot_series series = {"<a>", "red", &value, false};
     char *text = draw(&(svg_plot){.title = "</title> & \"q\" \x01\xff caf\xc3\xa9",
                                   .x_title = "x<y",
                                   .y_title = "y&z",
@@ -283,10 +362,13 @@ static char *chart_of(size_t count, size_t every, bool validated)
         double loss = 0.01 / (double)i, val_loss = 0.01 * (1.5 + cos((double)i));
         if (i % every == 0)
             rate /= 10;
-        const epoch_record record = {.epoch = (long)i,
-                                     .total = 2 * loss,
-                                     .val_total = validated ? 2 * val_loss : NAN,
-                                     .learning_rate = rate};
+        const epoch_record record = {
+            .epoch = (long)i,
+            .total = 2 * loss,
+            .val_total = validated ? 2 * val_loss : NAN,
+            .loss = {1.5 * loss, 0.5 * loss},
+            .val_loss = {validated ? 1.5 * val_loss : NAN, validated ? 0.5 * val_loss : NAN},
+            .learning_rate = rate};
         assert_int_equal(history_add(&h, &record), 0);
     }
     assert_int_equal(history_write(&h, scratch), 0);
@@ -295,6 +377,27 @@ static char *chart_of(size_t count, size_t every, bool validated)
     char *text = read_chart(scratch_path("history.svg"));
     assert_well_formed(text);
     return text;
+}
+
+/* How high a curve begins. */
+static double first_y(const char *chart, const char *color)
+{
+    char start[64];
+    double x, y = 0;
+    snprintf(start, sizeof start, "<path fill=\"none\" stroke=\"%s\"", color);
+    const char *at = strstr(chart, start);
+    assert_non_null(at);
+    assert_int_equal(sscanf(strstr(at, " d="), " d=\"M%lf %lf", &x, &y), 2);
+    return y;
+}
+
+/* Of the sum of both, the first source has three quarters, the second one quarter. */
+static void assert_shares(const char *chart, const char *sum)
+{
+    double whole = first_y(chart, sum);
+    double first = first_y(chart, "#2e8b57") - whole, second = first_y(chart, "#8e5bb5") - whole;
+    assert_true(first > 5);
+    assert_true(fabs(second / first - log(4) / log(4.0 / 3)) < 0.1);
 }
 
 static size_t rules_in(const char *chart)
@@ -313,6 +416,10 @@ static void a_run_shows_best_epoch_and_rates(void **state)
     assert_int_equal(rules_in(text), 3);
     assert_holds(text, ">validation</text>");
     assert_holds(text, "<title>training, 4: 0.005</title>");
+    assert_holds(text, ">mnist, validation</text>");
+    assert_holds(text, ">fashion, validation</text>");
+    assert_int_equal(count_of(text, "stroke-linejoin"), 4); /* curves */
+    assert_shares(text, "#d9622b");
     assert_holds(text, "Training of unblend-test-");
     free(text);
 }
@@ -323,6 +430,9 @@ static void a_run_without_validation(void **state)
     char *text = chart_of(4, 100, false);
     assert_holds(text, ">best: epoch 4, 0.005</text>");
     assert_null(strstr(text, "validation"));
+    assert_holds(text, ">mnist</text>");
+    assert_int_equal(count_of(text, "stroke-linejoin"), 3);
+    assert_shares(text, "#3b6fb6");
     assert_int_equal(rules_in(text), 1);
     free(text);
 }
@@ -374,6 +484,8 @@ int main(void)
         cmocka_unit_test(gaps_stay_gaps),
         cmocka_unit_test(nothing_to_draw),
         cmocka_unit_test(the_ring_is_around_the_best),
+        cmocka_unit_test(light_curves),
+        cmocka_unit_test(a_long_legend),
         cmocka_unit_test(one_value),
         cmocka_unit_test(axes_have_labels),
         cmocka_unit_test(numbers_are_short),

@@ -4,8 +4,8 @@
  *
  *     panel MIXED SEPARATED PANEL.png mnist fashion
  *
- * The sources' names are those of the model. Pictures are of any size, but all of the same; if they are in
- * colour, so is the panel.
+ * The sources' names are those of the model. Pictures are of any size, but all of the same; if they
+ * are in colour, so is the panel.
  */
 #include "image/panel.h"
 #include "base/error.h"

@@ -1,6 +1,6 @@
 /*
- * Structural similarity of images on the device (cl/ssim.cl; evaluate.h says which kind): of every source
- * of a mixture, the mean over its channels.
+ * Structural similarity of images on the device (cl/ssim.cl; evaluate.h says which kind): of every
+ * source of a mixture, the mean over its channels.
  *
  *     ssim *s;
  *     if (ssim_new(&s, d, format, sources, 50)) ...
@@ -22,8 +22,8 @@ typedef struct ssim ssim;
 int ssim_new(ssim **out, device *d, struct image_format format, int sources, int images);
 void ssim_free(ssim *s);
 
-/* Adds the similarity of each pair of images, x and y being (images, height, width, sources * channels),
- * to the sum of its source. */
+/* Adds the similarity of each pair of images, x and y being (images, height, width, sources *
+ * channels), to the sum of its source. */
 int ssim_add(ssim *s, cl_mem x, cl_mem y, int images, double *sums);
 
 #endif

@@ -58,8 +58,8 @@ static bool has_palette(const struct reader *r)
     return png_get_color_type(r->png, r->info) == PNG_COLOR_TYPE_PALETTE;
 }
 
-/* 8 bits a channel: gray or RGB, maybe with alpha, or numbers of colours, which libpng does not hold
- * against the palette when it looks them up itself. */
+/* 8 bits a channel: gray or RGB, maybe with alpha, or numbers of colours, which libpng does not
+ * hold against the palette when it looks them up itself. */
 static void normalise(struct reader *r)
 {
     if (has_palette(r))

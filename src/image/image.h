@@ -5,10 +5,11 @@
  *     if (image_read("photo.jpg", 3, &picture)) ...
  *     image_release(&picture);
  *
- * The format is told by the file's first bytes, never by its name. The caller says how many channels he
- * wants, whatever the file has: colour becomes gray by luma (0.299 R + 0.587 G + 0.114 B), gray becomes
- * three equal channels; 0 for what the file has. Transparency shows black behind it, 16 bits are scaled to 8. What EXIF data say
- * about the orientation is done: pictures are upright.
+ * The format is told by the file's first bytes, never by its name. The caller says how many
+ * channels he wants, whatever the file has: colour becomes gray by luma
+ * (0.299 R + 0.587 G + 0.114 B), gray becomes three equal channels; 0 stands for what the file has.
+ * Transparency shows black behind it, 16 bits are scaled to 8. What EXIF data say about the
+ * orientation is done: pictures are upright.
  */
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H
@@ -30,12 +31,12 @@ struct image {
 /* A black picture. *picture is empty on failure. */
 int image_new(struct image *picture, int width, int height, int channels);
 
-/* Into a picture of that many channels, 1 or 3, or 0 for the file's. STATUS_DATA, with the file's name and the cause, for
- * anything but a whole picture; *picture is empty then. Nothing is printed. */
+/* Into a picture of that many channels, 1 or 3, or 0 for the file's. STATUS_DATA, with the file's
+ * name and the cause, for anything but a whole picture; *picture is empty then. Prints nothing. */
 int image_read(const char *path, int channels, struct image *picture);
 
-/* The same for pictures of some sizes only: fits(context, ...) returns -1 after fail() for others. It
- * is asked as soon as the size is known, before pixels are decoded. */
+/* The same for pictures of some sizes only: fits(context, ...) returns -1 after fail() for others.
+ * It is asked as soon as the size is known, before pixels are decoded. */
 typedef int image_fits(const void *context, int width, int height);
 int image_read_if(const char *path, int channels, image_fits *fits, const void *context,
                   struct image *picture);
@@ -46,8 +47,8 @@ bool image_is_one(const char *path);
 
 void image_release(struct image *picture); /* leaves an empty picture */
 
-/* A PNG in memory, to be released with free(). bytes is (height, width, channels), channels 1 (gray)
- * or 3 (red, green, blue). The same bytes give the same file. path is for messages. */
+/* A PNG in memory, to be released with free(). bytes is (height, width, channels), channels 1
+ * (gray) or 3 (red, green, blue). The same bytes give the same file. path is for messages. */
 int image_pack_png(const char *path, int width, int height, int channels,
                    const unsigned char *bytes, unsigned char **file, size_t *length);
 

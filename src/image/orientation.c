@@ -36,8 +36,8 @@ int exif_orientation(const unsigned char *tiff, size_t length)
     return 1;
 }
 
-/* Which stored pixel is seen at (x, y). From 5 on rows are columns: the stored picture is as wide as
- * the upright one is high. */
+/* Which stored pixel is seen at (x, y). From 5 on rows are columns: the stored picture is as wide
+ * as the upright one is high. */
 static size_t stored_place(int orientation, size_t x, size_t y, size_t width, size_t height)
 {
     size_t column = orientation < 5 ? x : y, row = orientation < 5 ? y : x;

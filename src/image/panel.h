@@ -1,10 +1,11 @@
 /*
- * Panels: one PNG with rows of pictures of one format, gray or in colour, with titles left of the rows and
- * above the columns.
+ * Panels: one PNG with rows of pictures of one format, gray or in colour, with titles left of the
+ * rows and above the columns.
  *
  *     const unsigned char *cells[] = {input0, input1, truth0, truth1};
  *     const char *titles[] = {"input", "truth"};
- *     panel_write("panel.png", &(panel){2, 2, {32, 32, 1}, cells, .row_titles = titles, .side = 96});
+ *     panel_write("panel.png",
+ *                 &(panel){2, 2, {32, 32, 1}, cells, .row_titles = titles, .side = 96});
  */
 #ifndef IMAGE_PANEL_H
 #define IMAGE_PANEL_H

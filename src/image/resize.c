@@ -9,11 +9,11 @@ typedef struct reduction {
 } reduction;
 
 /*
- * Lengths along a side are counted in units in which a pixel of the result is `from` long and one of the
- * picture `to`, so that the ends of both are whole numbers.
+ * Lengths along a side are counted in units in which a pixel of the result is `from` long and one
+ * of the picture `to`, so that the ends of both are whole numbers.
  */
 
-/* The pixels of the picture, first <= i < end, of which a part lies in pixel `place` of the result. */
+/* The pixels of the picture, first <= i < end, of which some part lies in pixel `place`. */
 static int first_pixel(int place, int from, int to)
 {
     return (int)((int64_t)place * from / to);
@@ -32,7 +32,7 @@ static uint64_t overlap(int i, int place, int from, int to)
     return (uint64_t)((right < end ? right : end) - (left > start ? left : start));
 }
 
-/* All weights together are the area of the picture in pixels, at most 2^26 (image.h): sums fit well. */
+/* Weights sum up to the picture's pixels, at most 2^26 (image.h), so the sums are below 2^34. */
 static void average(const reduction *r, int y, int x, unsigned char *mean)
 {
     const struct image_format from = r->from;

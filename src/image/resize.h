@@ -5,9 +5,9 @@
 #include "image/format.h"
 
 /*
- * Reduces a picture to height x width, neither of them longer than before, by area averaging: a pixel of
- * the result is the mean of the area that it covers, pixels at the area's edge counting by the part that
- * is inside. Exact, rounded half up.
+ * Reduces a picture to height x width, neither of them longer than before, by area averaging: a
+ * pixel of the result is the mean of the area that it covers, pixels at the area's edge counting by
+ * the part that is inside. Exact, rounded half up.
  *
  * pixels is (from.height, from.width, from.channels), reduced (height, width, from.channels).
  */

@@ -4,7 +4,6 @@
 #include "base/files.h"
 #include "base/json.h"
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +14,10 @@ enum {
     HEIGHT = 540,
     LEFT = 92,
     RIGHT = WIDTH - 28,
-    TOP = 84,
+    TOP = 84, /* with one line in the legend */
     BOTTOM = HEIGHT - 64,
     LETTER_WIDTH = 7, /* of an average one in the legend; browsers' fonts differ */
+    LEGEND_LINE = 18, /* from one line of the legend to the next */
     RULE_GAP = 9,     /* from a rule to its text: a dot or ring on the rule fits in */
     RULE_SPACING = 15 /* texts of rules closer than this would overlap */
 };
@@ -29,6 +29,7 @@ enum { DOTS_MOST = 60 };
 typedef struct chart {
     const svg_plot *plot;
     FILE *out;
+    int top; /* of the area of the curves */
     double x_low, x_high, y_low, y_high;
 } chart;
 
@@ -44,7 +45,7 @@ static double place_x(const chart *c, double x)
 
 static double place_y(const chart *c, double value)
 {
-    return BOTTOM - (log10(value) - c->y_low) / (c->y_high - c->y_low) * (BOTTOM - TOP);
+    return BOTTOM - (log10(value) - c->y_low) / (c->y_high - c->y_low) * (BOTTOM - c->top);
 }
 
 /* ---- Axes ---- */
@@ -105,7 +106,7 @@ static void draw_x_tick(const chart *c, double x)
     fprintf(c->out,
             "<path d=\"M%.1f %dV%d\" stroke=\"#e4e4e4\"/>"
             "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n",
-            at, TOP, BOTTOM, at, BOTTOM + 20, x);
+            at, c->top, BOTTOM, at, BOTTOM + 20, x);
 }
 
 static void draw_y_tick(const chart *c, double value)
@@ -175,34 +176,67 @@ static void draw_titles(const chart *c)
     fprintf(c->out,
             "</text>\n<text transform=\"translate(22 %d) rotate(-90)\" "
             "text-anchor=\"middle\">",
-            (TOP + BOTTOM) / 2);
+            (c->top + BOTTOM) / 2);
     write_text(c->out, c->plot->y_title);
     fputs("</text>\n", c->out);
 }
 
-/* Returns where the next entry begins. */
-static int legend_text(const chart *c, int left, const char *text)
+/* ---- Legend ---- */
+
+/* An entry is a mark, MARK or RING_MARK wide with the space behind it, and a text. */
+enum { MARK = 28, RING_MARK = 18, ENTRY_GAP = 28 };
+
+/* Where the next entry begins. */
+typedef struct legend {
+    int left, line;
+} legend;
+
+/* Returns the place of an entry, on the next line if it does not fit on this one, and moves on. */
+static legend place_entry(legend *next, int mark, const char *text)
 {
-    fprintf(c->out, "<text x=\"%d\" y=\"64\">", left);
+    int width = mark + LETTER_WIDTH * (int)strlen(text);
+    if (next->left > LEFT && next->left + width > RIGHT)
+        *next = (legend){LEFT, next->line + 1};
+    legend place = *next;
+    next->left += width + ENTRY_GAP;
+    return place;
+}
+
+static int legend_lines(const svg_plot *p)
+{
+    legend next = {LEFT, 0};
+    for (size_t i = 0; i < p->series_count; i++)
+        place_entry(&next, MARK, p->series[i].name);
+    if (p->best_x)
+        place_entry(&next, RING_MARK, p->best_text);
+    return next.line + 1;
+}
+
+static void draw_entry_text(const chart *c, legend place, int mark, const char *text)
+{
+    fprintf(c->out, "<text x=\"%d\" y=\"%d\">", place.left + mark, 64 + place.line * LEGEND_LINE);
     write_text(c->out, text);
     fputs("</text>\n", c->out);
-    return left + LETTER_WIDTH * (int)strlen(text) + 28;
 }
 
 static void draw_legend(const chart *c)
 {
-    int left = LEFT;
-    for (size_t i = 0; i < c->plot->series_count; i++) {
-        fprintf(c->out, "<path d=\"M%d 60h22\" stroke=\"%s\" stroke-width=\"2.5\"/>", left,
-                c->plot->series[i].color);
-        left = legend_text(c, left + 28, c->plot->series[i].name);
+    const svg_plot *p = c->plot;
+    legend next = {LEFT, 0};
+    for (size_t i = 0; i < p->series_count; i++) {
+        legend place = place_entry(&next, MARK, p->series[i].name);
+        fprintf(c->out, "<path d=\"M%d %dh22\" stroke=\"%s\" stroke-width=\"%s\"/>", place.left,
+                60 + place.line * LEGEND_LINE, p->series[i].color,
+                p->series[i].light ? "1" : "2.5");
+        draw_entry_text(c, place, MARK, p->series[i].name);
     }
-    if (c->plot->best_x) {
+    if (p->best_x) {
+        legend place = place_entry(&next, RING_MARK, p->best_text);
         fprintf(c->out,
-                "<circle cx=\"%d\" cy=\"60\" r=\"6\" fill=\"none\" stroke=\"#222\" "
+                "<circle cx=\"%d\" cy=\"%d\" r=\"6\" fill=\"none\" stroke=\"#222\" "
                 "stroke-width=\"1.5\"/>",
-                left + 6);
-        legend_text(c, left + 18, c->plot->best_text);
+                place.left + 6, 60 + place.line * LEGEND_LINE);
+        draw_entry_text(c, place, RING_MARK, p->best_text);
     }
 }
 
@@ -226,7 +260,7 @@ static void draw_rule_text(const chart *c, const plot_rule *rule, double at)
     fprintf(c->out,
             "<text transform=\"translate(%.1f %d) rotate(-90)\" text-anchor=\"%s\" "
             "font-size=\"11\">",
-            at - RULE_GAP, high ? BOTTOM - 8 : TOP + 8, high ? "start" : "end");
+            at - RULE_GAP, high ? BOTTOM - 8 : c->top + 8, high ? "start" : "end");
     write_text(c->out, rule->text);
     fputs("</text>\n", c->out);
 }
@@ -238,7 +272,7 @@ static void draw_rules(const chart *c)
         const plot_rule *rule = &c->plot->rules[i];
         double at = place_x(c, (double)rule->x);
         fprintf(c->out, "<path d=\"M%.1f %dV%d\" stroke=\"#999\" stroke-dasharray=\"2 3\"/>\n", at,
-                TOP, BOTTOM);
+                c->top, BOTTOM);
         if (at - last < RULE_SPACING)
             continue;
         draw_rule_text(c, rule, at);
@@ -252,7 +286,10 @@ static void draw_line(const chart *c, const plot_series *s)
     const char *next = "M";
     fprintf(c->out,
             "<path fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" stroke-linejoin=\"round\" d=\"",
-            s->color, c->plot->count > DOTS_MOST ? "1.5" : "2");
+            s->color,
+            s->light                     ? "1"
+            : c->plot->count > DOTS_MOST ? "1.5"
+                                         : "2");
     for (size_t i = 0; i < c->plot->count; i++) {
         if (!drawable(s->values[i])) {
             next = "M";
@@ -264,14 +301,14 @@ static void draw_line(const chart *c, const plot_series *s)
     fputs("\"/>\n", c->out);
 }
 
-/* Browsers show the title of a dot when the pointer is on it. */
+/* Browsers show the title of a dot when the pointer is on it. A value alone is only its dot. */
 static void draw_dots(const chart *c, const plot_series *s)
 {
     size_t count = c->plot->count;
     for (size_t i = 0; i < count; i++) {
         bool alone = (i == 0 || !drawable(s->values[i - 1])) &&
                      (i + 1 == count || !drawable(s->values[i + 1]));
-        if (!drawable(s->values[i]) || (count > DOTS_MOST && !alone))
+        if (!drawable(s->values[i]) || ((s->light || count > DOTS_MOST) && !alone))
             continue;
         fprintf(c->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>",
                 place_x(c, (double)i + 1), place_y(c, s->values[i]), s->color);
@@ -294,6 +331,7 @@ static void draw_best(const chart *c)
 
 static void draw(chart *c)
 {
+    c->top = TOP + (legend_lines(c->plot) - 1) * LEGEND_LINE;
     scale_x(c);
     scale_y(c);
     fprintf(c->out,
@@ -307,8 +345,8 @@ static void draw(chart *c)
     draw_x_axis(c);
     draw_y_axis(c);
     draw_rules(c);
-    fprintf(c->out, "<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#777\"/>\n", LEFT, TOP, BOTTOM,
-            RIGHT);
+    fprintf(c->out, "<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#777\"/>\n", LEFT, c->top,
+            BOTTOM, RIGHT);
     for (size_t i = 0; i < c->plot->series_count; i++)
         draw_line(c, &c->plot->series[i]);
     for (size_t i = 0; i < c->plot->series_count; i++)

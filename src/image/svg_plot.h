@@ -10,11 +10,13 @@
 #ifndef IMAGE_SVG_PLOT_H
 #define IMAGE_SVG_PLOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct plot_series {
     const char *name, *color; /* color as in CSS */
     const double *values;     /* (count), at x = 1 .. count; gaps where not finite or not above 0 */
+    bool light;               /* a thin line without dots, for what is only a part of others */
 } plot_series;
 
 /* A thin vertical line with a text along it. */

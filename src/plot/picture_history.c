@@ -60,43 +60,88 @@ static char *title_of(const char *run_directory)
     return format_text("Training of %.*s", (int)(end - start), run_directory + start);
 }
 
+/* ---- Curves ---- */
+
+enum { TRAINING, VALIDATION, CURVES_MOST = 2 + SOURCES_MAX };
+
+typedef struct curves {
+    const history *history;
+    bool validated;
+    double *values; /* (CURVES_MOST, history->count) */
+    plot_series series[CURVES_MOST];
+    char names[SOURCES_MAX][SOURCE_NAME_MAX + 16]; /* of the sources' curves */
+    size_t count;
+} curves;
+
+/* Its values are to be filled in. */
+static double *add_curve(curves *c, const char *name, const char *color, bool light)
+{
+    double *values = c->values + c->count * c->history->count;
+    c->series[c->count++] = (plot_series){name, color, values, light};
+    return values;
+}
+
+static void add_total(curves *c, bool validation)
+{
+    double *values = add_curve(c, validation ? "validation" : "training",
+                               validation ? "#d9622b" : "#3b6fb6", false);
+    for (size_t i = 0; i < c->history->count; i++)
+        values[i] = validation ? c->history->epochs[i].val_total : c->history->epochs[i].total;
+}
+
+/* On the held-out pairs, if there are any. */
+static void add_source(curves *c, int source)
+{
+    static const char *const colors[SOURCES_MAX] = {"#2e8b57", "#8e5bb5", "#b08d2e", "#c2478c"};
+    const history *h = c->history;
+    snprintf(c->names[source], sizeof c->names[source], c->validated ? "%s, validation" : "%s",
+             h->names[source]);
+    double *values = add_curve(c, c->names[source], colors[source], true);
+    for (size_t i = 0; i < h->count; i++)
+        values[i] = c->validated ? h->epochs[i].val_loss[source] : h->epochs[i].loss[source];
+}
+
+static void make_curves(curves *c)
+{
+    const history *h = c->history;
+    for (size_t i = 0; i < h->count; i++)
+        c->validated = c->validated || isfinite(h->epochs[i].val_total);
+    add_total(c, false);
+    if (c->validated)
+        add_total(c, true);
+    for (int k = 0; k < h->sources; k++)
+        add_source(c, k);
+}
+
+/* ---- The chart ---- */
+
 static void add_best(svg_plot *plot, const history *h, char *text, size_t size)
 {
     const epoch_record *best = history_best(h);
     if (!best)
         return;
-    plot->best_x = (size_t)(best - h->epochs) + 1;
-    plot->best_series = isfinite(best->val_total);
-    plot->best_text = text;
-    double loss = plot->best_series ? best->val_total : best->total;
+    bool validated = isfinite(best->val_total);
     char number[24];
+    plot->best_x = (size_t)(best - h->epochs) + 1;
+    plot->best_series = validated ? VALIDATION : TRAINING;
+    plot->best_text = text;
     snprintf(text, size, "best: epoch %ld, %s", best->epoch,
-             plot_number(loss, number, sizeof number));
+             plot_number(validated ? best->val_total : best->total, number, sizeof number));
 }
 
-/* values: (2, h->count), training then validation. */
-static int write_plot(const history *h, const char *title, double *values, plot_rule *rules,
-                      const char *path)
+static int write_plot(curves *c, const char *title, plot_rule *rules, const char *path)
 {
-    double *training = values, *validation = values + h->count;
     char best[64];
-    bool validated = false;
-    for (size_t i = 0; i < h->count; i++) {
-        training[i] = h->epochs[i].total;
-        validation[i] = h->epochs[i].val_total;
-        validated = validated || isfinite(validation[i]);
-    }
-    const plot_series series[] = {{"training", "#3b6fb6", training},
-                                  {"validation", "#d9622b", validation}};
+    make_curves(c);
     svg_plot plot = {.title = title,
                      .x_title = "epoch",
-                     .y_title = "mean squared error, sum of the sources",
-                     .count = h->count,
-                     .series = series,
-                     .series_count = validated ? 2 : 1,
+                     .y_title = "mean squared error (thick: sum of the sources)",
+                     .count = c->history->count,
+                     .series = c->series,
+                     .series_count = c->count,
                      .rules = rules,
-                     .rule_count = mark_rates(h, rules)};
-    add_best(&plot, h, best, sizeof best);
+                     .rule_count = mark_rates(c->history, rules)};
+    add_best(&plot, c->history, best, sizeof best);
     return svg_plot_write(path, &plot);
 }
 
@@ -105,21 +150,21 @@ int picture_history(const char *run_directory)
     history h = {0};
     char *from = path_join(run_directory, HISTORY_JSON);
     char *to = path_join(run_directory, HISTORY_PICTURE_NAME), *title = title_of(run_directory);
-    double *values = NULL;
+    curves c = {.history = &h};
     plot_rule *rules = NULL;
     int result = -1;
     if (!from || !to || !title || history_read(from, &h))
         goto done;
-    values = allocate(h.count + 1, 2 * sizeof *values);
+    c.values = allocate(h.count + 1, CURVES_MOST * sizeof *c.values);
     rules = allocate(h.count + 1, sizeof *rules);
-    if (values && rules)
-        result = write_plot(&h, title, values, rules, to);
+    if (c.values && rules)
+        result = write_plot(&c, title, rules, to);
 done:
     history_release(&h);
     free(from);
     free(to);
     free(title);
-    free(values);
+    free(c.values);
     free(rules);
     return result;
 }

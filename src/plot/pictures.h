@@ -1,7 +1,8 @@
 /*
  * Pictures of a run, in its directory:
  *
- *     history.svg    the losses of history.json over the epochs, the best epoch, the learning rate
+ *     history.svg    the losses of history.json over the epochs, of all sources and of each, the
+ *                    best epoch, the learning rate
  *     panel.png      pairs of the test sets: input, truths, the model's results, absolute errors
  *
  * The pairs are those that `unblend mix` makes of the same seed.

@@ -11,8 +11,8 @@
 /* A good model's errors are too small to be seen as they are. */
 enum { ERROR_GAIN = 4 };
 
-/* The sides of cells (panel.h). Pictures above the first are drawn in larger ones, if the panel does not
- * become too high for it. */
+/* The sides of cells (panel.h). Pictures above the first are drawn in larger ones, if the panel
+ * does not become too high for it. */
 enum { CELL_SIDE = 128, LARGE_CELL_SIDE = 256, LARGE_ROWS_MOST = 50 };
 
 /* The columns: the blend, then each of these for every source. */

@@ -1,8 +1,10 @@
 /*
- * A panel of what a network made of blends: a row for each; the columns are the blend, then of all sources
- * the truths, the results, and the errors, which are magnified. Needs neither network nor device.
+ * A panel of what a network made of blends: a row for each; the columns are the blend, then of all
+ * sources the truths, the results, and the errors, which are magnified. Needs neither network nor
+ * device.
  *
- *     results r = {.mixture = &m, .count = 10, .blends = x, .truths = y, .outputs = z, .model = path};
+ *     results r = {.mixture = &m, .count = 10, .blends = x, .truths = y, .outputs = z,
+ *                  .model = path};
  *     if (result_panel_write("panel.png", &r)) ...
  */
 #ifndef PLOT_RESULT_PANEL_H
