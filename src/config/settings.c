@@ -306,7 +306,7 @@ static int build(settings **out, const sources *from)
     return 0;
 }
 
-static const ini_grammar grammar = {STATUS_USAGE, key_ini_section, key_ini_key};
+static const ini_grammar grammar = {STATUS_USAGE, "model", key_ini_section, key_ini_key};
 
 static int build_from_text(settings **out, const char *text, size_t length, sources from)
 {
