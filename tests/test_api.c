@@ -8,6 +8,7 @@
 #include "compute/profile.h"
 #include "image/image.h"
 #include "unblend.h"
+#include <pthread.h>
 
 enum { SIDE = 28, SIZE = SIDE * SIDE };
 
@@ -136,6 +137,47 @@ static void each_source_goes_where_it_belongs(void **state)
         assert_int_equal(results[1][i], 204);
     }
     ub_close(m);
+}
+
+/* A thread with a model of its own. */
+struct worker {
+    const char *model;
+    unsigned char results[2][SIZE];
+    int result;
+    char error[64];
+};
+
+static void *work(void *argument)
+{
+    struct worker *w = argument;
+    unsigned char pixels[SIZE];
+    fill(pixels, sizeof pixels);
+    ub_model *m = ub_open(w->model, NULL);
+    w->result = m ? ub_separate_bytes(m, 1, SIDE, SIDE, pixels, w->results[0]) : -1;
+    if (m && ub_separate_bytes(m, 1, 1, 1, pixels, w->results[0]))
+        snprintf(w->error, sizeof w->error, "%.20s", ub_error());
+    ub_close(m);
+    return NULL;
+}
+
+static void threads_have_models_of_their_own(void **state)
+{
+    (void)state;
+    pthread_t threads[2];
+    const char *model = scratch_path("tiny.safetensors");
+    struct worker workers[2] = {{.model = model}, {.model = model}}, alone = {.model = model};
+    assert_null(ub_open(NULL, NULL));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_non_null(strstr(ub_error(), "path is NULL")); /* this thread's own */
+    work(&alone);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(workers[i].result, 0);
+        assert_memory_equal(workers[i].results, alone.results, sizeof alone.results);
+        assert_non_null(strstr(workers[i].error, "1 x 1 pixels"));
+    }
 }
 
 /* ---- Folders ---- */
@@ -380,6 +422,7 @@ int main(void)
         cmocka_unit_test(floats_are_bytes_unrounded),
         cmocka_unit_test(is_silent),
         cmocka_unit_test(each_source_goes_where_it_belongs),
+        cmocka_unit_test(threads_have_models_of_their_own),
         cmocka_unit_test(separates_a_folder),
         cmocka_unit_test(a_folder_can_be_stopped),
         cmocka_unit_test(bad_folders_are_refused),

@@ -246,7 +246,7 @@ static void names_of_drivers_may_be_odd(void **state)
 {
     (void)state;
     device_info odd = machine;
-    snprintf(odd.name, sizeof odd.name, "; [x] = #\n\"");
+    snprintf(odd.name, sizeof odd.name, "; [x] = #\n\"\\");
     char *path = profile_path(&odd);
     tuning written = unusual(), got;
     must(profile_write(path, &odd, &written));
@@ -364,12 +364,13 @@ static void broken_profiles_are_refused(void **state)
         {"tile = 12", "tile = 99999999999999999999", "not a whole number", "9999"},
         {"tile = 12", "tile = 12x", "not a whole number", "12x"},
         {"tile = 12", "tile =", "not a whole number", ""},
-        {"tile = 12", "tile = 12\ntile = 6", "set twice", "tile"},
-        {"tile = 12", "tile", "expected", "tile"},
+        {"tile = 12", "tile = 12\ntile = 6", "tile is set twice", "altered.ini:"},
+        {"driver = 1.2", "driver = 1.2\ndriver = 1.2", "driver is set twice", "altered.ini:"},
+        {"tile = 12", "tile", "expected [section], key = value", "altered.ini:"},
         {"[vector]", "[vectors]", "unknown section", "vectors"},
-        {"[vector]", "[vector", "expected", ""},
+        {"[vector]", "[vector", "a section is written [name]", "altered.ini:"},
         {"[vector]", "", "unknown key", "vectors"},
-        {"[profile]", "", "expected", ""},
+        {"[profile]", "", "stands outside a section", "[profile]"},
         {"KWG = 16\n", "", "[xgemm] lacks KWG", ""},
         {"KWG = 16\n", "KWG = 4\n", "[xgemm]", "fit"},
         {"kernels = ", "kernels = 0", "made for kernels 0", ""},
@@ -523,8 +524,7 @@ static void a_config_chooses_the_kernels(void **state)
         const struct device_config c = {
             .platform = "", .device = "", .kernels = tiled ? "tiled" : "vector", .class = "auto"};
         device *d;
-        must(settings_load(&s, NULL, &chosen, 1));
-        must(open_device(&d, &s->device));
+        must(open_device(&d, &c));
         assert_int_equal(d->kernels, tiled ? KERNELS_TILED : KERNELS_VECTOR);
         device_close(d);
     }

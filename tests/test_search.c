@@ -158,6 +158,52 @@ static void texts_are_quoted_as_in_configs(void **state)
     space_free(first);
 }
 
+/* Choices that are lists themselves, and of a stage that only the space makes. */
+static void lists_and_stages_are_searched(void **state)
+{
+    (void)state;
+    const char *text = "[space]\n"
+                       "data.sources = a, \"b|c, d\" | e,f , 'g' ; a comment\n"
+                       "stage.2.filters = 8 | 16\n"
+                       "[final]\n"
+                       "train.source_weights = 1, 2\n";
+    static const char *const expected[] = {"a, \"b|c, d\"", "e,f , 'g'"};
+    space *first = space_of(text);
+    char *written = space_ini(first);
+    space *second = space_of(written);
+    for (int i = 0; i < 2; i++) {
+        const space *s = i ? second : first;
+        assert_int_equal(s->base->stage_count, 1);
+        assert_int_equal(s->count, 2);
+        assert_int_equal(s->dimensions[0].count, 2);
+        for (size_t k = 0; k < 2; k++)
+            assert_string_equal(s->dimensions[0].choices[k].text, expected[k]);
+        assert_string_equal(s->final[0].text, "1, 2");
+    }
+    char *values[] = {(char *)expected[0], "16"};
+    settings *final;
+    assert_int_equal(space_settings(first, values, first->final, first->final_count, &final), 0);
+    assert_int_equal(final->data.mixture.sources, 2);
+    assert_string_equal(final->data.directories[1], "b|c, d");
+    assert_string_equal(final->data.mixture.names[1], "b-c--d");
+    assert_int_equal(final->stage_count, 2);
+    assert_int_equal(final->stages[1].filters, 16);
+    assert_true(final->train.source_weights[1] == 2);
+    settings_free(final);
+    free(written);
+    space_free(second);
+    space_free(first);
+    space *s = NULL;
+    assert_int_equal(parse(&s, "[space]\ndata.sources = a, b | a ,'b'\n"), -1);
+    assert_error(STATUS_USAGE, "s.ini:2", "data.sources lists");
+    assert_int_equal(parse(&s, "[space]\ndata.sources = a, b | a\n"), -1);
+    assert_error(STATUS_USAGE, "s.ini:2", "too few items");
+    assert_int_equal(parse(&s, "[space]\ndata.sources = a, b | \"a, b\n"), -1);
+    assert_error(STATUS_USAGE, "s.ini:2", "the closing \" is missing");
+    assert_int_equal(parse(&s, "[space]\ndata.name_a = a | b\n"), -1);
+    assert_error(STATUS_USAGE, "s.ini:2", "renamed to data.names");
+}
+
 static void settings_of_a_trial(void **state)
 {
     (void)state;
@@ -493,6 +539,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_not_text_are_refused),
         cmocka_unit_test(a_space_reads_back),
         cmocka_unit_test(texts_are_quoted_as_in_configs),
+        cmocka_unit_test(lists_and_stages_are_searched),
         cmocka_unit_test(settings_of_a_trial),
         cmocka_unit_test(a_grid_is_exhausted),
         cmocka_unit_test(points_follow_from_the_seed),

@@ -116,8 +116,8 @@ static int scan_entry(scan *s, char *line)
     char *value = value_strip(equals + 1);
     if (!s->section)
         return fail(s->grammar->refusal,
-                    "%s: %.80s stands outside a section; put a line such as [model] above it",
-                    s->where, bare);
+                    "%s: %.80s stands outside a section; put a line such as [%s] above it",
+                    s->where, bare, s->grammar->usual);
     ini_key k = {0};
     if (s->grammar->key(s->section, bare, s->where, &k) || check_is_first(s, &k) ||
         (!k.verbatim && cut_comment(s, &k, value)))

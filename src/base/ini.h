@@ -32,6 +32,7 @@ typedef struct ini_key {
  * "origin:line". */
 typedef struct ini_grammar {
     enum status refusal; /* the status of what the reader itself refuses */
+    const char *usual;   /* a section, as an example in messages */
     int (*section)(const char *name, const char *where);
     int (*key)(const char *section, const char *name, const char *where, ini_key *out);
 } ini_grammar;

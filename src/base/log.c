@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static enum log_level current = LOG_NORMAL;
-static bool line_open; /* a live line stands on the terminal */
+static _Atomic enum log_level current = LOG_NORMAL; /* the library sets it in any thread */
+static bool line_open;                              /* a live line stands on the terminal */
 
 void log_set_level(enum log_level level)
 {

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/ini.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -89,8 +90,8 @@ static void copy_line(char to[TEXT_SIZE], const char *text)
     for (char *c = to; *c; c++)
         if (iscntrl((unsigned char)*c))
             *c = ' ';
-    for (size_t end = strlen(to); end && to[end - 1] == ' '; end--)
-        to[end - 1] = '\0'; /* reading cuts them too */
+    for (size_t end = strlen(to); end && strchr(" \\", to[end - 1]); end--)
+        to[end - 1] = '\0'; /* reading cuts blanks too, and a backslash would continue the line */
 }
 
 static int facts_of(const device_info *info, facts *out)
@@ -106,94 +107,73 @@ static int facts_of(const device_info *info, facts *out)
 
 typedef struct reader {
     const char *path;
-    int line;
-    int section;         /* enum tuning_section, PROFILE or NONE */
     facts wanted;        /* what the device is */
     unsigned facts;      /* bits of the facts read */
     bool seen[TUNABLES]; /* rows of the table read */
     tuning values;
 } reader;
-enum { NONE = -2, PROFILE = -1 };
 
-static int refuse(const reader *r, const char *why, const char *what)
+static bool is_profile(const char *section)
 {
-    return fail(STATUS_RUNTIME, "%s:%d: %s %.80s", r->path, r->line, why, what);
+    return !strcmp(section, "profile");
 }
 
-static char *strip(char *text)
+static int find_fact(const char *name)
 {
-    text += strspn(text, " \t\r");
-    size_t length = strlen(text);
-    while (length && strchr(" \t\r", text[length - 1]))
-        length--;
-    text[length] = '\0';
-    return text;
+    int i = 0;
+    while (i < FACTS && strcmp(name, fact_names[i]))
+        i++;
+    return i;
 }
 
-static int read_section(reader *r, char *text)
+static int find_tunable(const char *section, const char *name)
 {
-    char *end = text + strlen(text) - 1;
-    if (*end != ']')
-        return refuse(r, "expected [section]:", text);
-    *end = '\0';
-    if (!strcmp(text + 1, "profile")) {
-        r->section = PROFILE;
-        return 0;
-    }
+    int i = 0;
+    while (i < TUNABLES && (strcmp(section, tuning_sections[tunables[i].section]) ||
+                            strcmp(name, tunables[i].name)))
+        i++;
+    return i;
+}
+
+static int accept_section(const char *section, const char *where)
+{
     for (int s = 0; s < TUNING_SECTIONS; s++)
-        if (!strcmp(text + 1, tuning_sections[s])) {
-            r->section = s;
+        if (is_profile(section) || !strcmp(section, tuning_sections[s]))
             return 0;
-        }
-    return refuse(r, "unknown section", text + 1);
+    return fail(STATUS_RUNTIME, "%s: unknown section %.80s", where, section);
 }
 
-static int read_fact(reader *r, const char *name, const char *value)
+/* Names of devices may have any character, so facts have neither quotes nor comments. */
+static int accept_key(const char *section, const char *name, const char *where, ini_key *out)
 {
-    for (int i = 0; i < FACTS; i++) {
-        const char *wanted = r->wanted.texts[i];
-        if (strcmp(name, fact_names[i]))
-            continue;
-        r->facts |= 1u << i;
-        return strcmp(value, wanted) ? fail(STATUS_RUNTIME, "%s: made for %s %.80s, this is %.80s",
-                                            r->path, name, value, wanted)
-                                     : 0;
-    }
-    return refuse(r, "unknown key", name);
+    int fact = is_profile(section) ? find_fact(name) : FACTS;
+    int row = is_profile(section) ? TUNABLES : find_tunable(section, name);
+    if (fact == FACTS && row == TUNABLES)
+        return fail(STATUS_RUNTIME, "%s: unknown key %.80s", where, name);
+    *out =
+        (ini_key){.name = fact < FACTS ? fact_names[fact] : tunables[row].name, .verbatim = true};
+    return 0;
 }
 
-static int read_value(reader *r, const char *name, const char *text)
+static int read_fact(reader *r, const ini_entry *e)
 {
-    for (int i = 0; i < TUNABLES; i++) {
-        const tunable *t = &tunables[i];
-        long value;
-        if ((int)t->section != r->section || strcmp(name, t->name))
-            continue;
-        if (r->seen[i])
-            return refuse(r, "set twice:", name);
-        r->seen[i] = true;
-        if (number_whole(text, INT_MIN, INT_MAX, &value) != NUMBER_OK)
-            return refuse(r, "not a whole number:", text);
-        tunable_set(t, &r->values, (int)value);
-        return 0;
-    }
-    return refuse(r, "unknown key", name);
+    int fact = find_fact(e->name);
+    const char *wanted = r->wanted.texts[fact];
+    r->facts |= 1u << fact;
+    return strcmp(e->value, wanted) ? fail(STATUS_RUNTIME, "%s: made for %s %.80s, this is %.80s",
+                                           r->path, e->name, e->value, wanted)
+                                    : 0;
 }
 
-static int read_line(reader *r, char *text)
+static int read_value(reader *r, const ini_entry *e)
 {
-    r->line++;
-    text = strip(text);
-    if (!*text || *text == ';' || *text == '#')
-        return 0;
-    if (*text == '[')
-        return read_section(r, text);
-    char *equals = strchr(text, '=');
-    if (!equals || r->section == NONE)
-        return refuse(r, "expected [section] or key = value:", text);
-    *equals = '\0';
-    const char *name = strip(text), *value = strip(equals + 1);
-    return r->section == PROFILE ? read_fact(r, name, value) : read_value(r, name, value);
+    int row = find_tunable(e->section, e->name);
+    long value;
+    r->seen[row] = true;
+    if (number_whole(e->value, INT_MIN, INT_MAX, &value) != NUMBER_OK)
+        return fail(STATUS_RUNTIME, "%s:%d: not a whole number: %.80s", r->path, e->line, e->value);
+    tunable_set(&tunables[row], &r->values, (int)value);
+    return 0;
 }
 
 /* Of CLBlast's sections all values are there or none. */
@@ -211,23 +191,25 @@ static int check_whole(const reader *r)
     return tuning_check(&r->values) ? fail_while("%s", r->path) : 0;
 }
 
-static int read_text(reader *r, char *text, size_t length)
+static int read_text(reader *r, const char *text, size_t length)
 {
-    if (strlen(text) != length)
-        return fail(STATUS_RUNTIME, "%s: not a text", r->path);
-    for (char *line = text, *next; line; line = next) {
-        next = strchr(line, '\n');
-        if (next)
-            *next++ = '\0';
-        if (read_line(r, line))
-            return -1;
+    static const ini_grammar grammar = {STATUS_RUNTIME, "profile", accept_section, accept_key};
+    ini *file;
+    if (ini_read(&file, text, length, r->path, &grammar))
+        return -1;
+    int result = 0;
+    for (size_t i = 0; i < file->count && !result; i++) {
+        const ini_entry *e = &file->entries[i];
+        if (e->name)
+            result = is_profile(e->section) ? read_fact(r, e) : read_value(r, e);
     }
-    return check_whole(r);
+    ini_free(file);
+    return result ? -1 : check_whole(r);
 }
 
 int profile_read(const char *path, const device_info *info, tuning *out)
 {
-    reader r = {.path = path, .section = NONE, .values = device_class(info)->values};
+    reader r = {.path = path, .values = device_class(info)->values};
     unsigned char *bytes = NULL;
     size_t length;
     if (file_read(path, SIZE_LIMIT, STATUS_RUNTIME, &bytes, &length))

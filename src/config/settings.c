@@ -130,7 +130,7 @@ static int apply_overrides(building *b, const char *const *overrides, size_t cou
 
 /* ---- What follows from several keys ---- */
 
-/* key: the one to blame. */
+/* name: of the key that is at fault. */
 static int blame(const building *b, const char *name, const char *what)
 {
     char where[INI_WHERE_SIZE];
@@ -227,7 +227,7 @@ static int complete(building *b)
     train->weights_given = train->weight_count > 0;
     if (!data->names_given)
         derive_names(data);
-    for (; !train->weights_given && train->weight_count < data->mixture.sources;)
+    while (!train->weights_given && train->weight_count < data->mixture.sources)
         train->source_weights[train->weight_count++] = 1;
     return count_stages(b) || check_names(b) || check_weights(b) ? -1 : 0;
 }
@@ -306,7 +306,7 @@ static int build(settings **out, const sources *from)
     return 0;
 }
 
-static const ini_grammar grammar = {STATUS_USAGE, key_ini_section, key_ini_key};
+static const ini_grammar grammar = {STATUS_USAGE, "model", key_ini_section, key_ini_key};
 
 static int build_from_text(settings **out, const char *text, size_t length, sources from)
 {

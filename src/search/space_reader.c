@@ -231,7 +231,7 @@ static int read_entry(reader *r, const ini_entry *e)
 
 int space_read(space *s, ini **file, const char *text, size_t length, const char *origin)
 {
-    static const ini_grammar grammar = {STATUS_USAGE, accept_section, accept_key};
+    static const ini_grammar grammar = {STATUS_USAGE, "space", accept_section, accept_key};
     reader r = {.space = s};
     for (int i = 0; i < SEARCH_KEYS; i++)
         if (key_parse(&search_keys[i], search_keys[i].initial, "default", s))
