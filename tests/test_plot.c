@@ -355,7 +355,7 @@ static void texts_are_escaped(void **state)
  * `every`, and returns its chart. */
 static char *chart_of(size_t count, size_t every, bool validated)
 {
-    static const mixture two = {.sources = 2, .names = {"a", "b"}};
+    static const mixture two = {.sources = 2, .names = {"mnist", "fashion"}};
     history h = history_new(&two);
     double rate = 1e-2;
     for (size_t i = 1; i <= count; i++) {
@@ -454,7 +454,7 @@ static void runs_of_any_length(void **state)
 static void a_rate_that_always_changes(void **state)
 {
     (void)state;
-    static const mixture two = {.sources = 2, .names = {"a", "b"}};
+    static const mixture two = {.sources = 2, .names = {"mnist", "fashion"}};
     history h = history_new(&two);
     for (int i = 0; i <= 40; i++) {
         const epoch_record record = {
