@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "nn/fuse.h"
 #include "nn/lifetimes.h"
-#include <limits.h>
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,16 +234,26 @@ int plan_forward(plan *p)
 int plan_backward(plan *p)
 {
     graph *g = p->graph;
+    int result = 0;
     p->device->backward = true;
-    for (size_t i = g->layer_count; i-- > 0;) {
+    for (size_t i = g->layer_count; !result && i-- > 0;) {
         if (!plan_runs_backward(p, g->layers[i]))
             continue;
         p->device->layer = g->layers[i]->name;
-        int result = g->layers[i]->type->backward(g->layers[i], &p->run);
+        result = g->layers[i]->type->backward(g->layers[i], &p->run);
         p->device->layer = NULL;
-        if (result)
-            return -1;
     }
     p->device->backward = false;
-    return 0;
+    return result;
+}
+
+int plan_train(plan *p, struct training_step step)
+{
+    assert(p->options.training);
+    p->run.seed = step.seed;
+    p->run.step = step.number;
+    p->run.norm_momentum = step.norm_momentum;
+    if (plan_forward(p))
+        return -1;
+    return plan_backward(p);
 }

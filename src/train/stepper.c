@@ -46,14 +46,13 @@ static int start(stepper *t, double learning_rate, step_in_flight *flight)
     network *n = t->network;
     unsigned long position = (unsigned long)t->step * (unsigned long)n->batch;
     flight->step = ++t->step;
-    n->plan->run.seed = t->seed;
-    n->plan->run.step = (unsigned long)flight->step;
-    n->plan->run.norm_momentum =
-        (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->step - 1);
+    struct training_step now = {
+        .seed = t->seed,
+        .number = (uint64_t)flight->step,
+        .norm_momentum = (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->step - 1)};
     if (mixer_batch(t->mixer, SPLIT_TRAIN, t->seed, STREAM_TRAIN, position, n->batch,
                     n->mixture->data, n->truths[0]->data, n->truths[1]->data) ||
-        plan_forward(n->plan) || plan_backward(n->plan) ||
-        optimizer_step(t->optimizer, learning_rate, t->status) ||
+        plan_train(n->plan, now) || optimizer_step(t->optimizer, learning_rate, t->status) ||
         LAUNCH(t->device, t->report_losses, range_single(1, 1, 1), ARG(n->losses[0]->data),
                ARG(n->losses[1]->data), ARG(t->report), ARG(t->status), ARG((int)flight->step)))
         return -1;
