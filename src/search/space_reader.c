@@ -127,8 +127,7 @@ static int add_choice(const reader *r, dimension *d, char *text)
 {
     const key *k = d->written.key;
     text = strip(text);
-    if (unquote(r, k, &text) ||
-        grow((void **)&d->choices, &d->capacity, d->count + 1, sizeof *d->choices))
+    if (unquote(r, k, &text) || grow(&d->choices, &d->capacity, d->count + 1, sizeof *d->choices))
         return -1;
     choice *added = &d->choices[d->count];
     *added = (choice){0};
@@ -205,7 +204,7 @@ static int read_dimension(reader *r, const char *name, char *text)
     for (size_t i = 0; i < s->count; i++)
         if (s->dimensions[i].written.key == k)
             return set_twice(r, k->name, s->dimensions[i].written.line);
-    if (grow((void **)&s->dimensions, &s->capacity, s->count + 1, sizeof *s->dimensions))
+    if (grow(&s->dimensions, &s->capacity, s->count + 1, sizeof *s->dimensions))
         return -1;
     dimension *d = &s->dimensions[s->count++];
     *d = (dimension){.written = {k, copy_text(text), r->line}};
@@ -231,7 +230,7 @@ static int read_final(reader *r, const char *name, char *text)
     if (unquote(r, k, &text) || key_parse(k, text, r->where, &value))
         return -1;
     free(value.text);
-    if (grow((void **)&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
+    if (grow(&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
         return -1;
     s->final[s->final_count] = (assignment){k, copy_text(text), r->line};
     return s->final[s->final_count++].text ? 0 : -1;
