@@ -23,6 +23,7 @@ typedef struct bench {
     network *train, *infer;
     optimizer *optimizer;
     cl_mem status; /* 0: no loss was bad */
+    struct training_step step;
 } bench;
 
 static device *opened;
@@ -38,7 +39,7 @@ static inline void must(int result)
 static inline bench bench_open(const char *const *overrides, size_t count, int batch,
                                struct plan_options options)
 {
-    bench b = {0};
+    bench b = {.step = {.norm_momentum = KERAS_NORM_MOMENTUM}};
     must(settings_load(&b.settings, NULL, overrides, count));
     must(params_new(&b.params, opened));
     must(network_new_planned(&b.train, b.params, b.settings, batch, NETWORK_TRAIN, options));
@@ -125,8 +126,7 @@ static inline void write_truths(const network *n, const float *const sources[])
 
 static inline void train_step(bench *b, double rate)
 {
-    must(plan_forward(b->train->plan));
-    must(plan_backward(b->train->plan));
+    must(plan_train(b->train->plan, b->step));
     must(optimizer_step(b->optimizer, rate, b->status));
 }
 

@@ -184,14 +184,12 @@ static void the_position_table_moves_only_if_trained(void **state)
 /* ---- Dropout ---- */
 
 /* Three steps of a network with dropout, as the trainer counts them. */
-static bench trained_with_dropout(unsigned long seed)
+static bench trained_with_dropout(uint64_t seed)
 {
     bench b = tiny_bench("model.dropout=0.5");
-    b.train->plan->run.seed = seed;
-    for (unsigned long step = 0; step < 3; step++) {
-        b.train->plan->run.step = step;
+    b.step.seed = seed;
+    for (; b.step.number < 3; b.step.number++)
         train_step(&b, 1e-3);
-    }
     return b;
 }
 

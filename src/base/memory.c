@@ -16,7 +16,8 @@ void *allocate(size_t count, size_t size)
     return p;
 }
 
-int grow(void **items, size_t *capacity, size_t needed, size_t item_size)
+/* The pointer is copied rather than read through a void **, which may not alias a T **. */
+int grow(void *pointer, size_t *capacity, size_t needed, size_t item_size)
 {
     if (needed <= *capacity)
         return 0;
@@ -25,10 +26,12 @@ int grow(void **items, size_t *capacity, size_t needed, size_t item_size)
         larger = needed;
     if (larger > SIZE_MAX / item_size)
         return fail(STATUS_MEMORY, "out of memory: %zu x %zu bytes", larger, item_size);
-    void *moved = realloc(*items, larger * item_size);
+    void *moved;
+    memcpy(&moved, pointer, sizeof moved);
+    moved = realloc(moved, larger * item_size);
     if (!moved)
         return fail(STATUS_MEMORY, "out of memory: %zu x %zu bytes", larger, item_size);
-    *items = moved;
+    memcpy(pointer, &moved, sizeof moved);
     *capacity = larger;
     return 0;
 }

@@ -10,9 +10,14 @@
 /* count * size zeroed bytes; the product is checked for overflow. */
 void *allocate(size_t count, size_t size);
 
-/* Grows *items (of item_size bytes each) so that it holds at least `needed`; the new part is not
- * zeroed. Returns 0, or -1 with *items and *capacity untouched. */
-int grow(void **items, size_t *capacity, size_t needed, size_t item_size);
+/*
+ * Grows an array (of item_size bytes each) so that it holds at least `needed`; the new part is not
+ * zeroed. pointer is the address of the pointer to it, whatever its type. Returns 0, or -1 with pointer
+ * and capacity untouched.
+ *
+ *     grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)
+ */
+int grow(void *pointer, size_t *capacity, size_t needed, size_t item_size);
 
 /* A copy of text, or printf into a string of just the right length. */
 char *copy_text(const char *text);

@@ -7,7 +7,7 @@
 
 static layer_time *append(layer_times *t, const char *name, const char *kind, bool is_layer)
 {
-    if (grow((void **)&t->items, &t->capacity, t->count + 1, sizeof *t->items))
+    if (grow(&t->items, &t->capacity, t->count + 1, sizeof *t->items))
         return NULL;
     layer_time *item = &t->items[t->count++];
     *item = (layer_time){.is_layer = is_layer};

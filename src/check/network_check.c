@@ -35,7 +35,7 @@ static int add_case(network_check *c, const layer *l, int side_limit, bool infer
     for (size_t i = 0; i < c->count; i++)
         if (same_case(&c->items[i].what, &what))
             return 0;
-    if (grow((void **)&c->items, &c->capacity, c->count + 1, sizeof *c->items))
+    if (grow(&c->items, &c->capacity, c->count + 1, sizeof *c->items))
         return -1;
     c->items[c->count++] = (outcome){.what = what, .output = cut(l->output->shape, side_limit)};
     return 0;

@@ -63,8 +63,8 @@ int params_load(params *p, const safetensors *file, const char *path)
 /* Makes the list the owner of a block. */
 static int own(tensor_list *list, void *block)
 {
-    if (block && !grow((void **)&list->owned, &list->owned_capacity, list->owned_count + 1,
-                       sizeof *list->owned)) {
+    if (block &&
+        !grow(&list->owned, &list->owned_capacity, list->owned_count + 1, sizeof *list->owned)) {
         list->owned[list->owned_count++] = block;
         return 0;
     }
@@ -77,7 +77,7 @@ static int add_to_list(tensor_list *list, const param *item, const char *prefix,
 {
     char *name = format_text("%s%s", prefix, item->name);
     if (own(list, name) ||
-        grow((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items))
+        grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items))
         return -1;
     struct stored_tensor *t = &list->items[list->count++];
     *t = (struct stored_tensor){

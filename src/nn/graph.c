@@ -44,7 +44,7 @@ void graph_free(graph *g)
 static tensor *new_tensor(graph *g, const char *name)
 {
     tensor *t;
-    if (grow((void **)&g->tensors, &g->tensor_capacity, g->tensor_count + 1, sizeof *g->tensors) ||
+    if (grow(&g->tensors, &g->tensor_capacity, g->tensor_count + 1, sizeof *g->tensors) ||
         !(t = allocate(1, sizeof *t)))
         return NULL;
     snprintf(t->name, sizeof t->name, "%s", name);
@@ -108,7 +108,7 @@ static layer *new_layer(graph *g, const layer_type *type, const char *name, cons
     l->options = allocate(1, type->options_size);
     l->state = allocate(1, type->state_size);
     if (!l->options || !l->state ||
-        grow((void **)&g->layers, &g->layer_capacity, g->layer_count + 1, sizeof *g->layers)) {
+        grow(&g->layers, &g->layer_capacity, g->layer_count + 1, sizeof *g->layers)) {
         layer_free(l);
         return NULL;
     }

@@ -122,7 +122,7 @@ static const tensor *gradient_owner(const tensor *t)
 
 static int add(lifetimes *list, size_t bytes, int from, int to, int *number)
 {
-    if (grow((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items))
+    if (grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items))
         return -1;
     size_t whole = (bytes + BUFFER_UNIT - 1) / BUFFER_UNIT * BUFFER_UNIT;
     list->items[list->count++] = (lifetime){whole, from, to, number};

@@ -47,8 +47,7 @@ int params_freeze(params *p, const char *pattern)
 {
     assert(!p->count);
     char *copy = copy_text(pattern);
-    if (!copy ||
-        grow((void **)&p->frozen, &p->frozen_capacity, p->frozen_count + 1, sizeof *p->frozen)) {
+    if (!copy || grow(&p->frozen, &p->frozen_capacity, p->frozen_count + 1, sizeof *p->frozen)) {
         free(copy);
         return -1;
     }
@@ -107,7 +106,7 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
              VALUES_MAX);
         return NULL;
     }
-    if (grow((void **)&p->items, &p->capacity, p->count + 1, sizeof *p->items) ||
+    if (grow(&p->items, &p->capacity, p->count + 1, sizeof *p->items) ||
         !(item = allocate(1, sizeof *item)))
         return NULL;
     snprintf(item->name, sizeof item->name, "%s", name);

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "nn/fuse.h"
 #include "nn/lifetimes.h"
-#include <limits.h>
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,4 +245,15 @@ int plan_backward(plan *p)
             return -1;
     }
     return 0;
+}
+
+int plan_train(plan *p, struct training_step step)
+{
+    assert(p->options.training);
+    p->run.seed = step.seed;
+    p->run.step = step.number;
+    p->run.norm_momentum = step.norm_momentum;
+    if (plan_forward(p))
+        return -1;
+    return plan_backward(p);
 }

@@ -38,7 +38,19 @@ void plan_free(plan *p);
 /* Does this layer's backward run? */
 bool plan_runs_backward(const plan *p, const layer *l);
 
+/* Inference; of a training plan also the half that tests and benches look at, with random numbers and
+ * norms' momentum as in the last step that was trained. */
 int plan_forward(plan *p);
 int plan_backward(plan *p);
+
+/* What differs from step to step: random numbers follow from seed and number, and moving statistics keep
+ * norm_momentum of themselves. */
+struct training_step {
+    uint64_t seed, number;
+    float norm_momentum;
+};
+
+/* Forward and backward. */
+int plan_train(plan *p, struct training_step step);
 
 #endif

@@ -89,7 +89,7 @@ static int add(timeline *t, const timeline_row *what, double seconds)
     while (i < t->count && !is_same(&t->rows[i], what))
         i++;
     if (i == t->count) {
-        if (grow((void **)&t->rows, &t->capacity, t->count + 1, sizeof *t->rows))
+        if (grow(&t->rows, &t->capacity, t->count + 1, sizeof *t->rows))
             return -1;
         t->rows[t->count++] = *what;
     }

@@ -95,7 +95,7 @@ int points_draw(points *p, const space *s, long limit)
     bool found = true;
     *p = (points){.dimensions = s->count};
     while (found && (long)p->count < limit) {
-        if (grow((void **)&p->items, &p->capacity, p->count + 1, sizeof *p->items) ||
+        if (grow(&p->items, &p->capacity, p->count + 1, sizeof *p->items) ||
             draw_new(p, s, &r, &found))
             return -1;
         p->count += found;

@@ -109,7 +109,7 @@ static int add_choice(const reader *r, dimension *d, char *text)
 {
     const key *k = d->written.key;
     if ((!k->most && value_unquote(&text, k->name, r->where)) ||
-        grow((void **)&d->choices, &d->capacity, d->count + 1, sizeof *d->choices))
+        grow(&d->choices, &d->capacity, d->count + 1, sizeof *d->choices))
         return -1;
     choice *added = &d->choices[d->count++];
     *added = (choice){.text = copy_text(text), .normal = key_normalize(k, text, r->where)};
@@ -193,7 +193,7 @@ static int read_range(const reader *r, dimension *d, char *text, char *dots)
 static int read_dimension(const reader *r, const key *k, char *text)
 {
     space *s = r->space;
-    if (grow((void **)&s->dimensions, &s->capacity, s->count + 1, sizeof *s->dimensions))
+    if (grow(&s->dimensions, &s->capacity, s->count + 1, sizeof *s->dimensions))
         return -1;
     dimension *d = &s->dimensions[s->count++];
     *d = (dimension){.written = {k, copy_text(text), r->line}};
@@ -212,7 +212,7 @@ static int read_final(const reader *r, const key *k, const char *text)
     char *normal = key_normalize(k, text, r->where);
     free(normal);
     if (!normal ||
-        grow((void **)&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
+        grow(&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
         return -1;
     s->final[s->final_count] = (assignment){k, copy_text(text), r->line};
     return s->final[s->final_count++].text ? 0 : -1;

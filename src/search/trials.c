@@ -43,7 +43,7 @@ int trials_put(trials *t, const trial *entry)
 {
     trial *earlier = (trial *)trials_find(t, entry->number);
     if (!earlier) {
-        if (grow((void **)&t->items, &t->capacity, t->count + 1, sizeof *t->items))
+        if (grow(&t->items, &t->capacity, t->count + 1, sizeof *t->items))
             return -1;
         earlier = &t->items[t->count++];
     }

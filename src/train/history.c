@@ -20,7 +20,7 @@ history history_new(const mixture *m)
 
 int history_add(history *h, const epoch_record *record)
 {
-    if (grow((void **)&h->epochs, &h->capacity, h->count + 1, sizeof *h->epochs))
+    if (grow(&h->epochs, &h->capacity, h->count + 1, sizeof *h->epochs))
         return -1;
     h->epochs[h->count++] = *record;
     return 0;

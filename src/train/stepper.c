@@ -51,14 +51,13 @@ static int start(stepper *t, double learning_rate, step_in_flight *flight)
     network *n = t->network;
     uint64_t position = (uint64_t)t->step * (uint64_t)n->batch;
     flight->step = ++t->step;
-    n->plan->run.seed = t->seed;
-    n->plan->run.step = (unsigned long)flight->step;
-    n->plan->run.norm_momentum =
-        (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->step - 1);
+    struct training_step now = {
+        .seed = t->seed,
+        .number = (uint64_t)flight->step,
+        .norm_momentum = (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->step - 1)};
     if (batches_next(t->batches, SPLIT_TRAIN, t->seed, STREAM_TRAIN, position, n->batch,
                      n->input->data, n->truth->data) ||
-        plan_forward(n->plan) || plan_backward(n->plan) ||
-        optimizer_step(t->optimizer, learning_rate, t->status) ||
+        plan_train(n->plan, now) || optimizer_step(t->optimizer, learning_rate, t->status) ||
         LAUNCH(t->device, t->report_losses, range_single(1, 1, 1), ARG(n->losses->data),
                ARG(n->mixture.sources), ARG(t->report), ARG(t->status), ARG((int)flight->step)))
         return -1;
