@@ -166,25 +166,6 @@ void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS
 #define ROWS TILE
 #endif
 
-/* Pixels of a view that are fetched ahead (fetch.h), a share at each turn. */
-typedef struct fetch_walk {
-    size_t next;
-    pace pace;
-} fetch_walk;
-
-fetch_walk fetch_walk_of(size_t first, int pixels, int turns)
-{
-    const fetch_walk walk = {first, pace_of(pixels, turns)};
-    return walk;
-}
-
-void fetch_share(view v, fetch_walk *walk)
-{
-    const int due = pace_turn(&walk->pace);
-    fetch_view(v, walk->next, due);
-    walk->next += due;
-}
-
 /* Copies a panel of g, `pixels` from `from` and LANES channels from `first`, and adds it to
  * sums. */
 void gather_gradients(local float *panel, view g, size_t from, int pixels, int first, int cout,

@@ -6,11 +6,9 @@
  * A processor has room for few requests at a time: a burst of them makes it wait after all. So what
  * the next block needs is spread evenly over the turns of an inner loop, by a pace:
  *
- *     pace p = pace_of(pixels, turns);
+ *     fetch_walk next = fetch_walk_of(first_pixel, pixels, turns);
  *     for (turn = 0; turn < turns; turn++) {
- *         const int due = pace_turn(&p);
- *         fetch_view(x, next, due);
- *         next += due;
+ *         fetch_share(x, &next);
  *         ... arithmetic ...
  *     }
  */
@@ -80,6 +78,25 @@ int pace_turn(pace *p)
     for (p->owed += p->count; p->owed >= p->turns; p->owed -= p->turns)
         due++;
     return due;
+}
+
+/* Pixels of a view that are fetched ahead, a share at each turn. */
+typedef struct fetch_walk {
+    size_t next;
+    pace pace;
+} fetch_walk;
+
+fetch_walk fetch_walk_of(size_t first, int pixels, int turns)
+{
+    const fetch_walk walk = {first, pace_of(pixels, turns)};
+    return walk;
+}
+
+void fetch_share(view v, fetch_walk *walk)
+{
+    const int due = pace_turn(&walk->pace);
+    fetch_view(v, walk->next, due);
+    walk->next += due;
 }
 
 #endif

@@ -207,6 +207,44 @@ static void arguments_of_every_kind_arrive(void **state)
     buffer_free(f->d, &out);
 }
 
+typedef struct pair {
+    int count;
+    float value;
+} pair;
+typedef struct other_pair {
+    int count;
+    float value;
+} other_pair;
+
+static const char pair_cl[] = "typedef struct pair { int count; float value; } pair;\n"
+                              "kernel void product(global float *out, pair p)\n"
+                              "{ *out = p.count * p.value; }\n";
+
+static void structs_arrive_by_value(void **state)
+{
+    fixture *f = *state;
+    float product = 0;
+    pair p = {3, 1.5f};
+    cl_mem out;
+    write_kernels("pair.cl", pair_cl);
+    kernel *k = kernel_get(f->d, "pair", "", "product");
+    assert_non_null(k);
+    assert_int_equal(buffer_new(f->d, sizeof product, "out", &out), 0);
+    if (LAUNCH(f->d, k, range_single(1, 1, 1), ARG(out), STRUCT(pair, p)))
+        fail_msg("%s", error_message());
+    assert_int_equal(buffer_read(f->d, out, 0, &product, sizeof product), 0);
+    assert_float_equal(product, 4.5f, 0);
+#ifdef UNBLEND_DEBUG
+    assert_int_equal(LAUNCH(f->d, k, range_single(1, 1, 1), ARG(out), ARG(1)), -1);
+    expect_message(STATUS_RUNTIME, "it takes pair");
+    other_pair other = {3, 1.5f};
+    assert_int_equal(LAUNCH(f->d, k, range_single(1, 1, 1), ARG(out), STRUCT(other_pair, other)),
+                     -1);
+    expect_message(STATUS_RUNTIME, "it takes pair");
+#endif
+    buffer_free(f->d, &out);
+}
+
 static void wrong_launches_are_refused(void **state)
 {
     fixture *f = *state;
@@ -388,6 +426,7 @@ int main(void)
         TEST(second_run_loads_the_binary),     TEST(binaries_of_others_are_not_taken),
         TEST(damaged_binaries_are_replaced),   TEST(a_binary_the_driver_refuses_is_replaced),
         TEST(the_cache_has_its_place),         TEST(works_without_a_place_for_the_cache),
+        TEST(structs_arrive_by_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
