@@ -1,4 +1,5 @@
-/* Where a program's files of one kind lie in a user's home, by the XDG Base Directory Specification. */
+/* Where a program's files of one kind lie in a user's home, by the XDG Base Directory
+ * Specification. */
 #ifndef BASE_XDG_H
 #define BASE_XDG_H
 

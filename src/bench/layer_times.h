@@ -1,6 +1,6 @@
 /*
- * Where the time of a step goes: what a timeline measured, brought together with the layers of a plan
- * and what they cost at least.
+ * Where the time of a step goes: what a timeline measured, brought together with the layers of a
+ * plan and what they cost at least.
  */
 #ifndef BENCH_LAYER_TIMES_H
 #define BENCH_LAYER_TIMES_H

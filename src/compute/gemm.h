@@ -26,8 +26,8 @@ typedef struct gemm_shape {
 /* With beta 0 what stands in c does not matter. */
 int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, float beta, matrix c);
 
-/* Hands CLBlast the parameters in d->tuning, if there are any, for its products on this device. In a
- * process that has overridden CLBlast's own, these cannot be put back. */
+/* Hands CLBlast the parameters in d->tuning, if there are any, for its products on this device. In
+ * a process that has overridden CLBlast's own, these cannot be put back. */
 int gemm_override(device *d);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Opening a device as every command does: the one that the settings' [device] section asks for, with
- * its profile.
+ * Opening a device as every command does: the one that the settings' [device] section asks for,
+ * with its profile.
  *
  *     device *d;
  *     if (open_device(&d, &settings->device)) ...

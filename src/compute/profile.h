@@ -11,9 +11,10 @@
  *     [vector]
  *     tile = 6                       and so on: the table of compute/tunables.h
  *
- * A value that is not there is the class's. [xgemm] and [xgemm_direct] override CLBlast's parameters
- * with what CLBlast's own tuners have found; `unblend tune` leaves them as they are. A profile of another device, driver or other kernels is
- * stale: its sizes may be slow there, or not run at all.
+ * A value that is not there is the class's. [xgemm] and [xgemm_direct] override CLBlast's
+ * parameters with what CLBlast's own tuners have found; `unblend tune` leaves them as they are. A
+ * profile of another device, driver or other kernels is stale: its sizes may be slow there, or not
+ * run at all.
  */
 #ifndef COMPUTE_PROFILE_H
 #define COMPUTE_PROFILE_H

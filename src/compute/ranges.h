@@ -1,6 +1,6 @@
 /*
- * How kernels are spread over a device: spans of pixels, and the ranges of work-items that walk them.
- * A CPU gets few work-items with long spans, a GPU many with short ones.
+ * How kernels are spread over a device: spans of pixels, and the ranges of work-items that walk
+ * them. A CPU gets few work-items with long spans, a GPU many with short ones.
  *
  *     spans over = spans_elementwise(d, shape);
  *     LAUNCH(d, k, spans_range(d, &over), ARG(x), ARG(over.pixels), ARG(over.span), ...);

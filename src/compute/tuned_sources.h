@@ -1,4 +1,5 @@
-/* The kernels that a tuning makes a difference to, in a few digits: they change when the kernels do. */
+/* The kernels that a tuning makes a difference to, in a few digits: they change when the kernels
+ * do. */
 #ifndef COMPUTE_TUNED_SOURCES_H
 #define COMPUTE_TUNED_SOURCES_H
 

@@ -93,7 +93,8 @@ const tuning_class *device_class(const device_info *info);
 
 /*
  * Opens the device that the choice selects, with its class's tuning (compute/open_device.h opens it
- * with its profile's). Names are compared in any case; "" is left open, like NULL. Of several devices the first in the order discrete GPU, integrated GPU, accelerator, CPU.
+ * with its profile's). Names are compared in any case; "" is left open, like NULL. Of several
+ * devices the first in the order discrete GPU, integrated GPU, accelerator, CPU.
  *
  * One or two digits are an index. A device's index counts within its platform, so without a
  * platform it is accepted only while a single platform has devices. What does not exist, or is not

@@ -2,7 +2,8 @@
  * Kernels: found in cl/, compiled at run time for one device, launched in one place.
  *
  *     kernel *k = kernel_get(d, "activation", "-DACTIVATION=1", "activation_forward");
- *     if (!k || LAUNCH(d, k, range_flat(count), ARG(x), ARG(y), ARG(channels))) ...
+ *     if (!k || LAUNCH(d, k, range_single(1, spans, 1), ARG(x), ARG(y), ARG(pixels),
+ *                      ARG(channels), ARG(span))) ...
  *
  * A kernel belongs to its device and is built once per (file, options).
  */
@@ -19,15 +20,16 @@ typedef struct kernel kernel;
  * message then holds the compiler's log. #include "x" in a .cl is expanded from cl/, once a file.
  *
  * cl/ is looked for in $UNBLEND_CL_DIR, beside the executable, above it, then under the install
- * prefix. Besides options, -DVECTOR_DEVICE=1 or -DTILED_DEVICE=1 tells the device's kernel family, and
- * -DFETCH=1 or 0 whether to fetch ahead (cl/fetch.h).
- * Binaries are kept in $XDG_CACHE_HOME/unblend (default ~/.cache/unblend), keyed by a SHA-256 of
- * the expanded source, options, device, driver version and cache format; any trouble with the
- * cache means building from source.
+ * prefix. Besides options, -DVECTOR_DEVICE=1 or -DTILED_DEVICE=1 tells the device's kernel family,
+ * and -DFETCH=1 or 0 whether to fetch ahead (cl/fetch.h). Binaries are kept in
+ * $XDG_CACHE_HOME/unblend (default ~/.cache/unblend), keyed by a SHA-256 of the expanded source,
+ * options, device, driver version and cache format; any trouble with the cache means building from
+ * source.
  */
 kernel *kernel_get(device *d, const char *file, const char *options, const char *name);
 
-/* Work-items: global is rounded up to a multiple of local by launch(), so kernels test their indices. */
+/* Work-items: global is rounded up to a multiple of local by launch(), so kernels test their
+ * indices. */
 typedef struct range {
     size_t global[3], local[3];
 } range;

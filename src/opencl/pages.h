@@ -1,7 +1,7 @@
 /*
- * Memory for the buffers of CPU devices in huge pages, where the system has such: an address in them
- * is found without a walk through tables, and the processor fetches ahead across what would have been
- * the ends of small pages.
+ * Memory for the buffers of CPU devices in huge pages, where the system has such: an address in
+ * them is found without a walk through tables, and the processor fetches ahead across what would
+ * have been the ends of small pages.
  */
 #ifndef OPENCL_PAGES_H
 #define OPENCL_PAGES_H

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of the compiler's log that go into a message: it has errors only, and compilers give up after
- * some twenty. */
+/* Bytes of the compiler's log that go into a message: it has errors only, and compilers give up
+ * after some twenty. */
 enum { LOG_SHOWN = 12000 };
 
 /* argument types are only checked, and thus only recorded, in debug builds */

@@ -15,8 +15,8 @@ static const double tolerance = 1e-4, noise = 5e-7;
 /*
  * Gradients jump where a value lies so close to a kink (relu) or a tie (max pooling) that rounding
  * decides: one pixel can move a sum by more than the tolerance. How far, the defaults themselves
- * show when the input is disturbed by as much as rounding may amount to in a layer. Another tuning may
- * be off by a few times that: per cents, in a deep network.
+ * show when the input is disturbed by as much as rounding may amount to in a layer. Another tuning
+ * may be off by a few times that: per cents, in a deep network.
  */
 enum { DISTURBANCES = 4 };
 static const double disturbance = 1e-5, disturbed = 4;

@@ -1,7 +1,8 @@
 /*
- * Finds the fastest tuning (compute/tunables.h) for a device: coordinate descent over the sizes of its
- * kernel family, by the time of forward and backward of a training step, summed over the given
- * networks. A candidate's results must be those of the class's defaults, or its time does not count.
+ * Finds the fastest tuning (compute/tunables.h) for a device: coordinate descent over the sizes of
+ * its kernel family, by the time of forward and backward of a training step, summed over the given
+ * networks. A candidate's results must be those of the class's defaults, or its time does not
+ * count.
  *
  *     tuner_report r;
  *     if (tuner_run(&r, d, models, 2, false, print_choice)) ...
