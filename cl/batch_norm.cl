@@ -169,14 +169,13 @@ kernel void normalise_backward_frozen(global const float *x, global const float 
                                       global const float *moments, global float *dx, int pixels,
                                       int channels, int span, int accumulate)
 {
-    FOR_LANES(c, channels)
-    {
+    FOR_LANES(c, channels) {
         const int left = channels - c;
         const channel k = load_channel(moments, c, channels);
-        FOR_PIXELS(p, pixels, span)
-        {
+        FOR_PIXELS(p, pixels, span) {
             const size_t at = (size_t)p * channels + c;
-            lane result = k.scale * gradient_inside(load_lane(x + at, left), load_lane(g + at, left), k);
+            lane result =
+                k.scale * gradient_inside(load_lane(x + at, left), load_lane(g + at, left), k);
             if (accumulate)
                 result += load_lane(dx + at, left);
             store_lane(result, dx + at, left);

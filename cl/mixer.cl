@@ -34,21 +34,20 @@ kernel void mix_sources(global const uchar *pictures_0, global const uchar *pict
     const uint counter[4] = {(uint)number, (uint)(number >> 32), 0, 0}, key[2] = {seed, stream};
     uint words[4];
     philox(counter, key, words);
-    const size_t row = ((size_t)n * height + y) * width;
-    for (int k = 0; k < SOURCES; k++) {
-        constant mixed_source *s = sources + k;
-        const int picture = s->first + philox_below(words[k], s->count);
-        const int top = (height - s->height) / 2, left = (width - s->width) / 2;
-        for (int x = 0; x < width; x++)
-            for (int c = 0; c < CHANNELS; c++)
-                truth[((row + x) * SOURCES + k) * CHANNELS + c] =
-                    source_value(pictures[k], picture, s, y - top, x - left, c);
-    }
+    int picture[SOURCES];
+    for (int k = 0; k < SOURCES; k++)
+        picture[k] = sources[k].first + philox_below(words[k], sources[k].count);
     for (int x = 0; x < width; x++)
         for (int c = 0; c < CHANNELS; c++) {
+            const size_t pixel = ((size_t)n * height + y) * width + x;
             float sum = 0.0f;
-            for (int k = 0; k < SOURCES; k++)
-                sum += truth[((row + x) * SOURCES + k) * CHANNELS + c];
-            blend[(row + x) * CHANNELS + c] = sum * (1.0f / SOURCES);
+            for (int k = 0; k < SOURCES; k++) {
+                constant mixed_source *s = sources + k;
+                const int top = (height - s->height) / 2, left = (width - s->width) / 2;
+                const float value = source_value(pictures[k], picture[k], s, y - top, x - left, c);
+                truth[(pixel * SOURCES + k) * CHANNELS + c] = value;
+                sum += value;
+            }
+            blend[pixel * CHANNELS + c] = sum * (1.0f / SOURCES);
         }
 }

@@ -386,11 +386,12 @@ static void bad_devices_are_no_danger(void **state)
 static const char *changed_model(const char *config)
 {
     safetensors *file;
-    const struct stored_text metadata[] = {{"format", "unblend 1"}, {"config", config}};
+    const struct stored_text metadata[] = {
+        {"format", "unblend 2"}, {"config", config}, {"pictures", "28x28"}};
     const char *path = scratch_path("changed.safetensors");
     assert_int_equal(safetensors_read(scratch_path("tiny.safetensors"), &file), 0);
     assert_int_equal(
-        safetensors_write(path, safetensors_at(file, 0), safetensors_count(file), metadata, 2), 0);
+        safetensors_write(path, safetensors_at(file, 0), safetensors_count(file), metadata, 3), 0);
     safetensors_free(file);
     return path;
 }

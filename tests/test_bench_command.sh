@@ -55,7 +55,7 @@ check "shares of inference are the whole" shares_are_whole 2
 for other in mixer gradient_norm adam losses transfer; do
     check "what belongs to no layer: $other" printed "^[a-z_]+ +$other +[0-9.]+ +0\.000 "
 done
-check "losses are layers" printed '^loss_b +mse '
+check "losses are layers" printed '^losses +mse '
 check "convolutions have GFLOP/s and GB/s" printed '^encoder1/conv2 +conv2d( +[0-9.]+){5}$'
 check "batch norm has GB/s only" printed '^encoder1/norm1 +batch_norm( +[0-9.]+){2} +-( +[0-9.]+){2}$'
 check "the share outside convolutions" printed '^outside convolutions: [0-9.]+ %$'
@@ -103,7 +103,7 @@ for use in report["training"], report["inference"]:
 training, inference = report["training"], report["inference"]
 assert any(layer["backward_ms"] > 0 for layer in training["layers"])
 assert not any(layer["backward_ms"] > 0 for layer in inference["layers"])
-assert {"adam", "mix_pairs"} <= {item["name"] for item in training["layers"]}
+assert {"adam", "mix_sources"} <= {item["name"] for item in training["layers"]}
 assert training["peak_mib"] > inference["peak_mib"]
 END_OF_PYTHON
 fi
@@ -121,8 +121,10 @@ refuses "--batch abc" 2 "--batch abc" "not a whole number" bench "$config" --bat
 refuses "--batch 4097" 2 "--batch 4097" "out of range" bench "$config" --batch 4097
 refuses "unknown key" 2 "model.filter" "model.filters" bench "$config" --set model.filter=3
 refuses "wrong --device" 2 "no-such-device" "device" bench "$config" --device no-such-device
-# 136 GiB
+# 68 GiB
 refuses "a batch beyond memory" 5 "needs" "smaller" bench "$config" --batch 4096 \
-    --set model.filters=512 --set model.modules=1 --set model.convolutions=8
+    --set model.filters=255 --set model.modules=1 --set model.convolutions=8
+refuses "a batch beyond what kernels count" 5 "encoder1/conv1" "a smaller batch" bench "$config" --batch 4096 \
+    --set model.filters=512 --set model.modules=1
 
 finish

@@ -43,9 +43,10 @@ static void write_as(const char *format)
 {
     safetensors *file = read_file("tiny.safetensors");
     const struct stored_text metadata[] = {{"format", format},
-                                           {"config", safetensors_metadata(file, "config")}};
+                                           {"config", safetensors_metadata(file, "config")},
+                                           {"pictures", "28x28"}};
     assert_int_equal(safetensors_write(scratch_path("as.safetensors"), safetensors_at(file, 0),
-                                       safetensors_count(file), metadata, 2),
+                                       safetensors_count(file), metadata, 3),
                      0);
     safetensors_free(file);
 }

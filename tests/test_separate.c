@@ -119,7 +119,7 @@ static void damaged_weights_are_found_at_once(void **state)
     separator *s;
     const char *path = scratch_path("tiny.safetensors");
     assert_int_equal(model_open(path, NULL, 0, &file), 0);
-    const struct stored_tensor *bias = safetensors_find(file.tensors, "head_b/bias");
+    const struct stored_tensor *bias = safetensors_find(file.tensors, "heads/bias");
     assert_non_null(bias);
     memset((void *)bias->data, 0xFF, sizeof(float)); /* a NaN */
     assert_int_equal(separator_open(&s, path, &file, 1), -1);

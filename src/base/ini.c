@@ -33,7 +33,7 @@ void ini_where(char where[INI_WHERE_SIZE], const char *origin, int line)
 static ini_entry *add_entry(scan *s)
 {
     ini *file = s->file;
-    if (grow((void **)&file->entries, &file->capacity, file->count + 1, sizeof *file->entries))
+    if (grow(&file->entries, &file->capacity, file->count + 1, sizeof *file->entries))
         return NULL;
     file->entries[file->count] = (ini_entry){.line = s->line, .section = s->section};
     return &file->entries[file->count++];

@@ -211,8 +211,7 @@ static int read_final(const reader *r, const key *k, const char *text)
     space *s = r->space;
     char *normal = key_normalize(k, text, r->where);
     free(normal);
-    if (!normal ||
-        grow(&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
+    if (!normal || grow(&s->final, &s->final_capacity, s->final_count + 1, sizeof *s->final))
         return -1;
     s->final[s->final_count] = (assignment){k, copy_text(text), r->line};
     return s->final[s->final_count++].text ? 0 : -1;
