@@ -235,6 +235,7 @@ int plan_backward(plan *p)
 {
     graph *g = p->graph;
     int result = 0;
+    assert(p->options.training);
     p->device->backward = true;
     for (size_t i = g->layer_count; !result && i-- > 0;) {
         if (!plan_runs_backward(p, g->layers[i]))
