@@ -86,11 +86,15 @@ static inline size_t limited(size_t count)
     return most < count ? most : count;
 }
 
+static inline struct check_effort effort(void)
+{
+    return simulated_shapes() ? (struct check_effort){1, true} : CHECK_FULL;
+}
+
 static inline void check(void **state, const layer_case *c)
 {
-    static const struct check_effort simulated = {1, true};
     check_report report = {0};
-    if (layer_check(*state, c, simulated_shapes() ? simulated : CHECK_FULL, &report))
+    if (layer_check(*state, c, effort(), &report))
         fail_msg("%s", error_message());
 }
 
@@ -98,7 +102,7 @@ static inline void check(void **state, const layer_case *c)
 static inline void check_frozen(void **state, const layer_case *c, const char *frozen)
 {
     check_report report = {0};
-    if (layer_check_frozen(*state, c, frozen, CHECK_FULL, &report))
+    if (layer_check_frozen(*state, c, frozen, effort(), &report))
         fail_msg("%s", error_message());
 }
 

@@ -26,7 +26,7 @@ static void conv2d_matches(void **state)
         shape x;
         int filters, kernel, stride;
     } cases[] = {{{2, 5, 6, 16}, 32, 3, 1}, {{3, 4, 5, 3}, 2, 3, 1}, {{2, 6, 5, 5}, 17, 3, 2}};
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < limited(COUNT(cases)); i++) {
         struct conv2d_options o = {cases[i].filters, cases[i].kernel, cases[i].stride, 0};
         layer_case c = {&conv2d_layer, &o, {cases[i].x}, 1, false};
         check_pair(state, &c, "*/kernel", "*/bias");
@@ -55,7 +55,7 @@ static const shape images[] = {{1, 2, 3, 1}, {3, 5, 3, 3}, {2, 16, 16, 33}};
 
 static void layer_norm_matches(void **state)
 {
-    for (size_t i = 0; i < COUNT(images); i++)
+    for (size_t i = 0; i < limited(COUNT(images)); i++)
         check_pair(state, &(layer_case){&layer_norm_layer, NULL, {images[i]}, 1, false}, "*/gamma",
                    "*/beta");
 }
@@ -64,7 +64,7 @@ static void batch_norm_matches(void **state)
 {
     static const enum activation kinds[] = {ACT_RELU, ACT_LEAKY_RELU, ACT_SIGMOID, ACT_LINEAR};
     for (size_t k = 0; k < COUNT(kinds); k++) {
-        for (size_t i = 0; i < COUNT(images); i++) {
+        for (size_t i = 0; i < limited(COUNT(images)); i++) {
             layer_case c = {&batch_norm_layer, &kinds[k], {images[i]}, 1, false};
             check_pair(state, &c, "*/gamma", "*/beta");
             check_frozen(state, &c, "*a"); /* gamma and beta, but not the statistics */

@@ -10,7 +10,7 @@
 #include "compute/open_device.h"
 #include "config/settings.h"
 #include "layers/layers.h"
-#include "nn/plan.h"
+#include "nn/lifetimes.h"
 #include "scratch.h"
 
 static device *opened;
@@ -196,6 +196,29 @@ static void a_failed_layer_is_not_annotated_for_good(void **state)
     erase(&d);
 }
 
+/* When what norm_a keeps of its batch is given away. */
+static int end_of_moments(draw_layers *layers)
+{
+    drawing d = draw(layers, NULL, false);
+    lifetimes list = {0};
+    int end = -1;
+    must(lifetimes_list(d.plan, &list));
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].number == &graph_find(d.graph, "norm_a")->producer->saved[0].number)
+            end = list.items[i].to;
+    free(list.items);
+    erase(&d);
+    return end;
+}
+
+/* The convolution that finishes the norm's gradient needs it: layer 1 of 5, layer 2 of 9. */
+static void moments_stay_until_the_gradient_is_finished(void **state)
+{
+    (void)state;
+    assert_int_equal(end_of_moments(one_behind_the_other), 2 * 5 - 1 - 1);
+    assert_int_equal(end_of_moments(interleaved), 2 * 9 - 1 - 2);
+}
+
 /* ---- More values than kernels can count ---- */
 
 typedef tensor *draw_large(graph *g);
@@ -276,6 +299,7 @@ int main(void)
         cmocka_unit_test(sharing_changes_no_gradient),
         cmocka_unit_test(what_was_read_is_given_away),
         cmocka_unit_test(a_failed_layer_is_not_annotated_for_good),
+        cmocka_unit_test(moments_stay_until_the_gradient_is_finished),
         cmocka_unit_test(too_many_values_are_refused),
     };
     log_set_level(LOG_QUIET);

@@ -41,11 +41,12 @@ static int conv2d_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
     unsigned parts = CONVOLUTION_FORWARD;
-    if (l->output->needs_gradient && param_is_trainable(l->params[KERNEL]))
+    bool trained = param_is_trainable(l->params[KERNEL]);
+    if (l->output->needs_gradient && trained)
         parts |= CONVOLUTION_GRADIENT;
     if (l->output->needs_gradient && l->reads[0]->needs_gradient)
         parts |= CONVOLUTION_ADJOINT;
-    if (channel_sums_prepare(&s->sums, d))
+    if (!trained && channel_sums_prepare(&s->sums, d))
         return -1;
     return convolution_prepare(&s->convolution, d, parts);
 }

@@ -2,9 +2,11 @@
 
 #include "layers/batch_norm.h"
 #include "layers/layers.h"
+#include <assert.h>
 
 static enum activation activation_of(const layer *norm)
 {
+    assert(norm->type == &batch_norm_layer); /* no other kind defers anything */
     return ((const struct activation_options *)norm->options)->kind;
 }
 

@@ -1,6 +1,7 @@
 #include "nn/lifetimes.h"
 
 #include "base/memory.h"
+#include <assert.h>
 
 enum { BUFFER_UNIT = 64 }; /* buffers are whole multiples of so many bytes */
 
@@ -198,5 +199,7 @@ void lifetimes_pass_numbers(const plan *p)
         tensor *t = p->graph->tensors[i];
         t->data_buffer = data_owner(t)->data_buffer;
         t->gradient_buffer = gradient_owner(t)->gradient_buffer;
+        assert(t->data_buffer >= 0 || t->producer->skipped);
+        assert(t->gradient_buffer >= 0 || !t->needs_gradient || t->producer->skipped);
     }
 }

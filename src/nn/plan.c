@@ -238,6 +238,7 @@ int plan_forward(plan *p)
 int plan_backward(plan *p)
 {
     graph *g = p->graph;
+    assert(p->options.training);
     for (size_t i = g->layer_count; i-- > 0;) {
         if (!plan_runs_backward(p, g->layers[i]))
             continue;
