@@ -515,6 +515,8 @@ static void three_sources_of_colour_are_blended(void **state)
     assert_int_equal(batches_mixture(b)->inner_width, 6);
     must(buffer_new(f->device, sizeof blend, "blend", &on_device[0]));
     must(buffer_new(f->device, sizeof truth, "truth", &on_device[1]));
+    must(buffer_fill(f->device, on_device[0], -1, 0, sizeof blend));
+    must(buffer_fill(f->device, on_device[1], -1, 0, sizeof truth));
     must(batches_next(b, SPLIT_TRAIN, 9, STREAM_CHECK, 100, COLOUR_BATCH, on_device[0],
                       on_device[1]));
     must(buffer_read(f->device, on_device[0], 0, blend, sizeof blend));
@@ -543,6 +545,8 @@ static void image_errors_are_sums_of_squares(void **state)
         fail_msg("%s", error_message());
     must(buffer_new(f->device, sizeof errors, "errors", &sums));
     must(buffer_new(f->device, sizeof found, "found", &other));
+    must(buffer_fill(f->device, other, -1, 0, sizeof found));
+    must(buffer_fill(f->device, f->truth, -1, 0, sizeof truth));
     must(batches_next(f->test, SPLIT_TEST, 1, STREAM_CHECK, 0, BATCH, f->blend, f->truth));
     must(batches_next(f->test, SPLIT_TEST, 1, STREAM_CHECK, 50, BATCH, f->blend, other));
     must(LAUNCH(f->device, k, range_flat(BATCH * SOURCES), ARG(other), ARG(f->truth), ARG(sums),
