@@ -80,7 +80,7 @@ static int resident_next(batches *b, enum split split, uint64_t seed, unsigned s
     return LAUNCH(b->device, r->mix, range_groups((size_t)f.height, (size_t)batch, 1, ROWS, 1, 1),
                   ARG(pictures[0]), ARG(pictures[1]), ARG(pictures[2]), ARG(pictures[3]),
                   ARG(r->descriptions[split]), ARG((unsigned)seed), ARG(stream),
-                  ARG((unsigned long)position), ARG(f.height), ARG(f.width), ARG(blend),
+                  ARG(position), ARG(f.height), ARG(f.width), ARG(blend),
                   ARG(truth));
 }
 
