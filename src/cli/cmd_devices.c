@@ -106,11 +106,11 @@ static int run_devices(const options *given)
 
 const command devices_command = {
     .name = "devices",
-     .summary = "List the OpenCL platforms and devices",
-     .arguments = "",
-     .description = "Prints the OpenCL platforms and devices of this computer, with the indices\n"
-                    "that --platform and --device take.\n",
-     .examples = "  unblend devices\n",
-     .options = OPTION_JSON,
-     .run = run_devices,
+    .summary = "List the OpenCL platforms and devices",
+    .arguments = "",
+    .description = "Prints the OpenCL platforms and devices of this computer, with the indices\n"
+                   "that --platform and --device take.\n",
+    .examples = "  unblend devices\n",
+    .options = OPTION_JSON,
+    .run = run_devices,
 };

@@ -187,17 +187,17 @@ static int run_evaluate(const options *given)
 
 const command evaluate_command = {
     .name = "evaluate",
-     .summary = "Measure a model's error on the test sets",
-     .arguments = "MODEL",
-     .description =
-         "Measures mean squared error, PSNR (dB) and SSIM of MODEL on random pairs of the\n"
-         "two test sets, several times with fresh pairs, and prints mean and standard\n"
-         "deviation. PSNR counts at most 100 dB an image; SSIM is that of Wang et al. 2004\n"
-         "with Gaussian windows of 11x11 inside the image.\n",
-     .examples = "  unblend evaluate models/unet.safetensors\n",
-     .options =
-         OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA | OPTION_JSON,
-     .least = 1,
-     .most = 1,
-     .run = run_evaluate,
+    .summary = "Measure a model's error on the test sets",
+    .arguments = "MODEL",
+    .description =
+        "Measures mean squared error, PSNR (dB) and SSIM of MODEL on random pairs of the\n"
+        "two test sets, several times with fresh pairs, and prints mean and standard\n"
+        "deviation. PSNR counts at most 100 dB an image; SSIM is that of Wang et al. 2004\n"
+        "with Gaussian windows of 11x11 inside the image.\n",
+    .examples = "  unblend evaluate models/unet.safetensors\n",
+    .options =
+        OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA | OPTION_JSON,
+    .least = 1,
+    .most = 1,
+    .run = run_evaluate,
 };

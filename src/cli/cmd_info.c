@@ -125,15 +125,15 @@ static int run_info(const options *given)
 
 const command info_command = {
     .name = "info",
-     .summary = "Describe a model file or a config",
-     .arguments = "MODEL|CONFIG",
-     .description =
-         "Prints the layers of a network with their shapes, parameters and buffers, then\n"
-         "totals and the memory that training and inference take. Needs no device.\n",
-     .examples = "  unblend info models/unet.safetensors\n"
-                 "  unblend info configs/unet.ini --set model.filters=32\n",
-     .options = OPTION_SET | OPTION_JSON,
-     .least = 1,
-     .most = 1,
-     .run = run_info,
+    .summary = "Describe a model file or a config",
+    .arguments = "MODEL|CONFIG",
+    .description =
+        "Prints the layers of a network with their shapes, parameters and buffers, then\n"
+        "totals and the memory that training and inference take. Needs no device.\n",
+    .examples = "  unblend info models/unet.safetensors\n"
+                "  unblend info configs/unet.ini --set model.filters=32\n",
+    .options = OPTION_SET | OPTION_JSON,
+    .least = 1,
+    .most = 1,
+    .run = run_info,
 };

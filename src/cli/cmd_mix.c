@@ -139,14 +139,14 @@ static int run_mix(const options *given)
 
 const command mix_command = {
     .name = "mix",
-     .summary = "Make blended images to try a model on",
-     .arguments = "OUTPUT",
-     .description = "Blends random pairs of the two test sets and writes the mixtures to the\n"
-                    "directory OUTPUT, as 0001.png and so on, and what they are made of to\n"
-                    "OUTPUT/truth, named as `separate` names its results.\n",
-     .examples = "  unblend mix mixtures/ --count 20\n",
-     .options = OPTION_COUNT | OPTION_SEED | OPTION_DATA | OPTION_FORCE,
-     .least = 1,
-     .most = 1,
-     .run = run_mix,
+    .summary = "Make blended images to try a model on",
+    .arguments = "OUTPUT",
+    .description = "Blends random pairs of the two test sets and writes the mixtures to the\n"
+                   "directory OUTPUT, as 0001.png and so on, and what they are made of to\n"
+                   "OUTPUT/truth, named as `separate` names its results.\n",
+    .examples = "  unblend mix mixtures/ --count 20\n",
+    .options = OPTION_COUNT | OPTION_SEED | OPTION_DATA | OPTION_FORCE,
+    .least = 1,
+    .most = 1,
+    .run = run_mix,
 };

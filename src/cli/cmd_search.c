@@ -34,9 +34,9 @@ static int check_run_directory(const run_choice *c, bool force)
 {
     char *space = path_join(c->run, SPACE_NAME);
     bool searched, filled;
-    int result =
-        space && !run_choice_look(c, &filled) && !file_look(space, STATUS_USAGE, &searched) ? 0
-                                                                                            : -1;
+    int result = space && !run_choice_look(c, &filled) && !file_look(space, STATUS_USAGE, &searched)
+                     ? 0
+                     : -1;
     free(space);
     if (result)
         return -1;
@@ -117,34 +117,34 @@ static int run_search(const options *given)
 
 const command search_command = {
     .name = "search",
-     .summary = "Search for the settings that train best",
-     .arguments = "[SPACE]",
-     .description =
-         "Trains with different settings and compares. SPACE is a config with two more\n"
-         "sections, or three; what [search] does not say is as here:\n"
-         "\n"
-         "  [search]\n"
-         "  strategy = random      random, or halving: every trial gets few epochs, one in\n"
-         "                         eta goes on with eta times as many, and so on\n"
-         "  trials = 50            fewer if the space has fewer\n"
-         "  eta = 3                of halving\n"
-         "  min_epochs = 1         of halving\n"
-         "  [space]\n"
-         "  model.filters = 32 | 64 | 128             one of a list\n"
-         "  train.learning_rate = 1e-4 .. 1e-2 log    in a range, log or linear\n"
-         "  [final]\n"
-         "  train.epochs = 100     over the best trial's config, for best.ini\n"
-         "\n"
-         "The run directory has trials.csv and trials.json, the best trial first, written\n"
-         "as each one ends; best.ini, ready for `train`; and each trial's run in trials/.\n"
-         "A trial that diverges or needs too much memory is recorded, and the search goes\n"
-         "on. What was stopped goes on with --resume: no trial is lost or repeated.\n",
-     .examples = "  unblend search configs/search-small.ini --run runs/search --train-best\n"
-                 "  unblend search --resume runs/search\n"
-                 "  unblend search configs/search.ini --trials 10 --set train.epochs=2\n",
-     .options = OPTIONS_COMPUTE | OPTION_RUN | OPTION_RESUME | OPTION_SET | OPTION_SEED |
-                OPTION_TRIALS | OPTION_TRAIN_BEST | OPTION_FORCE,
-     .least = 0,
-     .most = 1,
-     .run = run_search,
+    .summary = "Search for the settings that train best",
+    .arguments = "[SPACE]",
+    .description =
+        "Trains with different settings and compares. SPACE is a config with two more\n"
+        "sections, or three; what [search] does not say is as here:\n"
+        "\n"
+        "  [search]\n"
+        "  strategy = random      random, or halving: every trial gets few epochs, one in\n"
+        "                         eta goes on with eta times as many, and so on\n"
+        "  trials = 50            fewer if the space has fewer\n"
+        "  eta = 3                of halving\n"
+        "  min_epochs = 1         of halving\n"
+        "  [space]\n"
+        "  model.filters = 32 | 64 | 128             one of a list\n"
+        "  train.learning_rate = 1e-4 .. 1e-2 log    in a range, log or linear\n"
+        "  [final]\n"
+        "  train.epochs = 100     over the best trial's config, for best.ini\n"
+        "\n"
+        "The run directory has trials.csv and trials.json, the best trial first, written\n"
+        "as each one ends; best.ini, ready for `train`; and each trial's run in trials/.\n"
+        "A trial that diverges or needs too much memory is recorded, and the search goes\n"
+        "on. What was stopped goes on with --resume: no trial is lost or repeated.\n",
+    .examples = "  unblend search configs/search-small.ini --run runs/search --train-best\n"
+                "  unblend search --resume runs/search\n"
+                "  unblend search configs/search.ini --trials 10 --set train.epochs=2\n",
+    .options = OPTIONS_COMPUTE | OPTION_RUN | OPTION_RESUME | OPTION_SET | OPTION_SEED |
+               OPTION_TRIALS | OPTION_TRAIN_BEST | OPTION_FORCE,
+    .least = 0,
+    .most = 1,
+    .run = run_search,
 };

@@ -100,17 +100,17 @@ static int run_train(const options *given)
 
 const command train_command = {
     .name = "train",
-     .summary = "Train a model as a config file says",
-     .arguments = "[CONFIG]",
-     .description =
-         "Trains the model that CONFIG, an INI file, describes, or goes on with a run that\n"
-         "was stopped (--resume). `unblend help config` prints every key with its default.\n",
-     .examples = "  unblend train configs/unet.ini --run runs/first\n"
-                 "  unblend train --resume runs/first --set train.epochs=200\n"
-                 "  unblend train configs/unet.ini --run runs/small --set model.filters=32\n",
-     .options =
-         OPTIONS_COMPUTE | OPTION_RUN | OPTION_RESUME | OPTION_SET | OPTION_SEED | OPTION_FORCE,
-     .least = 0,
-     .most = 1,
-     .run = run_train,
+    .summary = "Train a model as a config file says",
+    .arguments = "[CONFIG]",
+    .description =
+        "Trains the model that CONFIG, an INI file, describes, or goes on with a run that\n"
+        "was stopped (--resume). `unblend help config` prints every key with its default.\n",
+    .examples = "  unblend train configs/unet.ini --run runs/first\n"
+                "  unblend train --resume runs/first --set train.epochs=200\n"
+                "  unblend train configs/unet.ini --run runs/small --set model.filters=32\n",
+    .options =
+        OPTIONS_COMPUTE | OPTION_RUN | OPTION_RESUME | OPTION_SET | OPTION_SEED | OPTION_FORCE,
+    .least = 0,
+    .most = 1,
+    .run = run_train,
 };

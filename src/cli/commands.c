@@ -4,17 +4,17 @@
 #include <string.h>
 
 /* Every command, as `unblend --help` lists them. cmd_x.c has x_command. */
-#define COMMANDS(COMMAND) \
-    COMMAND(devices) \
-    COMMAND(train) \
-    COMMAND(search) \
-    COMMAND(separate) \
-    COMMAND(evaluate) \
-    COMMAND(plot) \
-    COMMAND(mix) \
-    COMMAND(info) \
-    COMMAND(selftest) \
-    COMMAND(bench) \
+#define COMMANDS(COMMAND)                                                                          \
+    COMMAND(devices)                                                                               \
+    COMMAND(train)                                                                                 \
+    COMMAND(search)                                                                                \
+    COMMAND(separate)                                                                              \
+    COMMAND(evaluate)                                                                              \
+    COMMAND(plot)                                                                                  \
+    COMMAND(mix)                                                                                   \
+    COMMAND(info)                                                                                  \
+    COMMAND(selftest)                                                                              \
+    COMMAND(bench)                                                                                 \
     COMMAND(tune)
 
 #define DECLARE(name) extern const command name##_command;

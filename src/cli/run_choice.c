@@ -43,7 +43,6 @@ int run_choice_look(const run_choice *c, bool *filled)
     if (directory_look(c->run, STATUS_USAGE, &there) ||
         directory_look_inside(c->run, STATUS_USAGE, filled))
         return -1;
-    return c->resume && !there
-               ? fail(STATUS_USAGE, "%s: there is no such run to resume", c->run)
-               : 0;
+    return c->resume && !there ? fail(STATUS_USAGE, "%s: there is no such run to resume", c->run)
+                               : 0;
 }
