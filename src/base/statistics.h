@@ -9,7 +9,7 @@ typedef struct statistics {
     double deviation; /* the sample's: divided by count - 1; 0 of a single value */
 } statistics;
 
-/* count >= 1 values, each `stride` bytes after the one before it. */
+/* count >= 1 values: values[0], values[stride] and so on. */
 statistics statistics_of(const double *values, size_t count, size_t stride);
 
 #endif

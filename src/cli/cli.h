@@ -2,8 +2,8 @@
  * The command line's frame: what a command declares about itself. commands.c lists them all,
  * options.c knows every option, help.c prints both, main.c turns results into exit codes.
  *
- * A new command is a file cmd_x.c with its run function, a declaration below, and a row of the
- * table in commands.c; its help and the checks of its arguments follow from the row.
+ * A new command is a file cmd_x.c with an x_command, and a row of the list in commands.c; its help and
+ * the checks of its arguments follow from what it declares.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -23,8 +23,8 @@ typedef struct command {
     int (*run)(const options *given); /* 0, or -1 after fail() */
 } command;
 
-extern const command commands[];
-extern const size_t command_count;
+/* The i-th, NULL behind the last. */
+const command *command_at(size_t i);
 
 /* NULL after fail(STATUS_USAGE, ...) with the likely intention. */
 const command *command_find(const char *name);
@@ -32,17 +32,5 @@ const command *command_find(const char *name);
 /* `unblend --help`, and `unblend NAME --help`. */
 void help_overview(FILE *out);
 void help_command(const command *c, FILE *out);
-
-int command_devices(const options *given);
-int command_train(const options *given);
-int command_search(const options *given);
-int command_separate(const options *given);
-int command_evaluate(const options *given);
-int command_plot(const options *given);
-int command_mix(const options *given);
-int command_info(const options *given);
-int command_selftest(const options *given);
-int command_bench(const options *given);
-int command_tune(const options *given);
 
 #endif

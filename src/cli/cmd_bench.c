@@ -179,7 +179,7 @@ static int print_document(const bench_report *r, const device *d, double opening
         figures_as_json(r, &r->training), "inference", figures_as_json(r, &r->inference)));
 }
 
-int command_bench(const options *given)
+static int run_bench(const options *given)
 {
     model_file subject;
     device *d = NULL;
@@ -200,3 +200,29 @@ int command_bench(const options *given)
     model_close(&subject);
     return result;
 }
+
+const command bench_command = {
+    .name = "bench",
+    .summary = "Measure how fast a network trains and infers, layer by layer",
+    .arguments = "MODEL|CONFIG",
+    .description =
+        "Times training steps, from mixing to Adam, and inference on random pictures,\n"
+        "which lie on the device already, after a warm-up. Then the commands of single\n"
+        "steps are timed on the device, one by one: a table of the layers and of what\n"
+        "belongs to none.\n"
+        "\n"
+        "  GFLOP/s     multiplications and additions of the direct algorithm (of\n"
+        "              convolutions, dense layers, attention), over the time taken\n"
+        "  GB/s        what must be read and written at least (inputs, outputs,\n"
+        "              parameters, gradients, each once), over the time taken\n"
+        "  compiling   making programs ready; drivers may put a part off to the first step\n"
+        "  peak        the most device memory in use, with data sets as large as MNIST\n"
+        "\n"
+        "Of a model only the settings count.\n",
+    .examples = "  unblend bench configs/unet.ini\n"
+                "  unblend bench configs/unet-small.ini --batch 64 --device 1 --json\n",
+    .options = OPTIONS_COMPUTE | OPTION_SET | OPTION_TRAIN_BATCH | OPTION_JSON,
+    .least = 1,
+    .most = 1,
+    .run = run_bench,
+};

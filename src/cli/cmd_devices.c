@@ -86,7 +86,7 @@ static int read_class(const tuning_class **out)
     return 0;
 }
 
-int command_devices(const options *given)
+static int run_devices(const options *given)
 {
     const tuning_class *class;
     device_info *list;
@@ -103,3 +103,14 @@ int command_devices(const options *given)
     free(list);
     return result;
 }
+
+const command devices_command = {
+    .name = "devices",
+    .summary = "List the OpenCL platforms and devices",
+    .arguments = "",
+    .description = "Prints the OpenCL platforms and devices of this computer, with the indices\n"
+                   "that --platform and --device take.\n",
+    .examples = "  unblend devices\n",
+    .options = OPTION_JSON,
+    .run = run_devices,
+};

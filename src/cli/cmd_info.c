@@ -107,7 +107,7 @@ static int print_document(const drawing *d, const settings *s)
     return print_json(document);
 }
 
-int command_info(const options *given)
+static int run_info(const options *given)
 {
     model_file subject;
     drawing d = {0};
@@ -122,3 +122,18 @@ int command_info(const options *given)
     model_close(&subject);
     return result;
 }
+
+const command info_command = {
+    .name = "info",
+    .summary = "Describe a model file or a config",
+    .arguments = "MODEL|CONFIG",
+    .description =
+        "Prints the layers of a network with their shapes, parameters and buffers, then\n"
+        "totals and the memory that training and inference take. Needs no device.\n",
+    .examples = "  unblend info models/unet.safetensors\n"
+                "  unblend info configs/unet.ini --set model.filters=32\n",
+    .options = OPTION_SET | OPTION_JSON,
+    .least = 1,
+    .most = 1,
+    .run = run_info,
+};

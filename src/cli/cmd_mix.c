@@ -116,7 +116,7 @@ static int make_all(mixing *m, const options *given)
     return result;
 }
 
-int command_mix(const options *given)
+static int run_mix(const options *given)
 {
     const char *output = given->arguments[0];
     mixing m = {0};
@@ -136,3 +136,17 @@ int command_mix(const options *given)
     settings_free(s);
     return result;
 }
+
+const command mix_command = {
+    .name = "mix",
+    .summary = "Make blended images to try a model on",
+    .arguments = "OUTPUT",
+    .description = "Blends random pairs of the two test sets and writes the mixtures to the\n"
+                   "directory OUTPUT, as 0001.png and so on, and what they are made of to\n"
+                   "OUTPUT/truth, named as `separate` names its results.\n",
+    .examples = "  unblend mix mixtures/ --count 20\n",
+    .options = OPTION_COUNT | OPTION_SEED | OPTION_DATA | OPTION_FORCE,
+    .least = 1,
+    .most = 1,
+    .run = run_mix,
+};

@@ -38,7 +38,7 @@ static int plot_panel(const options *given, const char *run)
     return result;
 }
 
-int command_plot(const options *given)
+static int run_plot(const options *given)
 {
     const char *run = given->arguments[0];
     if (check(given, run))
@@ -53,3 +53,17 @@ int command_plot(const options *given)
     printf("%s/%s\n", run, PANEL_PICTURE_NAME);
     return 0;
 }
+
+const command plot_command = {
+    .name = "plot",
+    .summary = "Draw a run's losses and what its model makes of test images",
+    .arguments = "RUN",
+    .description = "Draws RUN/history.svg from RUN/history.json: the losses of every epoch; and\n"
+                   "RUN/panel.png with RUN/model.safetensors: pairs of the test sets, a row each:\n"
+                   "input, truths, results, absolute errors.\n",
+    .examples = "  unblend plot runs/first\n",
+    .options = OPTIONS_COMPUTE | OPTION_COUNT | OPTION_SEED | OPTION_DATA,
+    .least = 1,
+    .most = 1,
+    .run = run_plot,
+};

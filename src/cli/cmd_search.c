@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "check/network_check.h"
 #include "cli/cli.h"
+#include "cli/run_choice.h"
 #include "compute/open_device.h"
 #include "data/batches.h"
 #include "search/search.h"
@@ -14,70 +15,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is searched: a space into a new run directory, or an old run's own space again. */
-typedef struct job {
-    char *space, *run;
-    bool resume;
-} job;
+#define SPACE_NAME "search.ini" /* in the run's directory */
 
-/* runs/NAME for a space called NAME.ini */
-static char *default_run(const char *path)
+static int choose_run(const options *given, run_choice *c)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
-    int length = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
-    return format_text("runs/%.*s", length, name);
-}
-
-static int choose_job(const options *given, job *j)
-{
-    *j = (job){.resume = given->resume};
+    static const struct run_file space = {"search", "SPACE", SPACE_NAME};
     if (given->resume && (given->argument_count || given->run || given->force || given->set_count ||
                           given->seed >= 0))
         return fail(STATUS_USAGE,
                     "search: --resume RUN takes the run's own space; SPACE, --run, --set, --seed "
                     "and --force do not go with it (see `unblend search --help`)");
-    if (!given->resume && !given->argument_count)
-        return fail(STATUS_USAGE,
-                    "search: SPACE or --resume RUN is missing (see `unblend search --help`)");
-    if (given->resume) {
-        j->run = copy_text(given->resume);
-        j->space = path_join(given->resume, "search.ini");
-    } else {
-        j->space = copy_text(given->arguments[0]);
-        j->run = given->run ? copy_text(given->run) : default_run(given->arguments[0]);
-    }
-    return j->run && j->space ? 0 : -1;
+    return run_choice_make(c, given, &space);
 }
 
 /* Also with --force no search goes into another's directory: it would take the trials there for its
  * own. */
-static int check_run_directory(const job *j, bool force)
+static int check_run_directory(const run_choice *c, bool force)
 {
-    char *space = path_join(j->run, "search.ini");
-    bool searched, there, filled;
-    int result = space && !directory_look(j->run, STATUS_USAGE, &there) &&
-                         !directory_look_inside(j->run, STATUS_USAGE, &filled) &&
-                         !file_look(space, STATUS_USAGE, &searched)
+    char *space = path_join(c->run, SPACE_NAME);
+    bool searched, filled;
+    int result = space && !run_choice_look(c, &filled) && !file_look(space, STATUS_USAGE, &searched)
                      ? 0
                      : -1;
     free(space);
     if (result)
         return -1;
-    if (j->resume && !there)
-        return fail(STATUS_USAGE, "%s: there is no such run to resume", j->run);
-    if (j->resume || !filled)
+    if (c->resume || !filled)
         return 0;
     if (searched || !force)
         return fail(STATUS_USAGE,
                     "%s is not empty; --resume %s goes on with a search, or choose another --run%s",
-                    j->run, j->run, searched ? "" : "; --force uses it all the same");
+                    c->run, c->run, searched ? "" : "; --force uses it all the same");
     return 0;
 }
 
 static int write_space(const space *s, const char *run)
 {
-    char *path = path_join(run, "search.ini"), *text = space_ini(s);
+    char *path = path_join(run, SPACE_NAME), *text = space_ini(s);
     int result = path && text ? file_write_atomic(path, text, strlen(text)) : -1;
     free(path);
     free(text);
@@ -97,47 +71,80 @@ static int clear_run(const space *s, const char *run)
 }
 
 /* Another process may have begun a search there since it was looked at. */
-static int enter_run(const job *j, run_lock **lock)
+static int enter_run(const run_choice *c, run_lock **lock)
 {
-    char *space = path_join(j->run, "search.ini");
-    int result = space ? run_lock_take(lock, j->run) : -1;
-    if (!result && !j->resume && file_exists(space))
+    char *space = path_join(c->run, SPACE_NAME);
+    int result = space ? run_lock_take(lock, c->run) : -1;
+    if (!result && !c->resume && file_exists(space))
         result =
-            fail(STATUS_USAGE, "%s: another unblend has begun a search there meanwhile", j->run);
+            fail(STATUS_USAGE, "%s: another unblend has begun a search there meanwhile", c->run);
     free(space);
     return result;
 }
 
-static int search(device *d, const space *s, const job *j, const options *given)
+static int search(device *d, const space *s, const run_choice *c, const options *given)
 {
     run_lock *lock = NULL;
     int result = -1;
-    if ((s->base->device.selftest && network_check_quick(d, s->base)) || enter_run(j, &lock) ||
-        (given->force && clear_run(s, j->run)) || write_space(s, j->run))
+    if ((s->base->device.selftest && network_check_quick(d, s->base)) || enter_run(c, &lock) ||
+        (given->force && clear_run(s, c->run)) || write_space(s, c->run))
         goto done;
     log_info("seed %d, at most %d trials, run directory %s", s->base->train.seed, s->trials,
-             j->run);
-    if (search_run(d, s, j->run) || (given->train_best && search_train_best(d, j->run)))
+             c->run);
+    if (search_run(d, s, c->run) || (given->train_best && search_train_best(d, c->run)))
         goto done;
-    printf("%s/%s\n", j->run, given->train_best ? "best/" MODEL_NAME : "best.ini");
+    printf("%s/%s\n", c->run, given->train_best ? "best/" MODEL_NAME : "best.ini");
     result = 0;
 done:
     run_lock_release(lock);
     return result;
 }
 
-int command_search(const options *given)
+static int run_search(const options *given)
 {
     space *s = NULL;
     device *d = NULL;
-    job j;
+    run_choice c = {0};
     int result = -1;
-    if (!choose_job(given, &j) && !check_run_directory(&j, given->force) &&
-        !options_space(given, j.space, &s) && !open_device(&d, &s->base->device))
-        result = search(d, s, &j, given);
+    if (!choose_run(given, &c) && !check_run_directory(&c, given->force) &&
+        !options_space(given, c.file, &s) && !open_device(&d, &s->base->device))
+        result = search(d, s, &c, given);
     device_close(d);
     space_free(s);
-    free(j.space);
-    free(j.run);
+    run_choice_release(&c);
     return result;
 }
+
+const command search_command = {
+    .name = "search",
+    .summary = "Search for the settings that train best",
+    .arguments = "[SPACE]",
+    .description =
+        "Trains with different settings and compares. SPACE is a config with two more\n"
+        "sections, or three; what [search] does not say is as here:\n"
+        "\n"
+        "  [search]\n"
+        "  strategy = random      random, or halving: every trial gets few epochs, one in\n"
+        "                         eta goes on with eta times as many, and so on\n"
+        "  trials = 50            fewer if the space has fewer\n"
+        "  eta = 3                of halving\n"
+        "  min_epochs = 1         of halving\n"
+        "  [space]\n"
+        "  model.filters = 32 | 64 | 128             one of a list\n"
+        "  train.learning_rate = 1e-4 .. 1e-2 log    in a range, log or linear\n"
+        "  [final]\n"
+        "  train.epochs = 100     over the best trial's config, for best.ini\n"
+        "\n"
+        "The run directory has trials.csv and trials.json, the best trial first, written\n"
+        "as each one ends; best.ini, ready for `train`; and each trial's run in trials/.\n"
+        "A trial that diverges or needs too much memory is recorded, and the search goes\n"
+        "on. What was stopped goes on with --resume: no trial is lost or repeated.\n",
+    .examples = "  unblend search configs/search-small.ini --run runs/search --train-best\n"
+                "  unblend search --resume runs/search\n"
+                "  unblend search configs/search.ini --trials 10 --set train.epochs=2\n",
+    .options = OPTIONS_COMPUTE | OPTION_RUN | OPTION_RESUME | OPTION_SET | OPTION_SEED |
+               OPTION_TRIALS | OPTION_TRAIN_BEST | OPTION_FORCE,
+    .least = 0,
+    .most = 1,
+    .run = run_search,
+};

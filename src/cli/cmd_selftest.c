@@ -91,7 +91,7 @@ static int test_device(device *d, const settings *s, bool json)
     return result;
 }
 
-int command_selftest(const options *given)
+static int run_selftest(const options *given)
 {
     model_file subject;
     device *d = NULL;
@@ -108,3 +108,16 @@ int command_selftest(const options *given)
     model_close(&subject);
     return result;
 }
+
+const command selftest_command = {
+    .name = "selftest",
+    .summary = "Check every kernel on a device against the CPU",
+    .arguments = "[MODEL|CONFIG]",
+    .description = "Runs every kernel on the device, forward and backward, and compares with a\n"
+                   "plain computation: at the shapes of the model or config, or of the default.\n"
+                   "Exits with 6 if a result is wrong.\n",
+    .examples = "  unblend selftest --device 0\n",
+    .options = OPTIONS_COMPUTE | OPTION_SET | OPTION_JSON,
+    .most = 1,
+    .run = run_selftest,
+};

@@ -74,7 +74,7 @@ static int separate(separator *s, worklist *w, const options *given)
 }
 
 /* What is wrong with the folders is said before a device is opened. */
-int command_separate(const options *given)
+static int run_separate(const options *given)
 {
     const char *model = given->arguments[0];
     model_file file = {0};
@@ -91,3 +91,20 @@ int command_separate(const options *given)
     model_close(&file);
     return result;
 }
+
+const command separate_command = {
+    .name = "separate",
+    .summary = "Separate blended images into their sources",
+    .arguments = "MODEL INPUT OUTPUT",
+    .description =
+        "Separates every image (PNG, JPEG, PGM, PPM) of the directory INPUT with the trained\n"
+        "MODEL; images must have the size of those it was trained on. The sources of cat.png\n"
+        "are written to the directory OUTPUT as cat.SOURCE.png, and how each image fared as\n"
+        "manifest.json.\n"
+        "A bad image is skipped and counted: the exit code is then 8.\n",
+    .examples = "  unblend separate models/unet.safetensors mixtures/ separated/\n",
+    .options = OPTIONS_COMPUTE | OPTION_STRICT | OPTION_BATCH | OPTION_JSON,
+    .least = 3,
+    .most = 3,
+    .run = run_separate,
+};

@@ -141,7 +141,7 @@ static int tune(device *d, const subjects *s, bool quick)
     return result;
 }
 
-int command_tune(const options *given)
+static int run_tune(const options *given)
 {
     subjects s;
     device *d = NULL;
@@ -152,3 +152,26 @@ int command_tune(const options *given)
     close_subjects(&s);
     return result;
 }
+
+const command tune_command = {
+    .name = "tune",
+    .summary = "Find the sizes with which a device's kernels are fastest",
+    .arguments = "[MODEL|CONFIG]",
+    .description =
+        "Tries sizes of the kernels, one after the other, and keeps what makes a training\n"
+        "step of the model or config faster by more than 2 % (by default the steps of all\n"
+        "architectures together). A size counts only if the results are those of the\n"
+        "defaults. Takes minutes; do nothing else with the device meanwhile.\n"
+        "\n"
+        "What was found is the device's profile, which every command then uses, until the\n"
+        "driver or unblend's kernels change: an INI file in ~/.config/unblend/profiles\n"
+        "($XDG_CONFIG_HOME and $UNBLEND_PROFILE_DIR say otherwise). Without a profile there\n"
+        "are defaults for each class of device; `unblend devices` says what is used.\n"
+        "CLBlast's own tuners find its parameters, which [xgemm] and [xgemm_direct] of a\n"
+        "profile can hold.\n",
+    .examples = "  unblend tune\n"
+                "  unblend tune configs/unet.ini --batch 64 --device 1\n",
+    .options = OPTIONS_COMPUTE | OPTION_SET | OPTION_TRAIN_BATCH | OPTION_QUICK,
+    .most = 1,
+    .run = run_tune,
+};

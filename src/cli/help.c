@@ -2,14 +2,14 @@
 
 void help_overview(FILE *out)
 {
-    fputs("unblend separates an image that is the average of two pictures into the two.\n"
+    fputs("unblend separates an image that is the average of several pictures into them.\n"
           "\n"
           "Usage: unblend COMMAND [ARGUMENTS] [OPTIONS]\n"
           "\n"
           "Commands:\n",
           out);
-    for (size_t i = 0; i < command_count; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; command_at(i); i++)
+        fprintf(out, "  %-10s %s\n", command_at(i)->name, command_at(i)->summary);
     fputs("\n"
           "Help:\n"
           "  unblend COMMAND --help   arguments, options and examples of a command\n"

@@ -79,9 +79,8 @@ static int resident_next(batches *b, enum split split, uint64_t seed, unsigned s
         pictures[k] = r->pictures[k < b->mixture.sources ? k : 0];
     return LAUNCH(b->device, r->mix, range_groups((size_t)f.height, (size_t)batch, 1, ROWS, 1, 1),
                   ARG(pictures[0]), ARG(pictures[1]), ARG(pictures[2]), ARG(pictures[3]),
-                  ARG(r->descriptions[split]), ARG((unsigned)seed), ARG(stream),
-                  ARG((unsigned long)position), ARG(f.height), ARG(f.width), ARG(blend),
-                  ARG(truth));
+                  ARG(r->descriptions[split]), ARG((unsigned)seed), ARG(stream), ARG(position),
+                  ARG(f.height), ARG(f.width), ARG(blend), ARG(truth));
 }
 
 static void resident_close(batches *b)

@@ -40,14 +40,13 @@ static tensor *stage_input(network *n, const stage *s, tensor *previous)
 
 static int build_stages(network *n, const settings *c)
 {
-    tensor *x = NULL;
+    tensor *x = n->input;
     for (int i = 0; i < c->stage_count; i++) {
         label section = i ? label_of("stage.", "%d", i + 1) : label_of("", "model"),
               prefix = i ? label_of("stage", "%d/", i + 1) : (label){""};
         stage s = {section.text, prefix.text, &c->stages[i], n->mixture.sources,
                    n->mixture.format.channels};
-        x = architectures[s.config->architecture](n->graph, &s,
-                                                  i ? stage_input(n, &s, x) : n->input);
+        x = architectures[s.config->architecture](n->graph, &s, i ? stage_input(n, &s, x) : x);
         if (!x)
             return -1;
     }

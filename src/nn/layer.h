@@ -52,10 +52,9 @@ enum layer_flags {
     CAN_DEFER_GRADIENT = 1 << 9,
     CAN_FINISH_GRADIENT = 1 << 10,
     /* what a layer is made of, for those who check, time or tune it: moving statistics, so that inference
-     * computes something else than training; matrix products; a convolution */
+     * computes something else than training; a convolution */
     KEEPS_STATISTICS = 1 << 11,
-    USES_GEMM = 1 << 12,
-    IS_CONVOLUTION = 1 << 13
+    IS_CONVOLUTION = 1 << 12
 };
 
 typedef struct layer_type {
