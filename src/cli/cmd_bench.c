@@ -206,10 +206,10 @@ const command bench_command = {
     .summary = "Measure how fast a network trains and infers, layer by layer",
     .arguments = "MODEL|CONFIG",
     .description =
-        "Times training steps, from mixing to Adam, and inference on random pictures,\n"
-        "which lie on the device already, after a warm-up. Then the commands of single\n"
-        "steps are timed on the device, one by one: a table of the layers and of what\n"
-        "belongs to none.\n"
+        "Times training steps, from blending to Adam, and inference, after a warm-up, on\n"
+        "random pictures that are already on the device. Then it times the commands of\n"
+        "single steps one by one, and prints a table of the layers and of what belongs to\n"
+        "none.\n"
         "\n"
         "  GFLOP/s     multiplications and additions of the direct algorithm (of\n"
         "              convolutions, dense layers, attention), over the time taken\n"
@@ -218,7 +218,7 @@ const command bench_command = {
         "  compiling   making programs ready; drivers may put a part off to the first step\n"
         "  peak        the most device memory in use, with data sets as large as MNIST\n"
         "\n"
-        "Of a model only the settings count.\n",
+        "Of a model file only the settings are used.\n",
     .examples = "  unblend bench configs/unet.ini\n"
                 "  unblend bench configs/unet-small.ini --batch 64 --device 1 --json\n",
     .options = OPTIONS_COMPUTE | OPTION_SET | OPTION_TRAIN_BATCH | OPTION_JSON,

@@ -1,4 +1,4 @@
-/* unblend evaluate MODEL: scores on random pairs of the test sets, over several runs. */
+/* unblend evaluate MODEL: scores on random blends of the test sets, over several runs. */
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -68,7 +68,7 @@ static int run_all(evaluator *e, const options *given, report *r)
     uint64_t seed = given->seed >= 0 ? (uint64_t)given->seed : 1;
     for (long i = 0; i < r->count; i++) {
         image_scores scores;
-        log_live("run %ld/%ld of %ld pairs", i + 1, r->count, r->samples);
+        log_live("run %ld/%ld of %ld blends", i + 1, r->count, r->samples);
         if (evaluator_scores(e, SPLIT_TEST, seed, STREAM_EVALUATE,
                              (uint64_t)i * (uint64_t)r->samples, r->samples, &scores) ||
             keep_run(r, i, &scores, given->arguments[0]))
@@ -190,10 +190,11 @@ const command evaluate_command = {
     .summary = "Measure a model's error on the test sets",
     .arguments = "MODEL",
     .description =
-        "Measures mean squared error, PSNR (dB) and SSIM of MODEL on random pairs of the\n"
-        "two test sets, several times with fresh pairs, and prints mean and standard\n"
+        "Measures mean squared error, PSNR (dB) and SSIM of MODEL on random blends of the\n"
+        "test sets, several times with fresh blends, and prints mean and standard\n"
         "deviation. PSNR counts at most 100 dB an image; SSIM is that of Wang et al. 2004\n"
-        "with Gaussian windows of 11x11 inside the image.\n",
+        "with Gaussian windows of 11x11 inside the image, and of smaller images there is\n"
+        "none (\"-\", in JSON null).\n",
     .examples = "  unblend evaluate models/unet.safetensors\n",
     .options =
         OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA | OPTION_JSON,

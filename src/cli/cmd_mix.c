@@ -141,9 +141,11 @@ const command mix_command = {
     .name = "mix",
     .summary = "Make blended images to try a model on",
     .arguments = "OUTPUT",
-    .description = "Blends random pairs of the two test sets and writes the mixtures to the\n"
-                   "directory OUTPUT, as 0001.png and so on, and what they are made of to\n"
-                   "OUTPUT/truth, named as `separate` names its results.\n",
+    .description =
+        "Blends random pictures of the test sets that `unblend help config` names as the\n"
+        "default (MNIST and Fashion-MNIST). Writes the blends to the directory OUTPUT, as\n"
+        "0001.png and so on, and what they are made of to OUTPUT/truth, named as\n"
+        "`separate` names its results.\n",
     .examples = "  unblend mix mixtures/ --count 20\n",
     .options = OPTION_COUNT | OPTION_SEED | OPTION_DATA | OPTION_FORCE,
     .least = 1,

@@ -58,9 +58,10 @@ const command plot_command = {
     .name = "plot",
     .summary = "Draw a run's losses and what its model makes of test images",
     .arguments = "RUN",
-    .description = "Draws RUN/history.svg from RUN/history.json: the losses of every epoch; and\n"
-                   "RUN/panel.png with RUN/model.safetensors: pairs of the test sets, a row each:\n"
-                   "input, truths, results, absolute errors.\n",
+    .description =
+        "Draws RUN/history.svg from RUN/history.json: the losses of every epoch; and\n"
+        "RUN/panel.png with RUN/model.safetensors: blends of the test sets, a row each:\n"
+        "input, truths, results, absolute errors.\n",
     .examples = "  unblend plot runs/first\n",
     .options = OPTIONS_COMPUTE | OPTION_COUNT | OPTION_SEED | OPTION_DATA,
     .least = 1,

@@ -120,12 +120,12 @@ const command search_command = {
     .summary = "Search for the settings that train best",
     .arguments = "[SPACE]",
     .description =
-        "Trains with different settings and compares. SPACE is a config with two more\n"
-        "sections, or three; what [search] does not say is as here:\n"
+        "Trains with different settings and compares. SPACE is a config with [space] and,\n"
+        "if you like, [search] and [final] as well. The defaults of [search]:\n"
         "\n"
         "  [search]\n"
         "  strategy = random      random, or halving: every trial gets few epochs, one in\n"
-        "                         eta goes on with eta times as many, and so on\n"
+        "                         eta continues with eta times as many, and so on\n"
         "  trials = 50            fewer if the space has fewer\n"
         "  eta = 3                of halving\n"
         "  min_epochs = 1         of halving\n"
@@ -137,8 +137,9 @@ const command search_command = {
         "\n"
         "The run directory has trials.csv and trials.json, the best trial first, written\n"
         "as each one ends; best.ini, ready for `train`; and each trial's run in trials/.\n"
-        "A trial that diverges or needs too much memory is recorded, and the search goes\n"
-        "on. What was stopped goes on with --resume: no trial is lost or repeated.\n",
+        "A trial that diverges or needs too much memory is recorded, and the search\n"
+        "continues. --resume continues a search that was stopped: no trial is lost or\n"
+        "repeated.\n",
     .examples = "  unblend search configs/search-small.ini --run runs/search --train-best\n"
                 "  unblend search --resume runs/search\n"
                 "  unblend search configs/search.ini --trials 10 --set train.epochs=2\n",

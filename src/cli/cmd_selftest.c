@@ -113,9 +113,10 @@ const command selftest_command = {
     .name = "selftest",
     .summary = "Check every kernel on a device against the CPU",
     .arguments = "[MODEL|CONFIG]",
-    .description = "Runs every kernel on the device, forward and backward, and compares with a\n"
-                   "plain computation: at the shapes of the model or config, or of the default.\n"
-                   "Exits with 6 if a result is wrong.\n",
+    .description =
+        "Runs every kernel of a network on the device, forward and backward, and compares\n"
+        "it with plain C: at the shapes of the model or config, or of the default.\n"
+        "Exits with 6 if a result is wrong.\n",
     .examples = "  unblend selftest --device 0\n",
     .options = OPTIONS_COMPUTE | OPTION_SET | OPTION_JSON,
     .most = 1,

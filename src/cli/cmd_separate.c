@@ -97,11 +97,11 @@ const command separate_command = {
     .summary = "Separate blended images into their sources",
     .arguments = "MODEL INPUT OUTPUT",
     .description =
-        "Separates every image (PNG, JPEG, PGM, PPM) of the directory INPUT with the trained\n"
-        "MODEL; images must have the size of those it was trained on. The sources of cat.png\n"
-        "are written to the directory OUTPUT as cat.SOURCE.png, and how each image fared as\n"
-        "manifest.json.\n"
-        "A bad image is skipped and counted: the exit code is then 8.\n",
+        "Separates every image (PNG, JPEG, PGM, PPM) in the directory INPUT with the\n"
+        "trained MODEL. An image must have the model's size, or that of its training\n"
+        "images; it becomes gray or colour as the model needs. The sources of cat.png are\n"
+        "written to the directory OUTPUT as cat.SOURCE.png; OUTPUT/manifest.json says how\n"
+        "each image fared. A bad image is skipped and counted: the exit code is then 8.\n",
     .examples = "  unblend separate models/unet.safetensors mixtures/ separated/\n",
     .options = OPTIONS_COMPUTE | OPTION_STRICT | OPTION_BATCH | OPTION_JSON,
     .least = 3,

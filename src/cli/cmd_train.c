@@ -70,7 +70,7 @@ static int train(device *d, const settings *s, const run_choice *c, bool force)
         (c->resume && enter_run(c, force, &lock)) || trainer_new(&t, d, s, c->run, c->resume) ||
         (!c->resume && enter_run(c, force, &lock)))
         goto done;
-    log_info("seed %d, %d steps of %d pairs an epoch, run directory %s", s->train.seed,
+    log_info("seed %d, %d steps of %d blends an epoch, run directory %s", s->train.seed,
              s->train.steps_per_epoch, s->train.batch, c->run);
     result = trainer_run(t);
     if (!result) {
@@ -103,8 +103,8 @@ const command train_command = {
     .summary = "Train a model as a config file says",
     .arguments = "[CONFIG]",
     .description =
-        "Trains the model that CONFIG, an INI file, describes, or goes on with a run that\n"
-        "was stopped (--resume). `unblend help config` prints every key with its default.\n",
+        "Trains the model that CONFIG, an INI file, describes, or resumes a run that was\n"
+        "stopped (--resume). `unblend help config` prints every key with its default.\n",
     .examples = "  unblend train configs/unet.ini --run runs/first\n"
                 "  unblend train --resume runs/first --set train.epochs=200\n"
                 "  unblend train configs/unet.ini --run runs/small --set model.filters=32\n",

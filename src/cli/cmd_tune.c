@@ -158,15 +158,15 @@ const command tune_command = {
     .summary = "Find the sizes with which a device's kernels are fastest",
     .arguments = "[MODEL|CONFIG]",
     .description =
-        "Tries sizes of the kernels, one after the other, and keeps what makes a training\n"
+        "Tries sizes of the kernels, one after another, and keeps what makes a training\n"
         "step of the model or config faster by more than 2 % (by default the steps of all\n"
         "architectures together). A size counts only if the results are those of the\n"
         "defaults. Takes minutes; do nothing else with the device meanwhile.\n"
         "\n"
-        "What was found is the device's profile, which every command then uses, until the\n"
-        "driver or unblend's kernels change: an INI file in ~/.config/unblend/profiles\n"
-        "($XDG_CONFIG_HOME and $UNBLEND_PROFILE_DIR say otherwise). Without a profile there\n"
-        "are defaults for each class of device; `unblend devices` says what is used.\n"
+        "The result is the device's profile, an INI file in ~/.config/unblend/profiles (or\n"
+        "as $XDG_CONFIG_HOME or $UNBLEND_PROFILE_DIR say). Every command uses it until the\n"
+        "driver or unblend's kernels change. Without a profile there are defaults for each\n"
+        "class of device; `unblend devices` says what is used.\n"
         "CLBlast's own tuners find its parameters, which [xgemm] and [xgemm_direct] of a\n"
         "profile can hold.\n",
     .examples = "  unblend tune\n"

@@ -217,7 +217,7 @@ static int validate(trainer *t, epoch_record *epoch)
     epoch->val_total = NAN;
     if (!t->evaluator)
         return 0;
-    log_live("epoch %ld: validating on %ld pairs", epoch->epoch, samples);
+    log_live("epoch %ld: validating on %ld blends", epoch->epoch, samples);
     if (evaluator_run(t->evaluator, SPLIT_VALIDATION, (uint64_t)t->settings->train.seed,
                       STREAM_VALIDATION, 0, samples, epoch->val_loss))
         return -1;
