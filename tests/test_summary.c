@@ -115,7 +115,7 @@ static void counts_have_commas(void **state)
     assert_true(strlen(narrow) < sizeof narrow);
 }
 
-/* ---- System 2 ---- */
+/* ---- The UNet-Transformer ---- */
 
 /* What Keras counts for a layer of c inputs: weights, biases; a batch norm has moving statistics too. */
 #define CONV(size, inputs, filters) ((size) * (size) * (inputs) * (filters) + (filters))

@@ -1,4 +1,4 @@
-"""System 1, the U-Net found by random search, as a PyTorch model with Keras semantics."""
+"""The U-Net of configs/unet.ini as a PyTorch model with Keras semantics."""
 import torch
 from torch import nn
 

@@ -1,6 +1,6 @@
-"""System 2, the dual-decoder UNet-Transformer autoencoder with CBAM, as a PyTorch model with Keras semantics.
+"""The UNet-Transformer of configs/unet-transformer.ini as a PyTorch model with Keras semantics.
 
-Here the activation precedes the batch norm; in system 1 it follows it.
+Here the activation precedes the batch norm; in the U-Net it follows it.
 """
 import math
 

@@ -29,8 +29,8 @@ int file_write_named(const char *path, const void *bytes, size_t length, enum st
 
 /*
  * Whether a regular file, or a directory, is at path; *there is false if nothing is. Fails with the
- * cause where that cannot be told (a link that leads nowhere or to itself, a folder that must not be
- * searched, a failing disk) and where something else is there.
+ * cause where that cannot be determined (a link that leads nowhere or to itself, a folder that must not
+ * be searched, a failing disk) and where something else is there.
  */
 int file_look(const char *path, enum status code, bool *there);
 int directory_look(const char *path, enum status code, bool *there);
@@ -39,7 +39,7 @@ int directory_look(const char *path, enum status code, bool *there);
  * nothing is at path. Fails as directory_look() does, and for a directory that cannot be read. */
 int directory_look_inside(const char *path, enum status code, bool *filled);
 
-/* For hints, and for files that nobody misses: false also where it cannot be told. */
+/* For hints and optional files: false also where it cannot be determined. */
 bool file_exists(const char *path);
 bool directory_exists(const char *path);
 

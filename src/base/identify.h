@@ -1,4 +1,4 @@
-/* What a file is, by how it starts: so that what was given by mistake can be called by its name. */
+/* What a file is, by how it starts, so that a message can name what was given by mistake. */
 #ifndef BASE_IDENTIFY_H
 #define BASE_IDENTIFY_H
 

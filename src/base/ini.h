@@ -2,8 +2,8 @@
  * INI text, read strictly. iniparser does the reading, but it lets much pass and misreads some of
  * it, so a scan of ours goes first and refuses, with file and line: unknown sections and keys,
  * duplicates, keys outside a section, lines that are too long or continued, bytes that are not
- * text, and quotes left open. quoting.h says how values are written. Which sections and keys there
- * are, a grammar says.
+ * text, and quotes left open. quoting.h says how values are written. A grammar
+ * says which sections and keys there are.
  *
  *     ini *file;
  *     if (ini_read(&file, text, length, "unet.ini", &grammar)) ...
@@ -23,7 +23,7 @@ enum { INI_LINE_LIMIT = 1000, INI_WHERE_SIZE = 512 }; /* bytes; iniparser's own 
 /* A key, and how its value is written. */
 typedef struct ini_key {
     const char *name;       /* what messages call it; outlives the ini */
-    const char *separators; /* NULL, or what stands between the items of a list */
+    const char *separators; /* NULL, or what separates the items of a list */
     bool verbatim;          /* the value is the rest of the line: no quotes, no comment */
     bool warns;             /* of a ; or # in a bare value */
 } ini_key;
@@ -54,7 +54,7 @@ typedef struct ini {
     size_t count, capacity;
 } ini;
 
-/* origin stands for the file in messages. */
+/* origin names the file in messages. */
 int ini_read(ini **out, const char *text, size_t length, const char *origin,
              const ini_grammar *grammar);
 void ini_free(ini *file);

@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 /* A JSON string of any bytes, e.g. a file name: JSON is UTF-8, so a byte that is not part of UTF-8
- * text stands as \xNN. NULL without memory, as jansson's own constructors. */
+ * text is written as \xNN. NULL without memory, as jansson's own constructors. */
 json_t *text_as_json(const char *text);
 
 /* null for what is not finite: JSON has no such numbers. */

@@ -5,7 +5,7 @@
  *     value = scale * rng_normal(&weights);
  *
  * A stream is fixed by (seed, id); drawn tells how far it was read. The three numbers are all there
- * is to save: rng_resume() goes on where they were taken.
+ * is to save: rng_resume() continues from them.
  */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H

@@ -1,9 +1,8 @@
 /*
  * SIGINT, SIGTERM and SIGHUP while training: the first is noted, so that the step can be finished and
  * saved. `timeout` and a terminal send one signal twice, to the process and to its group, so a second
- * one changes nothing; only who presses Ctrl-C again, at least a second after the first time, wants the
- * process to end at once. A signal that was ignored when the process began (nohup, & in a script) stays
- * ignored.
+ * one changes nothing. Only another Ctrl-C, at least a second after the first, ends the process at once.
+ * A signal that was ignored when the process began (nohup, & in a script) stays ignored.
  */
 #ifndef BASE_SIGNALS_H
 #define BASE_SIGNALS_H
@@ -12,8 +11,8 @@
  * in place later, which would hide that a signal was ignored. */
 void signals_inherit(void);
 
-/* From here on, and back to what they did before. Pairs may be nested: a search catches them for all
- * its trials, so that none is lost between two. */
+/* Catch signals from here on; restore what they did before. Pairs may be nested: a search catches
+ * signals for all its trials, so that none is lost between two. */
 void signals_catch(void);
 void signals_release(void);
 

@@ -14,7 +14,7 @@
 enum { GUARD_BYTES = 4096 };
 static const float guard_value = -12345.5f;
 
-/* A device buffer that stands between two guard bands, with what it should hold. */
+/* A device buffer between two guard bands, with what it should hold. */
 typedef struct guarded {
     char name[64];
     cl_mem whole, part;
@@ -324,7 +324,7 @@ static int run_once(bench *b, bool backward, int number, check_report *report)
     return 0;
 }
 
-/* beta 1 adds to what stands in an input's gradient; the plan alone would only try beta 0. */
+/* beta 1 adds to what is in an input's gradient; the plan alone would only try beta 0. */
 static int check_with_beta(bench *b, const layer_case *c, int beta, int runs, check_report *report)
 {
     int result = set_up(b, c);

@@ -1,5 +1,5 @@
 /*
- * Holds one layer's kernels against the plain-C reference: forward, the gradient by every input and
+ * Compares one layer's kernels with the plain-C reference: forward, the gradient by every input and
  * parameter, with and without accumulation, guard bands around every buffer, and runs repeated to
  * the bit. Used by `unblend selftest` at a model's own shapes and by the tests at odd ones.
  */
@@ -25,8 +25,8 @@ typedef struct check_report {
     char worst_tensor[64];
 } check_report;
 
-/* How often the kernels run, all runs giving the same bits, and whether adding to gradients that
- * stand is checked as well as overwriting them. */
+/* How often the kernels run, all runs giving the same bits, and whether adding to gradients is
+ * checked as well as overwriting them. */
 struct check_effort {
     int runs;
     bool accumulate;

@@ -1,6 +1,6 @@
 /*
  * Every layer in plain C and double precision, written as its definition reads: what `unblend
- * selftest` and the tests hold the OpenCL kernels against. Not fast, and not used to train.
+ * selftest` and the tests compare the OpenCL kernels with. Not fast, and not used to train.
  *
  * Conventions, so that the functions below need not repeat them:
  *  - Tensors are dense arrays, last axis fastest: images (N, H, W, C), tokens (N, T, H, D). Every

@@ -34,7 +34,7 @@ enum option_flag {
     OPTION_RESUME = 1 << 13,
     OPTION_TRIALS = 1 << 14,
     OPTION_TRAIN_BEST = 1 << 15,
-    OPTION_TRAIN_BATCH = 1 << 16, /* --batch too, but it stands for train.batch */
+    OPTION_TRAIN_BATCH = 1 << 16, /* --batch too, but it means train.batch */
     OPTION_QUICK = 1 << 17,
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
@@ -55,7 +55,7 @@ typedef struct options {
 struct command;
 
 /*
- * argv[0] is the command's own name. Options may stand before, between and after the arguments,
+ * argv[0] is the command's own name. Options may come before, between and after the arguments,
  * which argv is reordered for; "--" ends them. With --help nothing after it is looked at, and the
  * number of arguments does not matter. On failure there is nothing to release.
  */
@@ -67,10 +67,10 @@ void options_free(options *given);
  * train.seed and train.batch. */
 int options_settings(const options *given, const char *path, settings **out);
 
-/* A model file, what was given standing over its own settings. */
+/* A model file; what was given overrides its own settings. */
 int options_model(const options *given, const char *path, model_file *out);
 
-/* The space of a search, what was given standing over its base. */
+/* The space of a search; what was given overrides its base. */
 int options_space(const options *given, const char *path, space **out);
 
 /* The help lines of the common options and of those that `accepted` has. */

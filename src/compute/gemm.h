@@ -23,7 +23,7 @@ typedef struct gemm_shape {
     bool transpose_a, transpose_b;
 } gemm_shape;
 
-/* With beta 0 what stands in c does not matter. */
+/* With beta 0 the contents of c do not matter. */
 int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, float beta, matrix c);
 
 /* Hands CLBlast the parameters in d->tuning, if there are any, for its products on this device. In

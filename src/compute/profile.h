@@ -26,10 +26,10 @@
 char *profile_path(const device_info *info);
 
 /* The tuning that the device starts with: its profile's, whose path is returned (release with
- * free()), or its class's and NULL. A profile that cannot be used is warned of. */
+ * free()), or its class's and NULL. A profile that cannot be used causes a warning. */
 char *profile_find(const device_info *info, tuning *out);
 
-/* Warns of a profile that the recorded error speaks of, and forgets the error. */
+/* Warns of the profile that the recorded error is about, and clears the error. */
 void profile_warn(void);
 
 /* -1 if the file is not a profile for this device as it is now; *out is untouched then. */

@@ -21,8 +21,8 @@ spans spans_of_length(shape s, int span);
 
 /* ---- Each pixel alone, or sums over pixels (cl/lanes.h) ---- */
 
-/* For kernels that treat each pixel alone, and for those that sum over a span. Of a NULL
- * device as on a CPU. */
+/* For kernels that treat each pixel alone, and for those that sum over a span. A NULL
+ * device counts as a CPU. */
 spans spans_elementwise(const device *d, shape s);
 spans spans_reduction(const device *d, shape s);
 /* Where channels mean nothing: the same values as rows of 64, if they divide into such. */

@@ -1,11 +1,10 @@
-/* The kernels that a tuning makes a difference to, in a few digits: they change when the kernels
- * do. */
+/* A hash of the kernels that a tuning affects, in a few digits. */
 #ifndef COMPUTE_TUNED_SOURCES_H
 #define COMPUTE_TUNED_SOURCES_H
 
 enum { TUNED_SOURCES_DIGITS = 16 };
 
-/* Of every cl/x.cl in whose text, with all that it includes, a tunable's macro stands. */
+/* Over every cl/x.cl whose text, includes expanded, contains a tunable's macro. */
 int tuned_sources_hash(char digits[TUNED_SOURCES_DIGITS + 1]);
 
 #endif

@@ -81,7 +81,7 @@ struct device_config {
 
 struct config {
     struct model_config stages[STAGES_MAX];
-    int stage_count; /* the stages behind are the defaults, and do not count */
+    int stage_count; /* the stages after these hold defaults and are not built */
     struct data_config data;
     struct train_config train;
     struct device_config device;

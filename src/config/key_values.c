@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- Where values stand ---- */
+/* ---- Where values are ---- */
 
 static bool holds_text(const key *k)
 {

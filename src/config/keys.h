@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* And what the member is. */
+/* The type of a key, and what its member is. */
 enum key_type {
     KEY_INT,  /* int; of choices, if there are such */
     KEY_REAL, /* double */
@@ -44,14 +44,14 @@ typedef struct key {
     const char *help;        /* one line */
 } key;
 
-/* The table; rows of one section stand together. */
+/* The table; rows of one section are adjacent. */
 extern const key keys[];
 extern const size_t key_count;
 
 /* The row called `name` ("section.key", in any case), or NULL. */
 const key *key_find(const char *name);
 
-/* Whether any key stands in that section, compared in any case. */
+/* Whether that section has any key; compared in any case. */
 bool key_section_exists(const char *section);
 
 /* STATUS_USAGE: an unknown key, what it was renamed to or probably should be. where is "file:line" or

@@ -24,18 +24,18 @@ typedef struct config settings;
 /* path may be NULL (defaults only). overrides are "section.key=value". */
 int settings_load(settings **out, const char *path, const char *const *overrides, size_t count);
 
-/* The same from text in memory, e.g. a model's metadata; origin stands for the path in messages. */
+/* The same from text in memory, e.g. a model's metadata; messages name origin instead of a path. */
 int settings_parse(settings **out, const char *text, const char *origin,
                    const char *const *overrides, size_t count);
 
-/* The same from those entries of a text that stand in sections of a config. */
+/* The same from those entries of a text that are in sections of a config. */
 int settings_take(settings **out, const ini *file, const char *origin, const char *const *overrides,
                   size_t count);
 
 /* What the text itself says: the environment is not looked at. */
 int settings_parse_alone(settings **out, const char *text, const char *origin);
 
-/* STATUS_USAGE, saying what path is, if it is a directory or of a format that is no INI file. what
+/* STATUS_USAGE, saying what path is, if it is a directory or not an INI file. what
  * ("config") is needed, and in a directory goes by the name ("config.ini"). */
 int settings_check_file(const char *path, const char *what, const char *name);
 

@@ -11,7 +11,7 @@
  * Blend number `position` of a sequence (split, seed, stream) is always the same one: there is no state
  * to save, and any batch can be made again.
  *
- * How pictures come to the device is the matter of a kind (batches_kind): today they are resident, all
+ * A kind (batches_kind) says how pictures reach the device. The only one today is resident: all are
  * uploaded at once.
  */
 #ifndef DATA_BATCHES_H
@@ -54,8 +54,8 @@ int batches_least(const batches *b, enum split split);
 int batches_next(batches *b, enum split split, uint64_t seed, unsigned stream, uint64_t position,
                  int batch, cl_mem blend, cl_mem truth);
 
-/* Which pictures of sets of so many blend number `position` is made of, for whoever wants the same on
- * the host. */
+/* Which pictures of sets of so many blend number `position` is made of, to make the same one on the
+ * host. */
 void batches_draw(const int counts[], int sources, uint64_t seed, unsigned stream,
                   uint64_t position, int numbers[]);
 

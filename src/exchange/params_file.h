@@ -2,7 +2,7 @@
  * Parameters to and from safetensors.
  *
  * The functions with a buffer are for any buffer laid out as the values are (or, with trainable_only,
- * as the gradients are): values, moments, averages. prefix stands before the names.
+ * as the gradients are): values, moments, averages. prefix goes before the names.
  */
 #ifndef EXCHANGE_PARAMS_FILE_H
 #define EXCHANGE_PARAMS_FILE_H

@@ -39,8 +39,8 @@ typedef struct pixel {
  * behind what is transparent. */
 void put_pixel(struct image *picture, size_t i, pixel p);
 
-/* Whether a file starts as PGM or PPM does. A letter and a digit are little: the header goes on
- * with a blank or a comment. */
+/* Whether a file starts as PGM or PPM does. A letter and a digit prove little, so a blank
+ * or a comment must follow. */
 bool starts_as_pnm(const unsigned char *bytes, size_t length);
 
 /*

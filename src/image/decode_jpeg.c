@@ -36,7 +36,7 @@ static void stop(j_common_ptr jpeg)
     longjmp(reader_of(jpeg)->failed, 1);
 }
 
-/* libjpeg fills in what is missing and goes on; a picture with invented parts is not read here.
+/* libjpeg fills in what is missing and continues; a picture with invented parts is refused here.
  * Its other warnings are about metadata and stray bytes. */
 static void judge_message(j_common_ptr jpeg, int level)
 {

@@ -25,7 +25,7 @@ static void stop(png_structp png, png_const_charp why)
 }
 
 /*
- * libpng leaves out what is damaged and goes on; a picture that lacks its transparency is not read
+ * libpng leaves out what is damaged and continues; a picture that lacks its transparency is refused
  * here. Its warnings start with the chunk's name. Only of those listed is it certain that no pixel
  * depends on them: a name that it does not know may be a damaged one.
  */

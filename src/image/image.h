@@ -5,11 +5,11 @@
  *     if (image_read("photo.jpg", 3, &picture)) ...
  *     image_release(&picture);
  *
- * The format is told by the file's first bytes, never by its name. The caller says how many
- * channels he wants, whatever the file has: colour becomes gray by luma
- * (0.299 R + 0.587 G + 0.114 B), gray becomes three equal channels; 0 stands for what the file has.
- * Transparency shows black behind it, 16 bits are scaled to 8. What EXIF data say about the
- * orientation is done: pictures are upright.
+ * The format is recognised by the file's first bytes, never by its name. The caller says how many
+ * channels it wants, whatever the file has: colour becomes gray by luma
+ * (0.299 R + 0.587 G + 0.114 B), gray becomes three equal channels; 0 means what the file has.
+ * Transparency shows black behind it, 16 bits are scaled to 8. The orientation in EXIF data is applied:
+ * pictures are upright.
  */
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H

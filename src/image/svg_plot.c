@@ -50,7 +50,7 @@ static double place_y(const chart *c, double value)
 
 /* ---- Axes ---- */
 
-/* A lone value stands in the middle. */
+/* A lone value is in the middle. */
 static void scale_x(chart *c)
 {
     size_t count = c->plot->count;

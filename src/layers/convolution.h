@@ -3,7 +3,7 @@
  *
  * A convolution maps a big side x (N, H, W, cin) to a small side y (N, OH, OW, cout) with weights
  * (K, K, cin, cout), stride s and Keras' 'same' padding: OH = ceil(H / s), and of the padding that
- * takes, half (rounded down) stands before. conv2d runs it forward and its adjoint backward;
+ * takes, half (rounded down) comes before. conv2d runs it forward and its adjoint backward;
  * conv2d_transpose, being the gradient of a strided convolution, the other way round.
  *
  * Three methods compute it: direct.c any convolution, in both kernel families; in the vector family

@@ -1,6 +1,6 @@
 /*
  * Keras GlobalAveragePooling2D and GlobalMaxPooling2D in one reading: what CBAM's channel attention
- * starts from. Both stand as two pixels of one image, so that one dense layer treats them alike.
+ * starts from. Both are pixels of one image, so that one dense layer treats them alike.
  */
 #include "compute/ranges.h"
 #include "layers/layers.h"

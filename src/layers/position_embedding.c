@@ -1,4 +1,4 @@
-/* Adds to every token (pixel) a vector that stands for its place: one table for all images. */
+/* Adds to every token (pixel) a vector for its place: one table for all images. */
 #include "compute/ranges.h"
 #include "layers/layers.h"
 #include "opencl/kernel.h"

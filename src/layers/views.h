@@ -21,7 +21,7 @@ typedef struct sink {
     struct sink_part {
         cl_mem data;
         int channels;
-        int adds; /* to what stands there */
+        int adds; /* to what is there */
     } a, b;
 } sink;
 

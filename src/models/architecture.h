@@ -1,7 +1,7 @@
 /*
  * Architectures: each adds its layers to a graph, from an input to the sources it finds in it. One is a
- * file beside this one and a line in src/config/architectures.def; which of them a stage is, and its
- * settings, the config says.
+ * file beside this one and a line in src/config/architectures.def; the config says which of them a
+ * stage is, and its settings.
  */
 #ifndef MODELS_ARCHITECTURE_H
 #define MODELS_ARCHITECTURE_H

@@ -1,5 +1,5 @@
 /*
- * Objectives: what training makes small, as layers behind a network's output. One is a function and a
+ * Objectives: what training minimises, as layers behind a network's output. One is a function and a
  * row in objective.c; train.objective chooses.
  */
 #ifndef MODELS_OBJECTIVE_H

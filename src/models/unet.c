@@ -1,8 +1,10 @@
 /*
- * System 1: the U-Net found by random search. Encoder modules of [conv 3x3, batch norm, activation],
- * all but the last keeping their result as a skip before a 2x2 max pool, filters doubling; decoder
- * modules of a transposed convolution, the skip behind it, and again [conv 3x3, batch norm,
- * activation]; for each source a 1x1 head with the same activation.
+ * The U-Net (Ronneberger et al. 2015) of the first of the two Keras systems that README.md names.
+ *
+ * Encoder modules of [conv 3x3, batch norm, activation]; all but the last keep their result as a skip
+ * before a 2x2 max pool, after which filters double. Decoder modules of a transposed convolution, joined
+ * with the skip, and again [conv 3x3, batch norm, activation]. For each source a 1x1 head with the same
+ * activation.
  */
 #include "base/error.h"
 #include "layers/layers.h"

@@ -1,15 +1,12 @@
 /*
- * System 2: dual-decoder UNet-Transformer autoencoder with CBAM.
+ * The UNet-Transformer with CBAM of the second of the two Keras systems that README.md names.
  *
- * Encoder: three blocks of 2 x [conv 3x3, ReLU] with F, 2F, 4F filters, a 2x2
- * max pool after each; what stands before the pools are the skips. Bottleneck:
- * every pixel a token, projected to `width`, position embedding, pre-norm
- * transformer blocks. A decoder of the same shape for each
- * source with three stages
- * [transposed conv, ReLU, batch norm, join skip, conv 3x3, ReLU, batch norm,
- * CBAM] and, before the last, an autoencoder sub-block; a 3x3 head with a
- * sigmoid. Here the activation precedes the batch norm; in the U-Net it follows
- * it.
+ * Encoder: three blocks of 2 x [conv 3x3, ReLU] with F, 2F, 4F filters, a 2x2 max pool after each; their
+ * results before the pools are the skips. Bottleneck: every pixel a token, projected to `width`, position
+ * embedding, pre-norm transformer blocks. For each source a decoder of the same shape, with three stages
+ * [transposed conv, ReLU, batch norm, join skip, conv 3x3, ReLU, batch norm, CBAM] and, before the last,
+ * an autoencoder sub-block; then a 3x3 head with a sigmoid. Here the activation precedes the batch norm;
+ * in the U-Net it follows it.
  *
  * CBAM: Woo et al. 2018. Transformer: Vaswani et al. 2017, normalisation first.
  */

@@ -6,7 +6,7 @@
  *     tensor *y = graph_add(g, &conv2d_layer, "encoder1/conv1", &options, (tensor *[]){x}, 1);
  *
  * Builders use the typed helpers of layers/layers.h. Tensors and layers belong to the graph; params
- * stand beside it and may serve several graphs.
+ * do not, and may serve several graphs.
  */
 #ifndef NN_GRAPH_H
 #define NN_GRAPH_H

@@ -53,8 +53,8 @@ typedef struct params {
 int params_new(params **out, device *d);
 void params_free(params *p);
 
-/* Freezes every param whose name matches the shell pattern; * stands for slashes too. Comes before the
- * first declaration, because layers look at what is frozen when they are added. */
+/* Freezes every param whose name matches the shell pattern; * matches slashes too. Call it before
+ * the first declaration, because layers look at what is frozen when they are added. */
 int params_freeze(params *p, const char *pattern);
 
 /* How many names match: a pattern that freezes nothing is a mistake. */
@@ -71,8 +71,8 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
 int params_allocate(params *p, bool with_gradients);
 
 /*
- * Initial values, as Keras does, drawn from the seed and each param's name. Normal: mean 0, deviation 1. Of a kernel
- * (receptive field..., in, out):
+ * Keras' initial values, drawn from the seed and each param's name. Normal: mean 0, deviation 1. Of a
+ * kernel (receptive field..., in, out):
  *  - Glorot uniform (Glorot and Bengio 2010): U(-l, l), l = sqrt(6 / (fan_in + fan_out));
  *  - He normal (He et al. 2015): truncated at two deviations, and scaled so that the deviation of
  *    what is left is sqrt(2 / fan_in).

@@ -17,7 +17,7 @@ static bool has_trainable(const layer *l)
     return false;
 }
 
-/* A gradient is needed where something trainable stands before and a loss after. */
+/* A gradient is needed where something trainable is before and a loss after. */
 static int mark_gradients(plan *p)
 {
     graph *g = p->graph;

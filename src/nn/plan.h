@@ -38,8 +38,8 @@ void plan_free(plan *p);
 /* Does this layer's backward run? */
 bool plan_runs_backward(const plan *p, const layer *l);
 
-/* Inference; of a training plan also the half that tests and benches look at, with random numbers and
- * norms' momentum as in the last step that was trained. */
+/* Inference. Tests and benches also run the halves of a training plan, with random numbers and norms'
+ * momentum as in the last step that was trained. */
 int plan_forward(plan *p);
 int plan_backward(plan *p);
 

@@ -11,7 +11,7 @@ typedef struct tensor {
     char name[64];
     shape shape;
     struct layer *producer; /* NULL for an input of the graph */
-    bool needs_gradient;    /* a parameter stands before it and a loss after it */
+    bool needs_gradient;    /* a trained parameter is before it and a loss after it */
     bool is_output;         /* kept until the end of a run, as inputs are */
     struct tensor *data_in; /* by plan: the tensor in whose memory the data lies; NULL: its own */
     struct tensor *gradient_in; /* likewise the gradient */

@@ -76,7 +76,7 @@ typedef struct device {
  * Without any device: STATUS_DEVICE and what to install. */
 int devices_list(device_info **list, size_t *count);
 
-/* A plain one: a simulator may call itself CPU and GPU at once. */
+/* A CPU and nothing else: a simulator may call itself CPU and GPU at once. */
 bool device_is_cpu(const device_info *info);
 
 /* What suits it: never KERNELS_AUTO. */
@@ -103,11 +103,11 @@ const tuning_class *device_class(const device_info *info);
 int device_open(device **out, device_choice choice);
 void device_close(device *d);
 
-/* The device's tuning; of NULL, the one that plans without a device reckon with. */
+/* The device's tuning; for NULL, the one that plans without a device assume. */
 const tuning *device_tuning(const device *d);
 
-/* Says what the commands are for that are enqueued from here on; {0} for nothing in particular. The
- * name must live as long as a timeline counts for it. */
+/* Says what the commands enqueued from here on are for; {0} for nothing in particular. The name must
+ * live as long as a timeline counts for it. */
 void device_annotate(device *d, annotation a);
 
 /* Waits until everything enqueued has run. */
@@ -121,7 +121,7 @@ int buffer_write(device *d, cl_mem buffer, size_t offset, const void *bytes, siz
 int buffer_read(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length);
 
 /* Starts a read and returns; bytes must stay until event_wait(), which also releases the event and
- * does nothing for NULL. Waiting on an early read tells how far the device has come. */
+ * does nothing for NULL. Waiting on an early read shows how far the device has come. */
 int buffer_read_later(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length,
                       cl_event *done);
 int event_wait(device *d, cl_event *event);

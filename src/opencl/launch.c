@@ -112,7 +112,7 @@ static bool address_fits(const arg *a, cl_kernel_arg_address_qualifier space)
     }
 }
 
-/* A driver that does not tell the types of a kernel is not held against the caller. */
+/* Nothing is checked if the driver does not report the types of a kernel's arguments. */
 static int check_type(const kernel *k, cl_uint index, const arg *a)
 {
     cl_kernel_arg_address_qualifier space;

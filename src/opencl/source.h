@@ -6,8 +6,8 @@
 
 /*
  * cl/<file>.cl with every #include "x" replaced by cl/x, each file once, and #line directives so
- * that the compiler's messages name file and line. An #include stands unconditionally: the first
- * one counts, whatever #if it is under. Release with free(); NULL on failure.
+ * that the compiler's messages name file and line. An #include is expanded unconditionally: the
+ * first one counts, whatever #if it is in. Release with free(); NULL on failure.
  */
 char *source_expand(const char *file);
 

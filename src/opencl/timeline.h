@@ -34,8 +34,8 @@ int timeline_start(timeline **out, device *d);
 /* Waits for what runs, gives d its own queue back, and releases t; NULL is allowed. */
 void timeline_stop(timeline *t);
 
-/* Waits for all commands and adds their times. Where it is not called for thousands of commands,
- * they drain by themselves: the device stands still for a moment, and the times stay right. */
+/* Waits for all commands and adds their times. If it is not called for thousands of commands,
+ * they drain by themselves: the device pauses for a moment, and the times stay right. */
 int timeline_drain(timeline *t);
 
 /* In the order of first use; t's, as long as nothing is timed. Only what was drained counts. */

@@ -28,7 +28,7 @@ typedef struct tuning {
     int xgemm[XGEMM_PARAMETERS], xgemm_direct[XGEMM_DIRECT_PARAMETERS];
 } tuning;
 
-/* What a plan without a device reckons with. */
+/* What a plan without a device assumes. */
 extern const tuning tuning_default;
 
 typedef struct tuning_class {

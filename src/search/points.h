@@ -13,7 +13,7 @@
 #include "search/space.h"
 
 typedef struct point {
-    char **values; /* one per dimension, as it stands in an INI file */
+    char **values; /* one per dimension, as written in an INI file */
 } point;
 
 typedef struct points {

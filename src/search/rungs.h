@@ -1,5 +1,5 @@
 /*
- * How a search spends its epochs: rung by rung. Of a random search there is one, in which every trial
+ * How a search spends its epochs: rung by rung. A random search has one rung, in which every trial
  * has all of train.epochs. Successive halving (Jamieson and Talwalkar 2016; the rungs of Li et al.
  * 2020, each finished before the next begins) gives every trial min_epochs, the best one in eta of
  * them eta times as many in all, and so on; those of the last rung have train.epochs. With eta 3,

@@ -112,7 +112,7 @@ static int run_trial(search *s, long number, long rung)
 
 /* ---- All of them ---- */
 
-/* Those that are not in the rung will not go on, nor will any after the last. */
+/* Those that are not in the rung will not be resumed, nor will any after the last. */
 static int end_trials(const search *s, long rung)
 {
     bool over = rung > rungs_last(s->space);

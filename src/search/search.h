@@ -4,12 +4,12 @@
  *     search.ini             the space, as it was searched
  *     trials.json, .csv      the record (trials.h), written as each trial ends
  *     best.ini               the winner's config under [final], ready for `train`
- *     trials/NNN/            each trial's run directory, as of `train`; of one that cannot go on only
+ *     trials/NNN/            each trial's run directory, as of `train`; once it cannot be resumed, only
  *                            model, history and config stay
  *     best/                  the winner, trained
  *
  * Nothing else is remembered: which trials there are follows from the space, which are over from the
- * record, and one that was interrupted goes on from its own checkpoint. So a search that was stopped
+ * record, and one that was interrupted resumes from its own checkpoint. So a search that was stopped
  * at any moment ends as one that was not. (A space with train.time_limit is the exception.)
  */
 #ifndef SEARCH_SEARCH_H
@@ -28,7 +28,7 @@ int search_run(device *d, const space *s, const char *run);
  * search's. */
 int search_clear(const char *run);
 
-/* Trains run/best.ini into run/best, or goes on with it. */
+/* Trains run/best.ini into run/best, or resumes that. */
 int search_train_best(device *d, const char *run);
 
 #endif

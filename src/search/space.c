@@ -43,7 +43,7 @@ static bool cosine_is_possible(const space *s)
     return !d && s->base->train.schedule == SCHEDULE_COSINE;
 }
 
-/* A trial that goes on is trained as if there had been no break: true of all that does not look at
+/* A trial that continues is trained as if there had been no break: true of all that does not look at
  * train.epochs or the clock. */
 static int check_halving(const space *s, const char *origin)
 {

@@ -5,7 +5,7 @@
  *     [search]                                    how to search; all have defaults
  *     strategy = halving                          random or halving (search.h)
  *     trials = 50
- *     eta = 3                                     halving: one of eta trials goes on
+ *     eta = 3                                     halving: one in eta trials continues
  *     min_epochs = 1                              halving: what every trial gets
  *
  *     [space]                                     the keys that are searched
@@ -33,7 +33,7 @@
 enum strategy { STRATEGY_RANDOM, STRATEGY_HALVING };
 enum { TRIALS_LIMIT = 10000 };
 
-/* "section.key = text"; line: where it stands in the file, 0 for none. */
+/* "section.key = text"; line: of the file, 0 for none. */
 typedef struct assignment {
     const key *key;
     char *text;
@@ -67,7 +67,7 @@ typedef struct space {
 /* overrides are "section.key=value" for the base, as in settings_load. */
 int space_load(space **out, const char *path, const char *const *overrides, size_t count);
 
-/* The same from text in memory; origin stands for the path in messages. */
+/* The same from text in memory; messages name origin instead of a path. */
 int space_parse(space **out, const char *text, const char *origin, const char *const *overrides,
                 size_t count);
 void space_free(space *s);

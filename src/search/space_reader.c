@@ -154,7 +154,7 @@ static int bad_range(const reader *r, const dimension *d, const char *why)
                 r->where, d->written.key->name, d->written.text, why);
 }
 
-/* What stands behind the higher end, which is cut off there. */
+/* What follows the higher end, which is cut off there. */
 static int read_scale(const reader *r, dimension *d, char *high)
 {
     char *scale = high + strcspn(high, " \t");

@@ -13,7 +13,7 @@ int trial_run(device *d, const settings *config, const char *directory, trial *e
 /* The same without a record, where every failure is one. */
 int trial_run_only(device *d, const settings *config, const char *directory);
 
-/* Removes its checkpoints: it will not go on. They are most of what a trial leaves on disk. */
+/* Removes its checkpoints: it will not be resumed. They are most of what a trial leaves on disk. */
 void trial_end(const char *directory);
 
 /* Replaces directory/name. */

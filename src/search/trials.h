@@ -1,6 +1,6 @@
 /*
  * The record of a search: one entry for each trial that has ended, the best first. It is kept as
- * RUN/trials.json, which a resumed search goes on from, and the same for spreadsheets as
+ * RUN/trials.json, from which a resumed search continues, and for spreadsheets as
  * RUN/trials.csv; both are written anew, atomically, whenever an entry is put in.
  *
  *     trials t = {.space = space, .points = &points};

@@ -1,9 +1,9 @@
 /*
  * The results of earlier runs in the output folder: which of the files there are ours.
  *
- * The folder's manifest says which file came from which picture of which folder. Every run hands on
- * what it learned from the manifest before it, so that unblend knows its own results again also when
- * a picture was damaged or away for a time, or other folders or models were in between.
+ * The folder's manifest says which file came from which picture of which folder. Every run passes
+ * on what it learned from the manifest before it. So unblend recognises its own results even when a
+ * picture was damaged or away for a time, or other folders or models were in between.
  */
 #ifndef SEPARATE_EARLIER_H
 #define SEPARATE_EARLIER_H

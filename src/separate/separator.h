@@ -44,8 +44,8 @@ const mixture *separator_mixture(const separator *s);
 const char *separator_device_name(const separator *s);
 int separator_batch(const separator *s);
 
-/* Any number of pictures; their sizes may differ. What the model makes of one of them concerns none
- * of the others: it is said in that one's `overflowed`, and is no failure. */
+/* Any number of pictures; their sizes may differ. A picture whose results are not numbers
+ * affects no other: its `overflowed` says so, and that is no failure. */
 int separator_run(separator *s, separation *items, size_t count);
 
 /* STATUS_DATA, naming model and picture, if a result of that picture is not a number. */

@@ -1,7 +1,7 @@
 /*
  * A worklist: which pictures of a folder are separated, where the results go, and how each one fared.
- * It also keeps the peace in the output folder: before anything is computed it is sure that no file
- * will be overwritten but results of the same pictures.
+ * It also protects the output folder: before anything is computed it makes sure that no file will be
+ * overwritten except results of the same pictures.
  *
  *     worklist *w;
  *     if (worklist_new(&w, "mixtures", "separated", &what)) ...

@@ -1,9 +1,9 @@
 /*
- * Checkpoints: all that a training needs to go on to the bit where it was. RUN/checkpoint.safetensors
+ * Checkpoints: all that a training needs to resume bit-exactly. RUN/checkpoint.safetensors
  * holds the parameters, the optimizer's moments and moving average, and in the metadata the state
  * below; the one before is kept as RUN/checkpoint.previous.safetensors. Random numbers need no
  * state, being drawn from (seed, step). The best weights so far are RUN/model.safetensors, the
- * epochs so far RUN/history.json; both are written before the checkpoint that counts on them.
+ * epochs so far RUN/history.json; both are written before the checkpoint that relies on them.
  */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
@@ -33,7 +33,7 @@ size_t checkpoint_bytes(const stepper *t);
 /* Whether there is one; fails as file_look() does. */
 int checkpoint_look(const char *run, bool *there);
 
-/* Removes both: the training will not go on. */
+/* Removes both: the training will not be resumed. */
 void checkpoint_remove(const char *run);
 
 /* Into a stepper of the same settings. STATUS_DATA if there is none or it is damaged; then nothing

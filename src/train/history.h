@@ -19,7 +19,7 @@
 typedef struct epoch_record {
     long epoch;               /* from 1, without gaps */
     long steps;               /* of this epoch; fewer than asked for if time ran out */
-    double total, val_total;  /* what training makes small: the sources' losses by their weights */
+    double total, val_total;  /* what training minimises: the sources' losses by their weights */
     double loss[SOURCES_MAX]; /* mean of the training batches' errors, per source */
     double val_loss[SOURCES_MAX]; /* on held-out pairs; like val_total NaN without validation */
     double learning_rate;
@@ -38,7 +38,8 @@ history history_new(const mixture *m);
 int history_add(history *h, const epoch_record *record);
 void history_release(history *h); /* leaves an empty history */
 
-/* The epoch of the lowest val_total, or of the lowest total if no epoch has a val_total; the first of equals. NULL if there is none. */
+/* The epoch of the lowest val_total, or of the lowest total if no epoch has a val_total; the first of
+ * equals. NULL if there is none. */
 const epoch_record *history_best(const history *h);
 
 /* run_directory/history.json and history.csv, each atomically. */

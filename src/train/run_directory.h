@@ -31,9 +31,9 @@ typedef struct run_lock run_lock;
 int run_lock_take(run_lock **out, const char *run);
 void run_lock_release(run_lock *l);
 
-/* Whether what a training will write could be written, as far as can be said beforehand: names, and
+/* Whether a training will be able to write its files, as far as can be checked beforehand: names, and
  * room for two checkpoints and two models of so many bytes, of which one each is being replaced. Less
- * room than that is warned of, or if not even one of each has room, STATUS_RUNTIME. */
+ * room than that causes a warning; no room even for one of each is STATUS_RUNTIME. */
 int run_check(const char *run, size_t checkpoint_bytes, size_t model_bytes);
 
 /* RUN/config.ini: every setting in force. */

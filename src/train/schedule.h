@@ -1,6 +1,6 @@
 /*
  * The learning rate: constant, in steps, a cosine after a warm-up, or reduced when the monitored
- * loss stands still (Keras' ReduceLROnPlateau).
+ * loss stops falling (Keras' ReduceLROnPlateau).
  */
 #ifndef TRAIN_SCHEDULE_H
 #define TRAIN_SCHEDULE_H

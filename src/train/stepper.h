@@ -12,7 +12,7 @@
 /* Steps the host may be ahead of the device: enough to keep it busy, few enough to stop soon. */
 enum { STEPS_AHEAD = 2 };
 
-/* What a step tells: the loss of each source, then the number of the first step that was not finite,
+/* What a step reports: the loss of each source, then the number of the first step that was not finite,
  * or 0. */
 typedef struct step_in_flight {
     cl_event done; /* NULL: none */

@@ -255,7 +255,7 @@ static int stop_validating(trainer *t)
 {
     bool by_signal = signals_caught() && (int)error_status() == 128 + signals_caught();
     if (by_signal && !optimizer_swap_average(t->stepper->optimizer) && !write_checkpoint(t))
-        check_signals(t); /* says how to go on */
+        check_signals(t); /* says how to resume */
     return -1;
 }
 

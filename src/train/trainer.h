@@ -1,6 +1,6 @@
 /*
- * Training: the bare loop of stepper.h, and everything around it that a person wants who leaves it
- * alone for hours: validation, learning rate schedule, early stopping, checkpoints, history.
+ * Training: the bare loop of stepper.h, and everything that unattended training needs around it:
+ * validation, learning rate schedule, early stopping, checkpoints, history.
  *
  *     trainer *t;
  *     if (trainer_new(&t, d, settings, "run", false)) ...
@@ -26,9 +26,9 @@ int trainer_new(trainer **out, device *d, const settings *s, const char *run_dir
 void trainer_free(trainer *t);
 
 /*
- * Everything the settings ask for. run_directory is there, and locked (run_directory.h). A training
- * that begins removes what an earlier one left there, but not before it is sure, as far as can be
- * said, that it can write what it will have to. config.ini is written then; after each epoch there
+ * Everything the settings ask for. run_directory is there, and locked (run_directory.h). A new
+ * training removes what an earlier one left there, but only after checking, as far as it can, that it
+ * will be able to write its own files. config.ini is written then; after each epoch there
  * are the history and a checkpoint, and model.safetensors is the best epoch's (train.keep = last: the
  * last one's). STATUS_DIVERGED ends it where a loss is not finite, STATUS_SIGHUP, STATUS_SIGINT or
  * STATUS_SIGTERM where a signal came, after a checkpoint; what was saved stays.

@@ -6,8 +6,8 @@
  *     if (reference_results_compare(&r, d, other_network)) ...     STATUS_SELFTEST: wrong results
  *     reference_results_release(&r);
  *
- * This finds gross errors before time is spent on a tuning; one that is taken over has each layer
- * held against plain C (check/network_check.h).
+ * This finds gross errors before time is spent on a tuning; in one that is taken over, each layer
+ * is compared with plain C (check/network_check.h).
  */
 #ifndef TUNE_REFERENCE_RESULTS_H
 #define TUNE_REFERENCE_RESULTS_H

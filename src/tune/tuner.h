@@ -41,7 +41,7 @@ enum tuning_section tuner_section(const device *d);
 
 /*
  * d is one of open_device_untuned(); its tuning is the best afterwards. quick: fewer rounds, and of
- * each row only the neighbours of the value that stands. told is called for every choice.
+ * each row only the neighbours of the value so far. told is called for every choice.
  * STATUS_SELFTEST if the device computes wrong results with the defaults. Takes the memory of two
  * training runs of each network.
  */
