@@ -23,6 +23,10 @@ OBJCOPY  ?= objcopy
 CFLAGS   ?= -O2 -g
 OWN_CFLAGS := -std=c11 -Wall -Wextra -fPIC -fvisibility=hidden
 OWN_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Isrc -Iinclude
+# assert() is for debug builds, e.g. `make asan`.
+ifeq ($(findstring UNBLEND_DEBUG,$(CFLAGS) $(CPPFLAGS)),)
+OWN_CPPFLAGS += -DNDEBUG
+endif
 ALL_CPPFLAGS = $(OWN_CPPFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = $(OWN_CFLAGS) $(CFLAGS)
 LDLIBS   += -lOpenCL -lclblast -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm

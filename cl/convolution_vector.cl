@@ -186,6 +186,28 @@ void gather_gradients(local float *panel, view g, size_t from, int pixels, int f
         vstore16(total[v], v, sums);
 }
 
+/* A chunk's sums of output channels begin to end, and of those that pad the last panel. */
+void clear_sums(global float *sums, int rows, int padded, int begin, int end)
+{
+    for (int m = 0; m <= rows; m++)
+        for (int first = begin; first < end; first += 16)
+            vstore16(0.0f, 0, sums + (size_t)m * padded + first);
+    if (VECTORS == 2 && (end - begin) % LANES)
+        for (int m = 0; m <= rows; m++)
+            vstore16(0.0f, 0, sums + (size_t)m * padded + padded - 16);
+}
+
+/* The patches of a strip: `images` images from image n on, output rows from q0 on. */
+void gather_strip(local float *patch, view from, conv_shape shape, strip_shape strip, int n,
+                  int images, int q0)
+{
+    const int patch_size = strip.patch_rows * strip.patch_columns * shape.cin;
+    for (int i = 0; i < images; i++)
+        gather_patch(patch + i * patch_size, from, (size_t)(n + i) * shape.h * shape.w, shape.h,
+                     shape.w, shape.cin, q0 * shape.in_stride + shape.dy_min, shape.dx_min,
+                     strip.patch_rows, strip.patch_columns);
+}
+
 /*
  * Weight gradient, first pass. What it computes for each chunk of images:
  *
@@ -216,12 +238,7 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
     const int chunk = get_group_id(1), padded = (cout + LANES - 1) / LANES * LANES;
     const int rows = tap_count * cin;
     global float *sums = partial + (size_t)chunk * (rows + 1) * padded;
-    for (int m = 0; m <= rows; m++)
-        for (int first = begin; first < end; first += 16)
-            vstore16(0.0f, 0, sums + (size_t)m * padded + first);
-    if (VECTORS == 2 && (end - begin) % LANES) /* channels that pad the last panel */
-        for (int m = 0; m <= rows; m++)
-            vstore16(0.0f, 0, sums + (size_t)m * padded + padded - 16);
+    clear_sums(sums, rows, padded, begin, end);
 
     const int last = min(shape.images, (chunk + 1) * chunk_images);
     const int patch_size = strip.patch_rows * patch_columns * cin;
@@ -230,10 +247,7 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
         const int images = min(strip.images, last - n);
         for (int q0 = 0; q0 < qh; q0 += strip.rows) {
             const int strip_rows = min(strip.rows, qh - q0), pixels = images * strip_rows * qw;
-            for (int i = 0; i < images; i++)
-                gather_patch(patch + i * patch_size, from, (size_t)(n + i) * h * w, h, w, cin,
-                             q0 * in_stride + shape.dy_min, shape.dx_min, strip.patch_rows,
-                             patch_columns);
+            gather_strip(patch, from, shape, strip, n, images, q0);
             /* The next strip, of the same images or the next. Not worth it for a few channels. */
             const int same = q0 + strip.rows < qh;
             const int next_n = same ? n : n + strip.images, next_q = same ? q0 + strip.rows : 0;

@@ -380,6 +380,7 @@ static void sets_of_other_formats_are_refused(void **state)
         const char *says;
     } cases[] = {{{27, 27, 1}, "pictures of 27 x 27 cannot lie in the middle of 32 x 32"},
                  {{28, 29, 1}, "pictures of 28 x 29 cannot lie in the middle of 32 x 32"},
+                 {{27, 28, 1}, "pictures of 27 x 28 cannot lie in the middle of 32 x 32"},
                  {{34, 34, 1}, "pictures of 34 x 34 do not fit data.size, 32 x 32"},
                  {{28, 28, 3}, "its pictures have 3 channels, data.channels is 1"}};
     const char *overrides[1];
@@ -395,6 +396,9 @@ static void sets_of_other_formats_are_refused(void **state)
         assert_error(STATUS_DATA, "data set mnist", cases[i].says);
     }
     assert_int_equal(open_odd(c, (struct image_format){28, 26, 1}), 0); /* need not be square */
+    c->data.mixture.format.channels = 3;
+    assert_int_equal(open_odd(c, (struct image_format){28, 28, 1}), -1);
+    assert_error(STATUS_DATA, "data set mnist", "its pictures have 1 channel, data.channels is 3");
     settings_free(c);
     scratch_remove(state);
 }

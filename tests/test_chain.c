@@ -218,6 +218,42 @@ static void pictures_are_separated(void **state)
     free(path);
 }
 
+/* ---- What the second stage reads ---- */
+
+static const tensor *read_by_second_stage(const network *n)
+{
+    const tensor *y = graph_find(n->graph, "stage2/encoder1/conv1");
+    assert_non_null(y);
+    return y->producer->inputs[0];
+}
+
+static void a_stage_reads_what_it_is_asked_to(void **state)
+{
+    (void)state;
+    static const char *const reads[] = {"stage.2.reads=mixture", "stage.2.reads=previous",
+                                        "stage.2.reads=both"};
+    for (int i = 0; i < 3; i++) {
+        settings *c = config_of(reads[i]);
+        params *p;
+        network *n;
+        must(params_new(&p, NULL));
+        must(network_new(&n, p, c, 2, NETWORK_INFER));
+        const tensor *found = graph_find(n->graph, "heads/activation"),
+                     *input = read_by_second_stage(n);
+        assert_non_null(found);
+        if (i == 2) { /* the blend, then what the first stage found */
+            assert_int_equal(input->shape.c, CHANNELS + SOURCES * CHANNELS);
+            assert_ptr_equal(input->producer->inputs[0], n->input);
+            assert_ptr_equal(input->producer->inputs[1], found);
+        } else {
+            assert_ptr_equal(input, i ? found : n->input);
+        }
+        network_free(n);
+        params_free(p);
+        settings_free(c);
+    }
+}
+
 /* ---- Gradients ---- */
 
 static double total_loss(network *n, const struct train_config *c)
@@ -307,6 +343,7 @@ int main(void)
         cmocka_unit_test(the_model_says_what_it_is_for),
         cmocka_unit_test(the_loaded_model_is_as_good),
         cmocka_unit_test(pictures_are_separated),
+        cmocka_unit_test(a_stage_reads_what_it_is_asked_to),
         cmocka_unit_test(gradients_are_those_of_the_chain),
     };
     return cmocka_run_group_tests_name("chain", tests, make_sets, close_after_trainings);

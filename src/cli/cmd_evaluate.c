@@ -36,8 +36,8 @@ typedef struct report {
 /* Not a number where there is no such score: SSIM of pictures that are too small for it. */
 static statistics over_runs(const report *r, int metric, int head)
 {
-    statistics s =
-        statistics_of(&r->runs[0][metric].heads[head], (size_t)r->count, sizeof *r->runs);
+    enum { VALUES = METRICS * (SOURCES_MAX + 1) }; /* of a run */
+    statistics s = statistics_of(&r->runs[0][metric].heads[head], (size_t)r->count, VALUES);
     if (!isfinite(s.mean))
         s.deviation = NAN;
     return s;
