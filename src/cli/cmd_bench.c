@@ -215,7 +215,7 @@ const command bench_command = {
         "              convolutions, dense layers, attention), over the time taken\n"
         "  GB/s        what must be read and written at least (inputs, outputs,\n"
         "              parameters, gradients, each once), over the time taken\n"
-        "  compiling   making programs ready; drivers may put a part off to the first step\n"
+        "  compiling   making programs ready; drivers may do part in the first step\n"
         "  peak        the most device memory in use, with data sets as large as MNIST\n"
         "\n"
         "Of a model file only the settings are used.\n",
