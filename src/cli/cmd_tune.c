@@ -164,7 +164,7 @@ const command tune_command = {
         "defaults. Takes minutes; do nothing else with the device meanwhile.\n"
         "\n"
         "The result is the device's profile, an INI file in ~/.config/unblend/profiles\n"
-        "(or as $XDG_CONFIG_HOME or $UNBLEND_PROFILE_DIR say). Every command uses it until\n"
+        "(or as $XDG_CONFIG_HOME or $UNBLEND_PROFILE_DIR say). Commands use it until\n"
         "the driver or unblend's kernels change. Without a profile there are defaults for\n"
         "each class of device; `unblend devices` says what is used.\n"
         "CLBlast's own tuners find its parameters, which [xgemm] and [xgemm_direct] of a\n"
