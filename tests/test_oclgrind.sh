@@ -18,7 +18,7 @@ if ! command -v oclgrind >/dev/null; then
     exit 0
 fi
 # Both AddressSanitizer and Oclgrind want to be the first library of the process.
-if ldd "$build/tests/test_layers" | grep -q libasan; then
+if ldd "$build/tests/test_layers" | grep libasan >/dev/null; then # -q would cut ldd off, which pipefail minds
     echo "SKIPPED: Oclgrind cannot run programs built with AddressSanitizer"
     exit 0
 fi
