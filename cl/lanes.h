@@ -6,7 +6,7 @@
  *         FOR_LANES(c, channels)
  *             store_lane(load_lane(x + p * channels + c, channels - c) + 1, y + ..., channels - c);
  *
- * Dimension 1 of the range walks pixels (span each), dimension 0 lanes: src/compute/pixels.h makes
+ * Dimension 1 of the range walks pixels (span each), dimension 0 lanes: src/compute/ranges.h makes
  * it.
  */
 #ifndef LANES_H

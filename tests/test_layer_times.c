@@ -176,7 +176,7 @@ static void rows_come_together_by_layer(void **state)
     drawing d = draw(true);
     const char *conv = d.graph->layers[0]->name, *up = d.graph->layers[3]->name;
     const timeline_row rows[] = {
-        {NULL, false, "mixer", "mix_pairs", 2, 0.5},
+        {NULL, false, "mixer", "mix_sources", 2, 0.5},
         {conv, false, "convolution_vector", "convolve", 2, 3},
         {conv, false, "convolution_pack", "pack", 2, 1},
         {up, false, "convolution_vector", "convolve", 2, 1},
