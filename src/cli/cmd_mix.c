@@ -8,9 +8,9 @@
 #include "cli/cli.h"
 #include "data/batches.h"
 #include "image/image.h"
+#include "image/pixels.h"
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* The test sets, and room for one blend and its sources, each a picture of the mixture's format. */
 typedef struct mixing {
@@ -59,16 +59,10 @@ static int write_picture(const mixing *m, const char *directory, const char *nam
 /* A picture of source k's set, in the middle of black. */
 static int take_picture(mixing *m, int k, int number)
 {
-    struct image_format outer = m->mixture->format, inner = m->sets[k]->format;
-    size_t row = (size_t)inner.width * (size_t)inner.channels;
-    int top = (outer.height - inner.height) / 2, left = (outer.width - inner.width) / 2;
+    struct image_format inner = m->sets[k]->format;
     if (dataset_read(m->sets[k], (size_t)number, m->picture))
         return -1;
-    memset(m->sources[k], 0, image_values(outer));
-    for (int y = 0; y < inner.height; y++)
-        memcpy(m->sources[k] + ((size_t)(y + top) * (size_t)outer.width + (size_t)left) *
-                                   (size_t)outer.channels,
-               m->picture + (size_t)y * row, row);
+    pixels_pad(m->picture, inner.height, inner.width, m->sources[k], m->mixture->format);
     return 0;
 }
 

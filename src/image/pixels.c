@@ -1,6 +1,7 @@
 #include "image/pixels.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Where a side of a picture begins in the longer side of the tensor. */
 static int border(int outer, int inner)
@@ -8,7 +9,7 @@ static int border(int outer, int inner)
     return (outer - inner) / 2;
 }
 
-/* The values of a picture's pixel (y, 0) in a tensor. */
+/* Where the values of a picture's pixel (y, 0) begin in a tensor. */
 static size_t row_in(struct image_format format, int stride, int height, int width, int y)
 {
     int top = border(format.height, height), left = border(format.width, width);
@@ -24,63 +25,78 @@ static void clear(float *values, struct image_format format, int stride)
             values[c] = 0;
 }
 
-void pixels_to_values(const unsigned char *pixels, int height, int width, float *values,
-                      struct image_format format, int stride)
+enum pixel_kind { BYTES, FLOATS };
+
+static void put(const void *pixels, enum pixel_kind kind, int height, int width, float *values,
+                struct image_format format, int stride)
 {
+    const unsigned char *bytes = pixels;
+    const float *floats = pixels;
     clear(values, format, stride);
     for (int y = 0; y < height; y++) {
         float *to = values + row_in(format, stride, height, width, y);
         for (int x = 0; x < width; x++, to += stride)
             for (int c = 0; c < format.channels; c++)
-                to[c] = (float)*pixels++ / 255;
+                to[c] = kind == BYTES ? (float)*bytes++ / 255 : *floats++;
     }
 }
 
-void floats_to_values(const float *pixels, int height, int width, float *values,
-                      struct image_format format, int stride)
+static unsigned char to_byte(float value)
 {
-    clear(values, format, stride);
-    for (int y = 0; y < height; y++) {
-        float *to = values + row_in(format, stride, height, width, y);
-        for (int x = 0; x < width; x++, to += stride)
-            for (int c = 0; c < format.channels; c++)
-                to[c] = *pixels++;
-    }
-}
-
-static bool to_byte(float value, unsigned char *byte)
-{
-    if (!isfinite(value))
-        return false;
     value = value < 0 ? 0 : value > 1 ? 1 : value;
-    *byte = (unsigned char)(value * 255 + 0.5f);
-    return true;
+    return (unsigned char)(value * 255 + 0.5f);
 }
 
-bool values_to_pixels(const float *values, struct image_format format, int stride,
-                      unsigned char *pixels, int height, int width)
+static bool take(const float *values, struct image_format format, int stride, void *pixels,
+                 enum pixel_kind kind, int height, int width)
 {
-    for (int y = 0; y < height; y++) {
-        const float *from = values + row_in(format, stride, height, width, y);
-        for (int x = 0; x < width; x++, from += stride)
-            for (int c = 0; c < format.channels; c++)
-                if (!to_byte(from[c], pixels++))
-                    return false;
-    }
-    return true;
-}
-
-bool values_to_floats(const float *values, struct image_format format, int stride, float *pixels,
-                      int height, int width)
-{
+    unsigned char *bytes = pixels;
+    float *floats = pixels;
     for (int y = 0; y < height; y++) {
         const float *from = values + row_in(format, stride, height, width, y);
         for (int x = 0; x < width; x++, from += stride)
             for (int c = 0; c < format.channels; c++) {
                 if (!isfinite(from[c]))
                     return false;
-                *pixels++ = from[c];
+                if (kind == BYTES)
+                    *bytes++ = to_byte(from[c]);
+                else
+                    *floats++ = from[c];
             }
     }
     return true;
+}
+
+void pixels_to_values(const unsigned char *pixels, int height, int width, float *values,
+                      struct image_format format, int stride)
+{
+    put(pixels, BYTES, height, width, values, format, stride);
+}
+
+void floats_to_values(const float *pixels, int height, int width, float *values,
+                      struct image_format format, int stride)
+{
+    put(pixels, FLOATS, height, width, values, format, stride);
+}
+
+bool values_to_pixels(const float *values, struct image_format format, int stride,
+                      unsigned char *pixels, int height, int width)
+{
+    return take(values, format, stride, pixels, BYTES, height, width);
+}
+
+bool values_to_floats(const float *values, struct image_format format, int stride, float *pixels,
+                      int height, int width)
+{
+    return take(values, format, stride, pixels, FLOATS, height, width);
+}
+
+void pixels_pad(const unsigned char *pixels, int height, int width, unsigned char *padded,
+                struct image_format format)
+{
+    size_t row = (size_t)width * (size_t)format.channels;
+    memset(padded, 0, image_values(format));
+    for (int y = 0; y < height; y++)
+        memcpy(padded + row_in(format, format.channels, height, width, y), pixels + (size_t)y * row,
+               row);
 }
