@@ -91,8 +91,7 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
     *b = (batches){.device = d, .kind = &resident_kind, .mixture = c->mixture, .test = test};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
-        if (check_format(sets[k], c->directories[k], &b->mixture.format) ||
-            set_up_source(b, k, c, seed, sets[k]))
+        if (set_up_source(b, k, c, seed, sets[k]))
             goto failed;
     if (b->kind->open(b))
         goto failed;
@@ -106,6 +105,9 @@ failed:
 int batches_open_sets(batches **out, device *d, const struct data_config *c, uint64_t seed,
                       dataset *const sets[])
 {
+    for (int k = 0; k < c->mixture.sources; k++)
+        if (check_format(sets[k], c->directories[k], &c->mixture.format))
+            return -1;
     return open_over(out, d, c, seed, false, sets);
 }
 
@@ -117,9 +119,11 @@ int batches_open(batches **out, device *d, const struct data_config *c, uint64_t
         result = source_open(&sets[k], c, k, test ? DATASET_TEST : DATASET_TRAINING);
     if (!result)
         result = open_over(out, d, c, seed, test, sets);
-    /* resident pictures are on the device by now */
-    for (int k = 0; k < c->mixture.sources; k++)
+    for (int k = 0; k < c->mixture.sources; k++) {
+        if (!result)
+            (*out)->sources[k].set = NULL; /* resident pictures are on the device by now */
         dataset_close(sets[k]);
+    }
     return result;
 }
 

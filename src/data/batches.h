@@ -65,8 +65,8 @@ int source_open(dataset **out, const struct data_config *c, int source, enum dat
 /* ---- For kinds ---- */
 
 typedef struct batches_source {
-    const dataset *set;
-    uint32_t *order; /* (set->count): picture i of the splits is the set's number order[i] */
+    const dataset *set; /* NULL once its pictures are not needed any more */
+    uint32_t *order;    /* (set->count): picture i of the splits is the set's number order[i] */
     int count;
     int training; /* the first so many; the others are held out */
 } batches_source;

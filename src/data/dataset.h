@@ -18,7 +18,6 @@ enum dataset_part { DATASET_TRAINING, DATASET_TEST };
 typedef struct dataset dataset;
 
 typedef struct dataset_kind {
-    const char *name;
     /* *found: where this folder has the part in this kind's form, for open(); released with free().
      * NULL if it does not have it. Fails only where that cannot be told. */
     int (*find)(const char *folder, enum dataset_part part, char **found);

@@ -58,7 +58,7 @@ static void idx_close(dataset *d)
     free(d->state);
 }
 
-const dataset_kind idx_kind = {"IDX files", idx_find, idx_open, set_read, idx_close};
+const dataset_kind idx_kind = {idx_find, idx_open, set_read, idx_close};
 
 /* ---- The same from memory ---- */
 
@@ -69,8 +69,7 @@ static void memory_close(dataset *d)
 
 int dataset_of_memory(dataset **out, const struct image_set *pictures)
 {
-    static const dataset_kind memory_kind = {"pictures in memory", NULL, NULL, set_read,
-                                             memory_close};
+    static const dataset_kind memory_kind = {.read = set_read, .close = memory_close};
     dataset *d = allocate(1, sizeof *d);
     if (!d)
         return -1;
