@@ -38,17 +38,46 @@ static void a_model_knows_no_device(void **state)
     safetensors_free(file);
 }
 
-/* The same tensors and config under another format's name. */
-static void write_as(const char *format)
+/* The same tensors and config under another format's name, or with other sizes of pictures. */
+static void write_with(const char *format, const char *pictures)
 {
     safetensors *file = read_file("tiny.safetensors");
     const struct stored_text metadata[] = {{"format", format},
                                            {"config", safetensors_metadata(file, "config")},
-                                           {"pictures", "28x28"}};
+                                           {"pictures", pictures}};
     assert_int_equal(safetensors_write(scratch_path("as.safetensors"), safetensors_at(file, 0),
-                                       safetensors_count(file), metadata, 3),
+                                       safetensors_count(file), metadata, pictures ? 3 : 2),
                      0);
     safetensors_free(file);
+}
+
+static void write_as(const char *format)
+{
+    write_with(format, "28x28");
+}
+
+/* What the pictures were without their border. */
+static void the_inner_size_is_checked(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {NULL,     "",      "28",    "28x",   "x28",   "28x28x",
+                                      "0x28",   "28x0",  "34x28", "28x34", "27x28", "28x27",
+                                      "28x28 ", "-4x28", "28 28", "big"};
+    static const char *const smaller = "data.size=16x16";
+    model_file m;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_with("unblend 2", bad[i]);
+        assert_int_equal(model_open(scratch_path("as.safetensors"), NULL, 0, &m), -1);
+        assert_error(STATUS_DATA, "as.safetensors", "\"pictures\" in its metadata");
+    }
+    write_with("unblend 2", "28x30");
+    assert_int_equal(model_open(scratch_path("as.safetensors"), NULL, 0, &m), 0);
+    assert_int_equal(m.mixture.inner_height, 28);
+    assert_int_equal(m.mixture.inner_width, 30);
+    model_close(&m);
+    assert_int_equal(model_open(scratch_path("as.safetensors"), &smaller, 1, &m), 0);
+    assert_int_equal(m.mixture.inner_height, 16); /* of another size no border is known */
+    model_close(&m);
 }
 
 static void other_formats_are_refused(void **state)
@@ -134,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_knows_no_device),
         cmocka_unit_test(other_formats_are_refused),
+        cmocka_unit_test(the_inner_size_is_checked),
         cmocka_unit_test(values_that_come_later_count),
         cmocka_unit_test(the_settings_choose_kernels_and_class),
     };

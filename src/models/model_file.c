@@ -76,33 +76,48 @@ static int refuse_format(const char *path, const char *format)
                 format_name);
 }
 
-/* Apart from the environment and the caller's overrides, whose mistakes are not the model's. */
-static int check_own(const char *config, const char *path)
+/* The size of the training pictures, which have the same border on both sides. */
+static int read_inner(const char *text, const char *path, mixture *m)
+{
+    struct image_format f = m->format;
+    int height = 0, width = 0, end = 0;
+    bool whole = text && sscanf(text, "%5dx%5d%n", &height, &width, &end) == 2 && !text[end] &&
+                 height >= 1 && height <= f.height && width >= 1 && width <= f.width &&
+                 (f.height - height) % 2 == 0 && (f.width - width) % 2 == 0;
+    m->inner_height = height;
+    m->inner_width = width;
+    return whole ? 0
+                 : fail(STATUS_DATA,
+                        "%s: not a valid model: \"pictures\" in its metadata is no size that lies "
+                        "in the middle of %d x %d",
+                        path, f.height, f.width);
+}
+
+/* What the model itself says, apart from the environment and the caller's overrides, whose mistakes are
+ * not the model's. */
+static int read_own(const safetensors *tensors, const char *path, mixture *out)
 {
     settings *own = NULL;
-    int result = settings_parse_alone(&own, config, path);
-    settings_free(own);
+    int result = settings_parse_alone(&own, safetensors_metadata(tensors, "config"), path);
     if (result && error_status() == STATUS_USAGE)
         fail(STATUS_DATA, "%s: the settings in this model are not valid: %s", path,
              error_message());
+    if (!result) {
+        *out = own->data.mixture;
+        result = read_inner(safetensors_metadata(tensors, "pictures"), path, out);
+    }
+    settings_free(own);
     return result;
 }
 
-/* The size of the training pictures: at most the format's, and as even a border as it must be. */
-static int read_inner(const char *text, const char *path, mixture *m)
+/* The mixture of the settings in force. Of another size than the model's no border is known. */
+static mixture mixture_in_force(const settings *s, const mixture *own)
 {
-    int height = 0, width = 0, end = 0;
-    bool whole = text && sscanf(text, "%5dx%5d%n", &height, &width, &end) == 2 && !text[end] &&
-                 height >= 1 && height <= m->format.height && width >= 1 &&
-                 width <= m->format.width;
-    m->inner_height = height;
-    m->inner_width = width;
-    return whole
-               ? 0
-               : fail(STATUS_DATA,
-                      "%s: not a valid model: \"pictures\" in its metadata is no size within %d x "
-                      "%d",
-                      path, m->format.height, m->format.width);
+    mixture m = s->data.mixture;
+    bool same = image_format_equal(m.format, own->format);
+    m.inner_height = same ? own->inner_height : m.format.height;
+    m.inner_width = same ? own->inner_width : m.format.width;
+    return m;
 }
 
 int model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
@@ -113,16 +128,14 @@ int model_open(const char *path, const char *const *overrides, size_t count, mod
     const char *format = safetensors_metadata(out->tensors, "format");
     const char *config = safetensors_metadata(out->tensors, "config");
     int result = format && config && !strcmp(format, format_name) ? 0 : refuse_format(path, format);
-    if (result || check_own(config, path) ||
-        settings_parse(&out->settings, config, path, overrides, count))
-        goto failed;
-    out->mixture = out->settings->data.mixture;
-    if (read_inner(safetensors_metadata(out->tensors, "pictures"), path, &out->mixture))
-        goto failed;
+    mixture own;
+    if (result || read_own(out->tensors, path, &own) ||
+        settings_parse(&out->settings, config, path, overrides, count)) {
+        model_close(out);
+        return -1;
+    }
+    out->mixture = mixture_in_force(out->settings, &own);
     return 0;
-failed:
-    model_close(out);
-    return -1;
 }
 
 void model_close(model_file *m)
