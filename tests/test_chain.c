@@ -254,6 +254,29 @@ static void a_stage_reads_what_it_is_asked_to(void **state)
     }
 }
 
+static void a_size_that_does_not_fit_names_its_stage(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *overrides[2], *says;
+    } cases[] = {{{"stage.2.modules=3", "data.size=42x40"},
+                  "stage.2.modules = 3: images of 42 x 40 cannot be halved 2 times"},
+                 {{"stage.2.architecture=unet-transformer", "data.size=44x40"},
+                  "[stage.2]: images of 44 x 40 cannot be halved 3 times"}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        settings *c = config_of(cases[i].overrides[0]), *of_size;
+        params *p;
+        network *n;
+        must(settings_derive(&of_size, c, &cases[i].overrides[1], 1));
+        must(params_new(&p, NULL));
+        assert_int_equal(network_new(&n, p, of_size, 2, NETWORK_INFER), -1);
+        assert_error(STATUS_USAGE, cases[i].says, "");
+        params_free(p);
+        settings_free(of_size);
+        settings_free(c);
+    }
+}
+
 /* ---- Gradients ---- */
 
 static double total_loss(network *n, const struct train_config *c)
@@ -344,6 +367,7 @@ int main(void)
         cmocka_unit_test(the_loaded_model_is_as_good),
         cmocka_unit_test(pictures_are_separated),
         cmocka_unit_test(a_stage_reads_what_it_is_asked_to),
+        cmocka_unit_test(a_size_that_does_not_fit_names_its_stage),
         cmocka_unit_test(gradients_are_those_of_the_chain),
     };
     return cmocka_run_group_tests_name("chain", tests, make_sets, close_after_trainings);

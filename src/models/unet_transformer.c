@@ -178,8 +178,8 @@ tensor *unet_transformer_build(graph *g, const stage *s, tensor *input)
                  .sub_blocks = c->sub_blocks,
                  .dropout = c->dropout};
     if (input->shape.h % (1 << DEPTH) || input->shape.w % (1 << DEPTH)) {
-        fail(STATUS_USAGE, "images of %d x %d cannot be halved %d times", input->shape.h,
-             input->shape.w, DEPTH);
+        fail(STATUS_USAGE, "[%s]: images of %d x %d cannot be halved %d times", s->section,
+             input->shape.h, input->shape.w, DEPTH);
         return NULL;
     }
     tensor *skips[DEPTH], *decoded[SOURCES_MAX], *x = input;
