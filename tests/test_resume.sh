@@ -93,6 +93,10 @@ check "two halves: the same run" same_run "$whole" "$half"
 works "nothing is left to do" train --resume "$half"
 check "nothing done: the same run" same_run "$whole" "$half"
 
+refuses "other sources than it was trained with" 3 "checkpoint.safetensors" "tensor decoder_c" \
+    train --resume "$half" --set train.epochs=7 --set data.sources=mnist,fashion-mnist,mnist \
+    --set data.names=a,b,c --set train.source_weights=
+
 broken=$scratch/broken
 begin train "$tiny" --run "$broken"
 interrupt INT 130 2

@@ -226,8 +226,8 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
     const char *text = safetensors_metadata(file, "state");
     if (!format || strcmp(format, format_name) || !text)
         return fail(STATUS_DATA, "%s: not a checkpoint of unblend", path);
-    if (parse_state(text, path, t->network->mixture.sources, &step, &read) ||
-        params_check(p, "", false, file, path))
+    if (params_check(p, "", false, file, path) || /* says what differs in another network */
+        parse_state(text, path, t->network->mixture.sources, &step, &read))
         return -1;
     for (int i = 0; i < count; i++)
         if (params_check(p, parts[i].prefix, true, file, path))

@@ -71,11 +71,12 @@ static int resume_history(trainer *t)
         result = fail(STATUS_DATA, "%s: %zu epochs, but the checkpoint counts %ld", path,
                       t->history.count, t->state.history);
     free(path);
-    if (!result) /* the sources may have got other names */
-        memcpy(t->history.names, t->settings->data.mixture.names, sizeof t->history.names);
-    if (!result)
-        t->history.count = (size_t)t->state.history;
-    return result;
+    if (result)
+        return -1;
+    /* the sources may have got other names */
+    memcpy(t->history.names, t->settings->data.mixture.names, sizeof t->history.names);
+    t->history.count = (size_t)t->state.history;
+    return 0;
 }
 
 static int resume_run(trainer *t)
