@@ -114,6 +114,19 @@ END
     cat
 }
 
+# The rest of such a config: one step, nothing else.
+one_step() {
+    cat <<END
+[train]
+batch = 4
+steps_per_epoch = 1
+validation_steps = 0
+epochs = 1
+[device]
+selftest = false
+END
+}
+
 # ---- Runs ----
 
 # What a run recorded, without how long it took.

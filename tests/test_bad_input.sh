@@ -13,19 +13,7 @@ export LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}exitcode=99
 # ---- The subjects ----
 
 config=$scratch/tiny.ini space=$scratch/space.ini
-cat >"$config" <<END
-[model]
-filters = 2
-[data]
-directory = tests/sample
-[train]
-batch = 4
-steps_per_epoch = 1
-validation_steps = 0
-epochs = 1
-[device]
-selftest = false
-END
+{ printf '[model]\nfilters = 2\n[data]\ndirectory = tests/sample\n' && one_step; } >"$config"
 { cat "$config" && printf '[search]\ntrials = 1\n[space]\nmodel.filters = 2 | 3\n'; } >"$space"
 works "a model to start from" train "$config" --run "$kept/run"
 model=$kept/run/model.safetensors

@@ -3,7 +3,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "config/keys.h"
-#include "config/settings.h"
+#include "settings_cases.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,25 +16,6 @@
 #include <unistd.h>
 
 #include <cmocka.h> /* last: its macro fail() would hide ours */
-
-static settings *parsed(const char *text)
-{
-    settings *s = NULL;
-    if (settings_parse(&s, text, "x.ini", NULL, 0))
-        fail_msg("refused: %s", error_message());
-    return s;
-}
-
-/* The text is refused as a usage error, with exactly this message. */
-static void refused(const char *text, const char *message)
-{
-    settings *s = NULL;
-    error_clear();
-    assert_int_equal(settings_parse(&s, text, "x.ini", NULL, 0), -1);
-    assert_string_equal(error_message(), message);
-    assert_int_equal(error_status(), STATUS_USAGE);
-    assert_null(s);
-}
 
 static void malformed_lines_are_errors(void **state)
 {

@@ -57,16 +57,7 @@ check "the checks of kernels are in neither" not grep -q 'layer_check' <(nm -a "
 
 # ---- Programs ----
 
-cat >"$scratch/tiny.ini" <<END
-$(tiny_model_and </dev/null)
-[train]
-batch = 4
-steps_per_epoch = 1
-validation_steps = 0
-epochs = 1
-[device]
-selftest = false
-END
+one_step | tiny_model_and >"$scratch/tiny.ini"
 model=$scratch/run/model.safetensors
 "$root/usr/bin/unblend" train "$scratch/tiny.ini" --run "$scratch/run" >"$scratch/out" 2>"$scratch/err"
 check "the installed program finds its kernels" [ -s "$model" ]

@@ -6,15 +6,7 @@ set -uo pipefail
 # shellcheck source=tests/cases.sh
 . "$(dirname "$0")/cases.sh" || exit 1
 
-tiny_model_and >"$scratch/tiny.ini" <<END
-[train]
-batch = 4
-steps_per_epoch = 1
-validation_steps = 0
-epochs = 1
-[device]
-selftest = false
-END
+one_step | tiny_model_and >"$scratch/tiny.ini"
 works "a model" train "$scratch/tiny.ini" --run "$scratch/run"
 model=$scratch/run/model.safetensors
 works "pictures" mix "$scratch/pool" --count 4 --data tests/sample
