@@ -33,7 +33,9 @@ LDLIBS   += -lOpenCL -lclblast -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm
 
 # The version stands in include/unblend.h, and nowhere else.
 VERSION  := $(shell sed -n 's/^.define UB_VERSION "\(.*\)"/\1/p' include/unblend.h)
-SONAME   := libunblend.so.$(firstword $(subst ., ,$(VERSION)))
+# What changes when programs have to: 0.2 of 0.2.0, 1 of 1.2.0.
+INTERFACE := $(if $(filter 0.%,$(VERSION)),$(basename $(VERSION)),$(firstword $(subst ., ,$(VERSION))))
+SONAME   := libunblend.so.$(INTERFACE)
 
 OBJECTS  := $(BUILD)/obj
 SOURCES  := $(sort $(wildcard src/*/*.c))

@@ -46,7 +46,8 @@ extern "C" {
 #define UB_API
 #endif
 
-/* Of this header; the first number changes when programs have to. */
+/* Of this header. Programs have to change when the first number does, or the second while the first is
+ * 0; the shared library has another soname then. */
 #define UB_VERSION "0.2.0"
 
 /* Of the library that the program runs with. */

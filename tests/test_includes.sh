@@ -39,6 +39,7 @@ finds() {
     check "$1" is_wrong "$2"
 }
 finds "an edge upward" 'src/nn/nn.c:2: nn must not use layers' src/nn/nn.c '#include "layers/x.h"'
+finds "one in other brackets" 'src/nn/nn.c:2: nn must not use layers' src/nn/nn.c '#include <layers/x.h>'
 finds "one in a header" 'src/base/base.h:2: base must not use cli' src/base/base.h \
     '  #  include "cli/cli.h"'
 finds "check where it does not belong" 'only check tune cli may use check' src/api/api.c \
