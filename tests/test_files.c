@@ -223,6 +223,20 @@ static void makes_directories(void **state)
     assert_error(STATUS_RUNTIME, "blocking/inner", "cannot make this directory");
 }
 
+static void the_last_part_of_a_path(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"a/b", "b"}, {"a/b//", "b"}, {"b", "b"},
+                                           {"b/", "b"},  {"/", ""},      {"", ""},
+                                           {"//", ""},   {"/b", "b"},    {"../a b", "a b"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t length;
+        const char *part = path_last_part(cases[i][0], &length);
+        assert_int_equal(length, strlen(cases[i][1]));
+        assert_memory_equal(part, cases[i][1], length);
+    }
+}
+
 static void joins_paths(void **state)
 {
     (void)state;
@@ -403,6 +417,7 @@ int main(void)
         cmocka_unit_test(looks_and_says_what_it_cannot_see),
         cmocka_unit_test(makes_directories),
         cmocka_unit_test(joins_paths),
+        cmocka_unit_test(the_last_part_of_a_path),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

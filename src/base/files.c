@@ -382,3 +382,15 @@ char *path_join(const char *directory, const char *name)
     bool slash = length && directory[length - 1] == '/';
     return format_text("%s%s%s", directory, slash || !length ? "" : "/", name);
 }
+
+const char *path_last_part(const char *path, size_t *length)
+{
+    size_t end = strlen(path);
+    while (end && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin && path[begin - 1] != '/')
+        begin--;
+    *length = end - begin;
+    return path + begin;
+}

@@ -53,4 +53,7 @@ void directory_sweep(const char *path);
 /* "directory/name"; release with free(). */
 char *path_join(const char *directory, const char *name);
 
+/* Where the last part of a path begins, slashes at its end left out, and how long it is: 0 of "/". */
+const char *path_last_part(const char *path, size_t *length);
+
 #endif

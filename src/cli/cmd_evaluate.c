@@ -55,10 +55,7 @@ static int keep_run(report *r, long number, const image_scores *from, const char
             sum += heads[k] = values[m][k];
         heads[sources] = sum / sources;
         if (m == MSE && !isfinite(heads[sources]))
-            return fail(STATUS_DATA,
-                        "%s: the model's output is not a number; its weights are damaged, or the "
-                        "device is (`unblend selftest`)",
-                        model);
+            return trained_output_failed(model, "");
     }
     return 0;
 }

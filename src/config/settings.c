@@ -158,14 +158,10 @@ static int count_stages(building *b)
 /* The last part of the directory, as far as a name can hold it. */
 static void name_after(const char *directory, int number, char name[SOURCE_NAME_MAX + 1])
 {
-    size_t end = strlen(directory), length = 0;
-    while (end && directory[end - 1] == '/')
-        end--;
-    size_t begin = end;
-    while (begin && directory[begin - 1] != '/')
-        begin--;
-    for (; begin < end && length < SOURCE_NAME_MAX; begin++) {
-        char c = directory[begin];
+    size_t count, length = 0;
+    const char *part = path_last_part(directory, &count);
+    for (size_t i = 0; i < count && length < SOURCE_NAME_MAX; i++) {
+        char c = part[i];
         c = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
         bool safe = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
         if (safe || length)

@@ -1,5 +1,7 @@
 #include "models/trained.h"
 
+#include "base/error.h"
+
 int trained_open(trained *out, device *d, const settings *s, const safetensors *weights,
                  const char *path, int batch)
 {
@@ -18,4 +20,12 @@ void trained_close(trained *t)
     network_free(t->network);
     params_free(t->params);
     *t = (trained){0};
+}
+
+int trained_output_failed(const char *path, const char *picture)
+{
+    return fail(STATUS_DATA,
+                "%s: the model's output is not a number%s; its weights are damaged, or the device "
+                "is (`unblend selftest`)",
+                path, picture);
 }

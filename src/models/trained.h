@@ -24,4 +24,7 @@ int trained_open(trained *out, device *d, const settings *s, const safetensors *
                  const char *path, int batch);
 void trained_close(trained *t);
 
+/* STATUS_DATA: what the model in path gives is not finite. picture: "" or " for a black picture". */
+int trained_output_failed(const char *path, const char *picture);
+
 #endif

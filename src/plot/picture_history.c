@@ -51,13 +51,10 @@ static size_t mark_rates(const history *h, plot_rule *rules)
 /* The run's name as the title: the last part of its path. */
 static char *title_of(const char *run_directory)
 {
-    size_t end = strlen(run_directory);
-    while (end > 1 && run_directory[end - 1] == '/')
-        end--;
-    size_t start = end;
-    while (start > 0 && run_directory[start - 1] != '/')
-        start--;
-    return format_text("Training of %.*s", (int)(end - start), run_directory + start);
+    size_t length;
+    const char *name = path_last_part(run_directory, &length);
+    return length ? format_text("Training of %.*s", (int)length, name)
+                  : format_text("Training of %s", run_directory);
 }
 
 /* ---- Curves ---- */

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "image/panel.h"
 #include "image/pixels.h"
+#include "models/trained.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,10 +65,7 @@ static int fill_cells(drawing *d)
     for (int i = 0; i < d->results->count * d->columns; i++) {
         unsigned char *pixels = d->pixels + (size_t)i * size;
         if (!fill_cell(d, i / d->columns, i % d->columns, pixels))
-            return fail(STATUS_DATA,
-                        "%s: the model's output is not a number; its weights are damaged, or the "
-                        "device is (`unblend selftest`)",
-                        d->results->model);
+            return trained_output_failed(d->results->model, "");
         d->cells[i] = pixels;
     }
     return 0;

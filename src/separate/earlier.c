@@ -4,7 +4,6 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

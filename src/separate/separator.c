@@ -5,6 +5,7 @@
 #include "compute/open_device.h"
 #include "image/pixels.h"
 #include "models/network.h"
+#include "models/trained.h"
 #include "separate/sizes.h"
 #include <stdlib.h>
 
@@ -56,10 +57,7 @@ static int run_black(separator *s)
     int result = separator_run(s, &item, 1);
     free(pixels);
     if (!result && item.overflowed)
-        result = fail(STATUS_DATA,
-                      "%s: the model's output is not a number for a black picture; its weights are "
-                      "damaged, or the device is (`unblend selftest`)",
-                      s->path);
+        result = trained_output_failed(s->path, " for a black picture");
     return result;
 }
 

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
-#include "data/folder.h"
 #include "separate/earlier.h"
 #include "separate/sizes.h"
 #include <errno.h>
