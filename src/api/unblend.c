@@ -127,7 +127,7 @@ static int separate(ub_model *model, int n, separation like, size_t value_size, 
 {
     error_clear();
     if (!model || !like.mixture || !results || n < 0)
-        return fail(STATUS_USAGE, "ub_separate: an argument is NULL, or n is negative");
+        return fail(STATUS_USAGE, "separating pictures: an argument is NULL, or n is negative");
     if (sizes_check(mixture_of(model), like.width, like.height))
         return -1;
     struct image_format format = {like.height, like.width, ub_channels(model)};

@@ -32,7 +32,8 @@ static void put(const void *pixels, enum pixel_kind kind, int height, int width,
 {
     const unsigned char *bytes = pixels;
     const float *floats = pixels;
-    clear(values, format, stride);
+    if (height < format.height || width < format.width)
+        clear(values, format, stride);
     for (int y = 0; y < height; y++) {
         float *to = values + row_in(format, stride, height, width, y);
         for (int x = 0; x < width; x++, to += stride)

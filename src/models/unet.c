@@ -1,5 +1,5 @@
 /*
- * The U-Net (Ronneberger et al. 2015) of the first of the two Keras systems that README.md names.
+ * The U-Net (Ronneberger et al. 2015) of the first of the two Keras systems that README.md describes.
  *
  * Encoder modules of [conv 3x3, batch norm, activation]; all but the last keep their result as a skip
  * before a 2x2 max pool, after which filters double. Decoder modules of a transposed convolution, joined

@@ -1,5 +1,5 @@
 /*
- * The UNet-Transformer with CBAM of the second of the two Keras systems that README.md names.
+ * The UNet-Transformer with CBAM of the second of the two Keras systems that README.md describes.
  *
  * Encoder: three blocks of 2 x [conv 3x3, ReLU] with F, 2F, 4F filters, a 2x2 max pool after each; their
  * results before the pools are the skips. Bottleneck: every pixel a token, projected to `width`, position
