@@ -70,6 +70,9 @@ _Static_assert(sizeof(int) == 4, "int is OpenCL's");
 _Static_assert(sizeof(tap) == 3 * sizeof(int), "no padding");
 _Static_assert(sizeof(phase_list) == (1 + PHASES_MAX * 6) * sizeof(int), "no padding");
 _Static_assert(sizeof(conv_shape) == 11 * sizeof(int), "no padding");
+_Static_assert(sizeof(strip_shape) == 4 * sizeof(int), "no padding");
+_Static_assert(sizeof(narrow_shape) == 8 * sizeof(int), "no padding");
+_Static_assert(sizeof(winograd_shape) == 8 * sizeof(int), "no padding");
 #endif
 
 #endif

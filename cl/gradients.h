@@ -1,6 +1,6 @@
 /*
  * Gradients that a batch norm behind may have left to be finished, in place, by who reads them
- * first (tensor.pending_gradient). g (N, h, w, channels) is then the gradient behind the norm's
+ * first (layer.gradient_deferred). g (N, h, w, channels) is then the gradient behind the norm's
  * piecewise linear activation, and x the norm's input. For CPUs; channels come in multiples of 16.
  */
 #ifndef GRADIENTS_H
@@ -8,7 +8,7 @@
 
 #include "normalise.h"
 
-/* As src/layers/views.h passes them. dgamma, dbeta: the norm's. */
+/* As src/layers/deferred.h passes them. dgamma, dbeta: the norm's. */
 #define GRADIENTS_ARGS(g)                                                                          \
     global float *g##_data, global const float *g##_x, global const float *g##_moments,            \
         global const float *g##_dgamma, global const float *g##_dbeta, float g##_slope,            \

@@ -78,7 +78,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
     FOR_LANES(c, channels) {
         const int left = channels - c;
         lane scale = 1.0f, shift = 0.0f;
-        if (IS_PENDING(from_x)) {
+        if (IS_DEFERRED(from_x)) {
             scale = load_lane(SCALE_OF(from_x, c), left);
             shift = load_lane(SHIFT_OF(from_x, c), left);
         }
@@ -91,7 +91,7 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
             for (int i = 0; i < 4; i++) {
                 const size_t next = (size_t)at.from + i / 2 * w + i % 2;
                 lane value = load_lane(x + next * channels + c, left);
-                if (IS_PENDING(from_x)) { /* view.h's finish() */
+                if (IS_DEFERRED(from_x)) { /* view.h's finish() */
                     value = fma(value, scale, shift);
                     value = select(value, slope > 0.0f ? value * slope : (lane)(0.0f),
                                    (lane_mask)(value < 0.0f));

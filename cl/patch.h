@@ -33,7 +33,7 @@ void gather_stored(local float *patch, global const float *image, int h, int w, 
 void gather_patch(local float *patch, view v, size_t first, int h, int w, int channels, int y,
                   int x, int rows, int columns)
 {
-    if (!v.b.channels && !IS_PENDING(v.a)) {
+    if (!v.b.channels && !IS_DEFERRED(v.a)) {
         gather_stored(patch, v.a.data + first * channels, h, w, channels, y, x, rows, columns);
         return;
     }
@@ -41,7 +41,7 @@ void gather_patch(local float *patch, view v, size_t first, int h, int w, int ch
         int at = c;
         const view_part p = part_of(v, &at);
         float16 scale = 1.0f, shift = 0.0f;
-        if (IS_PENDING(p)) {
+        if (IS_DEFERRED(p)) {
             scale = vload16(0, SCALE_OF(p, at));
             shift = vload16(0, SHIFT_OF(p, at));
         }
@@ -51,7 +51,7 @@ void gather_patch(local float *patch, view v, size_t first, int h, int w, int ch
                 float16 value = 0.0f;
                 if (py >= 0 && py < h && px >= 0 && px < w) {
                     value = vload16(0, p.data + (first + py * w + px) * p.channels + at);
-                    if (IS_PENDING(p))
+                    if (IS_DEFERRED(p))
                         value = finish16(value, scale, shift, p.slope);
                 }
                 vstore16(value, 0, patch + (row * columns + column) * channels + c);

@@ -43,7 +43,7 @@ view_part part_of(view v, int *c)
     return v.b;
 }
 
-#define IS_PENDING(part) ((part).slope >= 0.0f)
+#define IS_DEFERRED(part) ((part).slope >= 0.0f)
 #define SCALE_OF(part, c) ((part).moments + MOMENT_SCALE * (part).channels + (c))
 #define SHIFT_OF(part, c) ((part).moments + MOMENT_SHIFT * (part).channels + (c))
 
@@ -66,7 +66,7 @@ float16 view_load16(view v, size_t pixel, int c)
 {
     const view_part p = part_of(v, &c);
     const float16 x = vload16(0, p.data + pixel * p.channels + c);
-    if (!IS_PENDING(p))
+    if (!IS_DEFERRED(p))
         return x;
     return finish16(x, vload16(0, SCALE_OF(p, c)), vload16(0, SHIFT_OF(p, c)), p.slope);
 }
@@ -76,7 +76,7 @@ float view_load(view v, size_t pixel, int c)
 {
     const view_part p = part_of(v, &c);
     const float x = p.data[pixel * p.channels + c];
-    return IS_PENDING(p) ? finish(x, *SCALE_OF(p, c), *SHIFT_OF(p, c), p.slope) : x;
+    return IS_DEFERRED(p) ? finish(x, *SCALE_OF(p, c), *SHIFT_OF(p, c), p.slope) : x;
 }
 
 /*

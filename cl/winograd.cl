@@ -146,7 +146,7 @@
 
 /* B^T x B of one tile and 16 channels of one part of a view, to v[point * stride]. */
 void transform_input_part(local float *v, int stride, view_part p, int c, float16 scale,
-                          float16 shift, int pending, tile t, tiling of)
+                          float16 shift, int deferred, tile t, tiling of)
 {
     float16 m[6][6];
 #pragma unroll
@@ -158,7 +158,7 @@ void transform_input_part(local float *v, int stride, view_part p, int c, float1
             d[i] = 0.0f;
             if (y >= 0 && y < of.h && x >= 0 && x < of.w) {
                 d[i] = vload16(0, p.data + (t.image + y * of.w + x) * p.channels + c);
-                if (pending)
+                if (deferred)
                     d[i] = finish16(d[i], scale, shift, p.slope);
             }
         }
@@ -182,7 +182,7 @@ void transform_input(local float *v, int stride, view from, int channels, tile t
     for (int c = 0; c < channels; c += 16) {
         int at = c;
         const view_part p = part_of(from, &at);
-        if (IS_PENDING(p))
+        if (IS_DEFERRED(p))
             transform_input_part(v + c, stride, p, at, vload16(0, SCALE_OF(p, at)),
                                  vload16(0, SHIFT_OF(p, at)), 1, t, of);
         else

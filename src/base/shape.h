@@ -14,7 +14,7 @@ static inline size_t shape_count(shape s)
     return (size_t)s.n * s.h * s.w * s.c;
 }
 
-/* The most values that a tensor, a layer's memory or all parameters may have. Kernels and ranges count
+/* The most values that a tensor, attention's weights or all parameters may have. Kernels and ranges count
  * them in ints, and round up; twice this is an int too. */
 #define VALUES_MAX ((1 << 30) - 1)
 

@@ -66,7 +66,7 @@ static int batch_norm_prepare(layer *l, device *d)
     return 0;
 }
 
-/* Frozen statistics stay what they are, also where gamma or beta is trained. */
+/* Frozen statistics stay what they are, also where gamma or beta is trained; of either frozen, both. */
 static int batch_moments(layer *l, run *r)
 {
     struct state *s = l->state;

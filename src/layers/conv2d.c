@@ -79,9 +79,9 @@ static int param_gradients(layer *l, run *r)
     cl_mem dkernel = l->params[KERNEL]->gradient, g = l->output->gradient;
     cl_mem dbias = bias_of(l) ? bias_of(l)->gradient : NULL;
     if (dkernel) {
-        gradient_view left = gradient_of_output(l);
+        gradient_view deferred = gradient_of_output(l);
         return convolution_weight_gradient(c, r->device, view_of_inputs(l), view_of(g, c->y.c),
-                                           &left, dkernel, dbias, r->workspace);
+                                           &deferred, dkernel, dbias, r->workspace);
     }
     return dbias ? channel_sums_run(&s->sums, r->device, c->y, g, r->workspace, dbias) : 0;
 }

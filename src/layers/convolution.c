@@ -143,12 +143,12 @@ bool convolution_finishes_gradient(const convolution *c, const device *d)
 }
 
 int convolution_weight_gradient(const convolution *c, device *d, view x, view g,
-                                const gradient_view *left, cl_mem dweights, cl_mem dbias,
+                                const gradient_view *deferred, cl_mem dweights, cl_mem dbias,
                                 cl_mem partial)
 {
     switch (c->gradient.method) {
     case METHOD_WINOGRAD:
-        return winograd_weight_gradient(c, d, x, left ? *left : gradient_view_of(g.a.data),
+        return winograd_weight_gradient(c, d, x, deferred ? *deferred : gradient_view_of(g.a.data),
                                         dweights, dbias, partial);
     case METHOD_NARROW:
         return narrow_weight_gradient(c, d, x, g.a.data, dweights, dbias, partial);

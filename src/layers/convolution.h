@@ -69,10 +69,10 @@ int convolution_run(const direction *dir, device *d, view in, cl_mem weights, cl
                     cl_mem bias, sink out);
 
 /* dweights (K, K, cin, cout) from x and g, the gradient of y; dbias (cout) = sums of g, or NULL.
- * partial is scratch. The sums are taken in a fixed order. left: NULL, or how g is to be finished
+ * partial is scratch. The sums are taken in a fixed order. deferred: NULL, or how g is to be finished
  * first, if convolution_finishes_gradient(). */
 int convolution_weight_gradient(const convolution *c, device *d, view x, view g,
-                                const gradient_view *left, cl_mem dweights, cl_mem dbias,
+                                const gradient_view *deferred, cl_mem dweights, cl_mem dbias,
                                 cl_mem partial);
 bool convolution_finishes_gradient(const convolution *c, const device *d);
 

@@ -1,6 +1,7 @@
 /*
  * Parameters: weights, which training changes, and moving statistics, which it tracks. That is what a
- * parameter is; whether it is frozen, that is, left as it is, is up to each training:
+ * parameter is; whether it is frozen, that is, left as it is, is up to each training, or to a layer
+ * that was asked for a fixed one:
  *
  *     params_new(&p, d);
  *     params_freeze(p, "encoder*");
