@@ -14,8 +14,6 @@ static int add_shape(layer *l)
     if (!shape_equal(a, b))
         return fail(STATUS_RUNTIME, "cannot add %d x %d x %d x %d to %d x %d x %d x %d", b.n, b.h,
                     b.w, b.c, a.n, a.h, a.w, a.c);
-    if (l->inputs[0] == l->inputs[1]) /* run in place, its gradient would count once */
-        return fail(STATUS_RUNTIME, "a tensor cannot be added to itself");
     return layer_output_shape(l, a.n, a.h, a.w, a.c);
 }
 

@@ -149,10 +149,14 @@ failed:
 
 bool graph_is_only_reader(const graph *g, const layer *l, const tensor *t)
 {
+    int own = 0;
     for (size_t i = 0; i < g->layer_count; i++)
-        for (int k = 0; k < g->layers[i]->read_count; k++)
-            if (g->layers[i] != l && g->layers[i]->reads[k] == t)
+        for (int k = 0; k < g->layers[i]->read_count; k++) {
+            if (g->layers[i]->reads[k] != t)
+                continue;
+            if (g->layers[i] != l || ++own > 1)
                 return false;
+        }
     return true;
 }
 

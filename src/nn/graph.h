@@ -33,7 +33,7 @@ tensor *graph_input(graph *g, const char *name, shape s);
 tensor *graph_add(graph *g, const layer_type *type, const char *name, const void *options,
                   tensor *const *inputs, int count);
 
-/* Does l alone read t? As the plan has it (layer.reads). */
+/* Does l alone read t, and once? As the plan has it (layer.reads). */
 bool graph_is_only_reader(const graph *g, const layer *l, const tensor *t);
 
 /* The tensor of that name, or NULL. A layer's output is named as the layer. */
