@@ -34,6 +34,7 @@ static void bad_spaces_are_refused(void **state)
         {"[space]\ntrain.learning_rate = 1e-4 ..\n", "s.ini:2", "(nothing)"},
         {"[space]\ntrain.clip_norm = 0 .. 1 log\n", "s.ini:2", "above 0"},
         {"[space]\ntrain.batch = 1.5 .. 8\n", "s.ini:2", "not a whole number"},
+        {"[space]\ndata.channels = 1 .. 3\n", "s.ini:2", "data.channels = 1 .. 3"},
         {"[space]\ndata.directory = \"a\" | \"b\n", "s.ini:2", "the closing \" is missing"},
         {"[space]\ndata.directory = 'a' b | c\n", "s.ini:2", "text after the closing '"},
         {"[space]\ndata.directory = \"a\\b\"\n", "s.ini:2", "\\b is no escape"},
@@ -202,6 +203,48 @@ static void lists_and_stages_are_searched(void **state)
     assert_error(STATUS_USAGE, "s.ini:2", "the closing \" is missing");
     assert_int_equal(parse(&s, "[space]\ndata.name_a = a | b\n"), -1);
     assert_error(STATUS_USAGE, "s.ini:2", "renamed to data.names");
+}
+
+/* Names and weights that nobody gave follow from the sources of each trial, also of a space that was
+ * written and read back, as `search --resume` does. */
+static void names_and_weights_stay_open(void **state)
+{
+    (void)state;
+    space *first = space_of("[space]\ndata.sources = a, b | c, d, e\n");
+    char *written = space_ini(first);
+    space *second = space_of(written);
+    for (int i = 0; i < 2; i++) {
+        char *values[] = {"c, d, e"};
+        settings *trial;
+        assert_int_equal(space_settings(i ? second : first, values, NULL, 0, &trial), 0);
+        assert_int_equal(trial->data.mixture.sources, 3);
+        assert_string_equal(trial->data.mixture.names[0], "c");
+        assert_string_equal(trial->data.mixture.names[2], "e");
+        assert_int_equal(trial->train.weight_count, 3);
+        settings_free(trial);
+    }
+    free(written);
+    space_free(second);
+    space_free(first);
+}
+
+/* What was given stays given. */
+static void given_names_and_weights_are_kept(void **state)
+{
+    (void)state;
+    space *first = space_of("[data]\nnames = x, y\n[train]\nsource_weights = 1, 3\n"
+                            "[space]\ndata.sources = a, b | c, d\n");
+    char *written = space_ini(first);
+    space *second = space_of(written);
+    char *values[] = {"c, d"};
+    settings *trial;
+    assert_int_equal(space_settings(second, values, NULL, 0, &trial), 0);
+    assert_string_equal(trial->data.mixture.names[1], "y");
+    assert_true(trial->train.source_weights[1] == 3);
+    settings_free(trial);
+    free(written);
+    space_free(second);
+    space_free(first);
 }
 
 static void settings_of_a_trial(void **state)
@@ -540,6 +583,8 @@ int main(void)
         cmocka_unit_test(a_space_reads_back),
         cmocka_unit_test(texts_are_quoted_as_in_configs),
         cmocka_unit_test(lists_and_stages_are_searched),
+        cmocka_unit_test(names_and_weights_stay_open),
+        cmocka_unit_test(given_names_and_weights_are_kept),
         cmocka_unit_test(settings_of_a_trial),
         cmocka_unit_test(a_grid_is_exhausted),
         cmocka_unit_test(points_follow_from_the_seed),

@@ -29,7 +29,8 @@ typedef struct bench_report {
     bench_figures training, inference;
 } bench_report;
 
-/* At train.batch, on random pictures, as many as MNIST has. Released also after a failure. */
+/* At train.batch, on random pictures: of each source as many as MNIST has, but at most 128 MiB.
+ * Released also after a failure. */
 int bench_run(bench_report *out, device *d, const settings *s);
 void bench_report_release(bench_report *r);
 

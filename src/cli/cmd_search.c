@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPACE_NAME "search.ini" /* in the run's directory */
-
 static int choose_run(const options *given, run_choice *c)
 {
     static const struct run_file space = {"search", "SPACE", SPACE_NAME};
@@ -93,7 +91,7 @@ static int search(device *d, const space *s, const run_choice *c, const options 
              c->run);
     if (search_run(d, s, c->run) || (given->train_best && search_train_best(d, c->run)))
         goto done;
-    printf("%s/%s\n", c->run, given->train_best ? "best/" MODEL_NAME : "best.ini");
+    printf("%s/%s\n", c->run, given->train_best ? "best/" MODEL_NAME : BEST_NAME);
     result = 0;
 done:
     run_lock_release(lock);

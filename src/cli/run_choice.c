@@ -8,10 +8,11 @@
 
 static char *default_run(const char *file)
 {
-    const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
-    const char *dot = strrchr(name, '.');
-    int length = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
-    return format_text("runs/%.*s", length, name);
+    size_t length;
+    const char *name = path_last_part(file, &length), *dot = strrchr(name, '.');
+    if (dot && dot > name && dot < name + length)
+        length = (size_t)(dot - name);
+    return format_text("runs/%.*s", (int)length, name);
 }
 
 int run_choice_make(run_choice *c, const options *given, const struct run_file *of)

@@ -137,8 +137,10 @@ static int find_tunable(const char *section, const char *name)
 
 static int accept_section(const char *section, const char *where)
 {
+    if (is_profile(section))
+        return 0;
     for (int s = 0; s < TUNING_SECTIONS; s++)
-        if (is_profile(section) || !strcmp(section, tuning_sections[s]))
+        if (!strcmp(section, tuning_sections[s]))
             return 0;
     return fail(STATUS_RUNTIME, "%s: unknown section %.80s", where, section);
 }

@@ -400,6 +400,13 @@ char *settings_ini(const settings *s)
     return settings_ini_without(s, NULL);
 }
 
+char *settings_ini_open(const settings *s)
+{
+    settings open = *s; /* its texts stay those of s */
+    make_incomplete(&open);
+    return settings_ini(&open);
+}
+
 char *settings_ini_without(const settings *s, const char *section)
 {
     size_t prefix = section ? strlen(section) : 0;

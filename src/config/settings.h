@@ -48,7 +48,11 @@ void settings_free(settings *s);
  * same values; release with free(). */
 char *settings_ini(const settings *s);
 
-/* The same without a section, e.g. what a model file must not carry to another machine. */
+/* The same, but data.names and train.source_weights stay empty if nobody gave them, so that they still
+ * follow from data.sources when that changes. */
+char *settings_ini_open(const settings *s);
+
+/* As settings_ini(), without a section, e.g. what a model file must not carry to another machine. */
 char *settings_ini_without(const settings *s, const char *section);
 
 #endif

@@ -49,7 +49,7 @@ static int write_best(const search *s)
                        s->space->final_count, &config))
         return -1;
     char *text = settings_ini(config);
-    int result = text ? write_text(s->run, "best.ini", text) : -1;
+    int result = text ? write_text(s->run, BEST_NAME, text) : -1;
     free(text);
     settings_free(config);
     return result;
@@ -214,7 +214,7 @@ static int clear_trials(const char *run)
 
 int search_clear(const char *run)
 {
-    static const char *const of_search[] = {"trials.json", "trials.csv", "best.ini"};
+    static const char *const of_search[] = {"trials.json", "trials.csv", BEST_NAME};
     static const char *const of_training[] = {CONFIG_NAME};
     char *best = path_join(run, "best");
     int result = !best || run_remove(run, of_search, 3) || clear_trials(run) || run_clear(best) ||
@@ -240,7 +240,7 @@ static bool same_training(const settings *a, const settings *b)
 /* Another winner's training is not written over. */
 static int check_is_same(const settings *config, const char *directory)
 {
-    char *path = path_join(directory, "config.ini");
+    char *path = path_join(directory, CONFIG_NAME);
     settings *earlier = NULL;
     bool there;
     int result = path ? file_look(path, STATUS_RUNTIME, &there) : -1;
@@ -259,7 +259,7 @@ static int check_is_same(const settings *config, const char *directory)
 
 int search_train_best(device *d, const char *run)
 {
-    char *path = path_join(run, "best.ini"), *directory = path_join(run, "best");
+    char *path = path_join(run, BEST_NAME), *directory = path_join(run, "best");
     settings *config = NULL;
     int result = -1;
     if (path && directory && !settings_load(&config, path, NULL, 0) &&

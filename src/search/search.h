@@ -18,6 +18,10 @@
 #include "opencl/device.h"
 #include "search/space.h"
 
+/* In the run's directory. */
+#define SPACE_NAME "search.ini"
+#define BEST_NAME "best.ini"
+
 /* Trains every trial that run does not have yet. Those that diverge, do not fit into memory, or
  * cannot be built are recorded; any other error ends it, as do SIGINT, SIGTERM and SIGHUP after a
  * checkpoint. run is there, and locked (train/run_directory.h).

@@ -166,7 +166,7 @@ static void write_sections(const space *s, FILE *out)
 
 char *space_ini(const space *s)
 {
-    char *base = settings_ini(s->base), *text = NULL;
+    char *base = settings_ini_open(s->base), *text = NULL;
     size_t length;
     FILE *out = base ? open_memstream(&text, &length) : NULL;
     bool broken = !out;
