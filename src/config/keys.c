@@ -36,13 +36,18 @@ const key *key_find(const char *name)
     return NULL;
 }
 
-bool key_section_exists(const char *section)
+bool key_is_in(const key *k, const char *section)
 {
     size_t length = strlen(section);
+    return section_length(k->name) == length && !strncasecmp(k->name, section, length);
+}
+
+const key *key_first_in(const char *section)
+{
     for (size_t i = 0; i < key_count; i++)
-        if (section_length(keys[i].name) == length && !strncasecmp(keys[i].name, section, length))
-            return true;
-    return false;
+        if (key_is_in(&keys[i], section))
+            return &keys[i];
+    return NULL;
 }
 
 int key_unknown(const char *name, const char *where)
@@ -90,7 +95,7 @@ int key_ini_section(const char *section, const char *where)
                     "%s: [%s] belongs to the space of a search, which `unblend search` takes; a "
                     "config has no such section",
                     where, section);
-    return key_section_exists(section) ? 0 : unknown_section(section, where);
+    return key_first_in(section) ? 0 : unknown_section(section, where);
 }
 
 int key_ini_key(const char *section, const char *name, const char *where, ini_key *out)

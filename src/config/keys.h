@@ -51,8 +51,11 @@ extern const size_t key_count;
 /* The row called `name` ("section.key", in any case), or NULL. */
 const key *key_find(const char *name);
 
-/* Whether that section has any key; compared in any case. */
-bool key_section_exists(const char *section);
+/* Compared in any case. */
+bool key_is_in(const key *k, const char *section);
+
+/* The first key of that section, or NULL if there is no such section. */
+const key *key_first_in(const char *section);
 
 /* STATUS_USAGE: an unknown key, what it was renamed to or probably should be. where is "file:line" or
  * such. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { FILE_LIMIT = 1 << 20 };
 
@@ -55,22 +54,12 @@ static void note_stage(building *b, int stage, place from)
         *known = from;
 }
 
-static int stage_of_section(const char *section)
-{
-    for (size_t i = 0; i < key_count; i++) {
-        size_t length = strlen(section);
-        if (!strncasecmp(keys[i].name, section, length) && keys[i].name[length] == '.')
-            return keys[i].stage;
-    }
-    return 0;
-}
-
 static int apply_entry(building *b, const ini_entry *e)
 {
     place here = {.line = e->line};
     char where[INI_WHERE_SIZE];
     if (!e->name) {
-        note_stage(b, stage_of_section(e->section), here);
+        note_stage(b, key_first_in(e->section)->stage, here);
         return 0;
     }
     const key *k = key_find(e->name);
@@ -82,7 +71,7 @@ static int apply_entry(building *b, const ini_entry *e)
 static int apply_ini(building *b, const ini *file)
 {
     for (size_t i = 0; i < file->count; i++)
-        if (key_section_exists(file->entries[i].section) && apply_entry(b, &file->entries[i]))
+        if (key_first_in(file->entries[i].section) && apply_entry(b, &file->entries[i]))
             return -1;
     return 0;
 }
@@ -409,7 +398,6 @@ char *settings_ini_open(const settings *s)
 
 char *settings_ini_without(const settings *s, const char *section)
 {
-    size_t prefix = section ? strlen(section) : 0;
     char *text = NULL;
     size_t length;
     FILE *out = open_memstream(&text, &length);
@@ -419,9 +407,7 @@ char *settings_ini_without(const settings *s, const char *section)
     }
     locale_t before = enter_plain_locale();
     for (size_t i = 0; i < key_count; i++) {
-        if (section && !strncmp(keys[i].name, section, prefix) && keys[i].name[prefix] == '.')
-            continue;
-        if (keys[i].stage >= s->stage_count)
+        if ((section && key_is_in(&keys[i], section)) || keys[i].stage >= s->stage_count)
             continue;
         key_write_section(i, out);
         key_write(&keys[i], s, out);
