@@ -48,3 +48,21 @@ kernel void move_average(global const float *values, global float *average,
                        left);
         }
 }
+
+/*
+ * The gradients of a step of several batches, part = 1 / batches of each: so_far += part * gradients.
+ * In the first so_far is overwritten; in the last it is left, and the sum goes to gradients.
+ */
+kernel void add_up_gradients(global float *gradients, global float *so_far, float part, int first,
+                             int last, int pixels, int channels, int span)
+{
+    FOR_PIXELS(p, pixels, span)
+        FOR_LANES(c, channels) {
+            const size_t i = (size_t)p * channels + c;
+            const int left = channels - c;
+            lane sum = part * load_lane(gradients + i, left);
+            if (!first)
+                sum += load_lane(so_far + i, left);
+            store_lane(sum, (last ? gradients : so_far) + i, left);
+        }
+}

@@ -23,6 +23,7 @@
  *
  * A panel is copied unless it is read only a few times.
  */
+#include "gemm_product.h"
 #include "tile.h"
 #include "transpose.h"
 
@@ -91,19 +92,12 @@ void store_row(global float *to, const float16 sum[VECTORS], int columns, float 
     for (int j = 0; j < depth; j++)                                                                \
     TILE_STEP(sum, TILE, (value)[offset[r] + j * a_column], (panel) + j * stride)
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer, int a_inner,
-     global const float *b, ulong b_offset, int b_row, int b_column, int b_outer, int b_inner,
-     global float *c, ulong c_offset, int c_row, int c_outer, int c_inner, int m, int n, int k,
-     int block, int panels, int deepest, int inner, float alpha, float beta, local float *panel)
+/* A block of rows of c, row0 to last - 1, in the columns from begin to end - 1. Pointers are to first
+ * values; the rest is as in the kernels below. */
+void multiply(global const float *a, int a_row, int a_column, global const float *b, int b_row,
+              int b_column, global float *c, int c_row, int row0, int last, int begin, int end, int n,
+              int k, int deepest, float alpha, float beta, local float *panel)
 {
-    const int row0 = get_group_id(1) * block, last = min(m, row0 + block);
-    const int outer_index = get_group_id(2) / inner, inner_index = get_group_id(2) % inner;
-    const int begin = get_group_id(0) * panels * LANES, end = min(n, begin + panels * LANES);
-    a += a_offset + (size_t)outer_index * a_outer + (size_t)inner_index * a_inner;
-    b += b_offset + (size_t)outer_index * b_outer + (size_t)inner_index * b_inner;
-    c += c_offset + (size_t)outer_index * c_outer + (size_t)inner_index * c_inner;
-
     for (int first = begin; first < end; first += LANES) {
         const int columns = min(LANES, n - first);
         const int in_place = b_column == 1 && columns == LANES && last - row0 <= IN_PLACE_ROWS;
@@ -129,4 +123,39 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
             }
         }
     }
+}
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer, int a_inner,
+     global const float *b, ulong b_offset, int b_row, int b_column, int b_outer, int b_inner,
+     global float *c, ulong c_offset, int c_row, int c_outer, int c_inner, int m, int n, int k,
+     int block, int panels, int deepest, int inner, float alpha, float beta, local float *panel)
+{
+    const int row0 = get_group_id(1) * block, last = min(m, row0 + block);
+    const int outer_index = get_group_id(2) / inner, inner_index = get_group_id(2) % inner;
+    const int begin = get_group_id(0) * panels * LANES, end = min(n, begin + panels * LANES);
+    a += a_offset + (size_t)outer_index * a_outer + (size_t)inner_index * a_inner;
+    b += b_offset + (size_t)outer_index * b_outer + (size_t)inner_index * b_inner;
+    c += c_offset + (size_t)outer_index * c_outer + (size_t)inner_index * c_inner;
+    multiply(a, a_row, a_column, b, b_row, b_column, c, c_row, row0, last, begin, end, n, k, deepest,
+             alpha, beta, panel);
+}
+
+/* Products of different shapes in one launch: work-group g does the block that is g - first of the product
+ * with the largest first <= g. */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gemm_group(global const float *a, global const float *b, global float *c,
+           constant gemm_product *products, int count, int deepest, float alpha, float beta,
+           local float *panel)
+{
+    const int group = get_group_id(0);
+    int i = 0;
+    while (i + 1 < count && products[i + 1].first <= group)
+        i++;
+    constant gemm_product *p = products + i;
+    const int number = group - p->first, down = number / p->across, across = number % p->across;
+    const int row0 = down * p->block, begin = across * p->panels * LANES;
+    multiply(a + p->a_offset, p->a_row, p->a_column, b + p->b_offset, p->b_row, p->b_column,
+             c + p->c_offset, p->c_row, row0, min(p->m, row0 + p->block), begin,
+             min(p->n, begin + p->panels * LANES), p->n, p->k, deepest, alpha, beta, panel);
 }

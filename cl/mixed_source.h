@@ -5,6 +5,8 @@
 typedef struct mixed_source {
     int height, width; /* of its pictures */
     int first, count;  /* which of them are drawn from */
+    int shift;         /* moved by up to so many pixels, each way */
+    int flip;          /* half of them are mirrored, left to right */
 } mixed_source;
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * Random pictures of every source and their blend, see src/data/resident.c. Built with SOURCES (2 to 4)
- * and CHANNELS (1 or 3). Which pictures blend number `position` takes depends only on (seed, stream,
- * position); batches_draw() of src/data/batches.c draws the same on the host.
+ * and CHANNELS (1 or 3). Which pictures, and where they lie, blend number `position` has depends only on (seed, stream,
+ * position); batches_draw() of src/data/batches.c draws the same pictures
+ * on the host.
  */
 #include "mixed_source.h"
 #include "philox.h"
@@ -15,11 +16,27 @@ float source_value(global const uchar *pictures, int number, constant mixed_sour
     return pictures[(((size_t)number * s->height + y) * s->width + x) * CHANNELS + c] / 255.0f;
 }
 
+/* Where a picture lies in a blend: its corner, and whether it is mirrored. */
+typedef struct placement {
+    int picture, top, left, mirrored;
+} placement;
+
+/* In the middle, but for what is drawn from one word. */
+placement place(constant mixed_source *s, int height, int width, int picture, uint word)
+{
+    const int places = 2 * s->shift + 1;
+    placement at = {picture, (height - s->height) / 2, (width - s->width) / 2, 0};
+    at.top += (int)((word & 0x7fff) * places >> 15) - s->shift;
+    at.left += (int)((word >> 15 & 0x7fff) * places >> 15) - s->shift;
+    at.mirrored = s->flip && word >> 31;
+    return at;
+}
+
 /*
  * Item (y, n): row y of blend n. Sources behind SOURCES are not looked at.
  *
  *   blend  (batch, height, width, CHANNELS): the average of the sources
- *   truth  (batch, height, width, SOURCES * CHANNELS): each source, in the middle of a border of zeros
+ *   truth  (batch, height, width, SOURCES * CHANNELS): each source, in a border of zeros
  */
 kernel void mix_sources(global const uchar *pictures_0, global const uchar *pictures_1,
                         global const uchar *pictures_2, global const uchar *pictures_3,
@@ -31,20 +48,25 @@ kernel void mix_sources(global const uchar *pictures_0, global const uchar *pict
         return;
     global const uchar *const pictures[] = {pictures_0, pictures_1, pictures_2, pictures_3};
     const ulong number = position + n;
-    const uint counter[4] = {(uint)number, (uint)(number >> 32), 0, 0}, key[2] = {seed, stream};
-    uint words[4];
+    const uint counter[4] = {(uint)number, (uint)(number >> 32), 0, 0},
+               again[4] = {(uint)number, (uint)(number >> 32), 1, 0}, key[2] = {seed, stream};
+    uint words[4], place_words[4];
     philox(counter, key, words);
-    int picture[SOURCES];
+    philox(again, key, place_words);
+    placement at[SOURCES];
     for (int k = 0; k < SOURCES; k++)
-        picture[k] = sources[k].first + philox_below(words[k], sources[k].count);
+        at[k] = place(sources + k, height, width,
+                      sources[k].first + philox_below(words[k], sources[k].count), place_words[k]);
     for (int x = 0; x < width; x++)
         for (int c = 0; c < CHANNELS; c++) {
             const size_t pixel = ((size_t)n * height + y) * width + x;
             float sum = 0.0f;
             for (int k = 0; k < SOURCES; k++) {
                 constant mixed_source *s = sources + k;
-                const int top = (height - s->height) / 2, left = (width - s->width) / 2;
-                const float value = source_value(pictures[k], picture[k], s, y - top, x - left, c);
+                const int column = x - at[k].left;
+                const float value =
+                    source_value(pictures[k], at[k].picture, s, y - at[k].top,
+                                 at[k].mirrored ? s->width - 1 - column : column, c);
                 truth[(pixel * SOURCES + k) * CHANNELS + c] = value;
                 sum += value;
             }

@@ -164,7 +164,7 @@ static void the_loaded_model_is_as_good(void **state)
     evaluator *e;
     double mse[SOURCES_MAX];
     must(model_open(path, NULL, 0, &file));
-    must(trained_open(&model, opened, c, file.tensors, path, 4));
+    must(trained_open(&model, opened, c, file.tensors, path, 4, NETWORK_INFER));
     must(batches_open(&b, opened, &c->data, 1, false));
     must(evaluator_new(&e, model.network, b));
     must(evaluator_run(e, SPLIT_VALIDATION, 1, STREAM_VALIDATION, 0, 8, mse));

@@ -262,7 +262,7 @@ static void evaluator_scores_a_model(void **state)
     assert_int_equal(model_open(path, sample, 1, &m), 0);
     assert_int_equal(open_device(&d, &m.settings->device), 0);
     assert_int_equal(batches_open(&pairs, d, &m.settings->data, 1, true), 0);
-    assert_int_equal(trained_open(&t, d, m.settings, m.tensors, path, BATCH), 0);
+    assert_int_equal(trained_open(&t, d, m.settings, m.tensors, path, BATCH, NETWORK_INFER), 0);
     assert_int_equal(evaluator_new(&e, t.network, pairs), 0);
     score_on_host(t.network, pairs, d, &expected);
     assert_int_equal(evaluator_scores(e, SPLIT_TEST, 3, STREAM_EVALUATE, 7, SAMPLES, &scores), 0);

@@ -73,7 +73,7 @@ static void files_are_read_and_named(void **state)
     (void)state;
     settings *s = NULL;
     assert_int_equal(load_bytes("[model]\nfilters = 7\n", 20, &s), 0);
-    assert_int_equal(s->stages[0].filters, 7);
+    assert_int_equal(s->stages[0].filters[0], 7);
     settings_free(s);
     assert_int_equal(load_bytes("", 0, &s), 0);
     settings_free(s);
@@ -184,7 +184,7 @@ static void long_configs_are_read(void **state)
         sprintf(text + i * COMMENT, "; %097d\n", 0);
     strcpy(text + COMMENTS * COMMENT, "[model]\nfilters = 5\n");
     settings *s = parsed(text);
-    assert_int_equal(s->stages[0].filters, 5);
+    assert_int_equal(s->stages[0].filters[0], 5);
     settings_free(s);
     free(text);
 }

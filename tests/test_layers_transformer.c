@@ -59,6 +59,20 @@ static void scales_match(void **state)
     }
 }
 
+/* Gray and colour, 2 to 4 sources, equal weights and others. */
+static void consistent_matches(void **state)
+{
+    static const struct consistent_options mixtures[] = {{2, {0.5f, 0.5f}},
+                                                         {2, {0.3f, 0.9f}},
+                                                         {3, {0.2f, 0.5f, 0.3f}},
+                                                         {4, {0.25f, 0.25f, 0.25f, 0.25f}}};
+    for (size_t i = 0; i < limited(COUNT(mixtures)); i++)
+        for (int c = 1; c <= 3; c += 2) {
+            shape x = {2, 5, 7, c}, z = {2, 5, 7, mixtures[i].sources * c};
+            check(state, &(layer_case){&consistent_layer, &mixtures[i], {z, x}, 2, false});
+        }
+}
+
 static void conv2d_without_bias_matches(void **state)
 {
     static const struct {
@@ -384,6 +398,13 @@ static void impossible_layers_are_refused(void **state)
     assert_null(add(g, "add", x, other));
     assert_null(scale_channels(g, "channels", x, other));
     assert_null(scale_pixels(g, "pixels", x, x));
+    const float weights[] = {0.5f, 0.5f, 0};
+    tensor *sources = graph_input(g, "sources", (shape){2, 3, 4, 2});
+    assert_non_null(consistent(g, "consistent", sources, other, 2, weights));
+    assert_null(consistent(g, "other sources", x, other, 2, weights));
+    assert_null(consistent(g, "too few", other, other, 1, weights));
+    assert_null(consistent(g, "no weight", graph_input(g, "three", (shape){2, 3, 4, 3}), other, 3,
+                           weights));
     assert_non_null(add(g, "twice", x, x));
     assert_null(add(g, "twice", x, x)); /* names tell layers apart */
     graph_free(g);
@@ -466,6 +487,7 @@ int main(void)
         cmocka_unit_test(add_matches),
         cmocka_unit_test(pools_match),
         cmocka_unit_test(scales_match),
+        cmocka_unit_test(consistent_matches),
         cmocka_unit_test(conv2d_without_bias_matches),
         cmocka_unit_test(blocks_run_in_shared_buffers),
         cmocka_unit_test(unwanted_gradients_change_nothing),

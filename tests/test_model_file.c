@@ -115,7 +115,7 @@ static void values_that_come_later_count(void **state)
     trained t;
     safetensors *constant = read_file("constant.safetensors");
     if (model_open(path, NULL, 0, &m) || open_device(&d, &m.settings->device) ||
-        trained_open(&t, d, m.settings, m.tensors, path, 1) ||
+        trained_open(&t, d, m.settings, m.tensors, path, 1, NETWORK_INFER) ||
         buffer_fill(d, t.network->input->data, 0.5f, 0, PIXELS * sizeof(float)) ||
         network_forward(t.network))
         fail_msg("%s", error_message());

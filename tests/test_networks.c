@@ -388,7 +388,7 @@ static void a_saved_model_gives_the_same_output(void **state)
     train_steps(&b, 3);
     must(model_save(path, b.params, b.settings, &b.settings->data.mixture));
     must(model_open(path, NULL, 0, &file));
-    assert_int_equal(file.settings->stages[0].filters, 4);
+    assert_int_equal(file.settings->stages[0].filters[0], 4);
     must(params_load(again.params, file.tensors, path));
     model_close(&file);
 

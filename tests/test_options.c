@@ -183,7 +183,7 @@ static void options_become_settings(void **state)
     assert_string_equal(s->device.device, "cpu");
     assert_string_equal(s->data.directory, "d");
     assert_int_equal(s->train.seed, 9);
-    assert_int_equal(s->stages[0].filters, 16);
+    assert_int_equal(s->stages[0].filters[0], 16);
     settings_free(s);
     options_free(&given);
 

@@ -42,7 +42,7 @@ static early_stopping stopping_of(const char *const *overrides, size_t count)
 
 static void assert_rate(const schedule *s, long step, double wanted)
 {
-    double rate = schedule_rate(s, step);
+    double rate = schedule_rate(s, (training_point){step, 0});
     if (!(fabs(rate - wanted) <= 1e-9 * wanted))
         fail_msg("the rate of step %ld is %.12g and should be %.12g", step, rate, wanted);
 }
@@ -90,7 +90,7 @@ static void cosine_rises_and_falls(void **state)
         0.2,         0.2,                           /* the end, and beyond */
     };
     for (size_t step = 0; step < COUNT(wanted); step++) {
-        double rate = schedule_rate(&s, (long)step);
+        double rate = schedule_rate(&s, (training_point){(long)step, 0});
         if (!(fabs(rate - wanted[step]) <= 1e-9))
             fail_msg("the rate of step %zu is %.12g and should be %.9g", step, rate, wanted[step]);
     }
@@ -147,9 +147,9 @@ typedef struct plateau_epoch {
 
 static void epoch_is(schedule *s, size_t i, const plateau_epoch *epoch)
 {
-    double before = schedule_rate(s, 0);
+    double before = schedule_rate(s, (training_point){0, 0});
     bool reduced = schedule_epoch_end(s, epoch->monitored);
-    if (reduced != (schedule_rate(s, 0) != before))
+    if (reduced != (schedule_rate(s, (training_point){0, 0}) != before))
         fail_msg("epoch %zu: that the rate was reduced is told wrongly", i + 1);
     assert_rate(s, (long)i, epoch->rate);
 }

@@ -95,7 +95,7 @@ static void assert_is_full_space(const space *s)
     assert_int_equal(s->trials, 7);
     assert_int_equal(s->eta, 3);
     assert_int_equal(s->min_epochs, 1);
-    assert_int_equal(s->base->stages[0].filters, 4);
+    assert_int_equal(s->base->stages[0].filters[0], 4);
     assert_int_equal(s->base->train.epochs, 3);
     assert_int_equal(s->count, 4);
     assert_string_equal(s->dimensions[0].written.key->name, "model.filters");
@@ -188,7 +188,7 @@ static void lists_and_stages_are_searched(void **state)
     assert_string_equal(final->data.directories[1], "b|c, d");
     assert_string_equal(final->data.mixture.names[1], "b-c--d");
     assert_int_equal(final->stage_count, 2);
-    assert_int_equal(final->stages[1].filters, 16);
+    assert_int_equal(final->stages[1].filters[0], 16);
     assert_true(final->train.source_weights[1] == 2);
     settings_free(final);
     free(written);
@@ -255,12 +255,12 @@ static void settings_of_a_trial(void **state)
     char *values[] = {"2", "two", "0.005", "6"};
     assert_int_equal(space_settings(s, values, NULL, 0, &trial), 0);
     assert_int_equal(space_settings(s, values, s->final, s->final_count, &final), 0);
-    assert_int_equal(trial->stages[0].filters, 2);
+    assert_int_equal(trial->stages[0].filters[0], 2);
     assert_string_equal(trial->device.platform, "two");
     assert_int_equal(trial->train.epochs, 3);
     assert_int_equal(final->train.batch, 6);
     assert_int_equal(final->train.epochs, 9);
-    assert_int_equal(s->base->stages[0].filters, 4);
+    assert_int_equal(s->base->stages[0].filters[0], 4);
     settings_free(final);
     settings_free(trial);
     space_free(s);

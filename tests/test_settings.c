@@ -17,7 +17,7 @@ static void defaults_hold_without_a_file(void **state)
     settings *s = NULL;
     assert_int_equal(settings_load(&s, NULL, NULL, 0), 0);
     assert_int_equal(s->stages[0].architecture, ARCHITECTURE_unet);
-    assert_int_equal(s->stages[0].filters, 64);
+    assert_int_equal(s->stages[0].filters[0], 64);
     assert_int_equal(s->train.steps_per_epoch, 1500);
     assert_true(s->train.learning_rate == 1e-3);
     assert_true(s->data.validation == 0.2);
@@ -54,9 +54,9 @@ static void the_usual_ways_to_write_an_ini_file_work(void **state)
                          "device = ; none\n"
                          "[model]\n"
                          "convolutions = 1");
-    assert_int_equal(s->stages[0].filters, 32);
+    assert_int_equal(s->stages[0].filters[0], 32);
     assert_int_equal(s->stages[0].modules, 2);
-    assert_int_equal(s->stages[0].convolutions, 1);
+    assert_int_equal(s->stages[0].convolutions[0], 1);
     assert_string_equal(s->data.directory, "a; b # c ");
     assert_int_equal(s->data.mixture.sources, 3);
     assert_string_equal(s->data.directories[0], "one");
@@ -260,7 +260,7 @@ static void escapes_are_known_or_refused(void **state)
     assert_string_equal(s->data.directories[2], "\\a\\x22'\"#b;c");
     settings_free(s);
     s = parsed("[model]\nfilters = \"\\x33\\x32\"\n");
-    assert_int_equal(s->stages[0].filters, 32);
+    assert_int_equal(s->stages[0].filters[0], 32);
     settings_free(s);
 
     const char *how = "is no escape; inside \"...\" a backslash is written \\\\, any other byte "
@@ -291,7 +291,7 @@ static void overrides_and_environment_are_named(void **state)
     assert_int_equal(settings_load(&s, NULL, NULL, 0), -1);
     assert_non_null(strstr(error_message(), "environment UNBLEND_DEVICE: device.device = 000"));
     assert_int_equal(settings_parse_alone(&s, "[model]\nfilters = 3\n", "x.ini"), 0);
-    assert_int_equal(s->stages[0].filters, 3);
+    assert_int_equal(s->stages[0].filters[0], 3);
     assert_string_equal(s->device.device, "");
     settings_free(s);
     unsetenv("UNBLEND_DEVICE");

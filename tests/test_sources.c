@@ -222,9 +222,9 @@ static void each_section_of_a_stage_makes_one(void **state)
     settings *s = parsed("[model]\nfilters = 8\n[stage.2]\n[Stage.3]\nfilters = 16\nreads = "
                          "previous\n");
     assert_int_equal(s->stage_count, 3);
-    assert_int_equal(s->stages[0].filters, 8);
+    assert_int_equal(s->stages[0].filters[0], 8);
     assert_int_equal(s->stages[0].reads, READS_MIXTURE);
-    assert_int_equal(s->stages[1].filters, 64);
+    assert_int_equal(s->stages[1].filters[0], 64);
     assert_int_equal(s->stages[1].reads, READS_BOTH);
     assert_int_equal(s->stages[2].filters, 16);
     assert_int_equal(s->stages[2].reads, READS_PREVIOUS);
@@ -243,7 +243,7 @@ static void each_section_of_a_stage_makes_one(void **state)
     settings_free(derived);
     assert_int_equal(settings_derive(&derived, again, &second, 1), 0);
     assert_int_equal(derived->stage_count, 3);
-    assert_int_equal(derived->stages[1].filters, 32);
+    assert_int_equal(derived->stages[1].filters[0], 32);
     settings_free(derived);
     settings_free(again);
     settings_free(s);
@@ -251,7 +251,7 @@ static void each_section_of_a_stage_makes_one(void **state)
 
     s = overridden("", second);
     assert_int_equal(s->stage_count, 2);
-    assert_int_equal(s->stages[1].filters, 32);
+    assert_int_equal(s->stages[1].filters[0], 32);
     settings_free(s);
     s = overridden("[stage.3]\n", second);
     assert_int_equal(s->stage_count, 3);

@@ -65,7 +65,7 @@ static trained model_of(const training *t, int batch)
     char *path = path_join(t->run, MODEL_NAME);
     assert_non_null(path);
     must(model_open(path, NULL, 0, &file));
-    must(trained_open(&model, opened, t->settings, file.tensors, path, batch));
+    must(trained_open(&model, opened, t->settings, file.tensors, path, batch, NETWORK_INFER));
     model_close(&file);
     free(path);
     return model;
@@ -341,7 +341,7 @@ static void steps_go_through_the_pairs_in_order(void **state)
     for (int i = 0; i < SOURCES; i++)
         counts[i] = batches_count(t.batches, SPLIT_TRAIN, i);
     for (unsigned long step = 0; step < 3; step++) {
-        must(stepper_step(t.stepper, 1e-3, &sums));
+        must(stepper_step(t.stepper, 1e-3, 1, &sums));
         for (int i = 0; i < SOURCES; i++) {
             must(read_one_source(opened, t.network->truth->data, i, images, TINY_BATCH * PIXELS));
             for (unsigned long n = 0; n < TINY_BATCH; n++) {
@@ -379,7 +379,7 @@ static void losses_are_those_of_the_steps(void **state)
     step_sums reported = {0};
     steps t = open_steps((overrides){"train.seed=5"});
     for (int step = 0; step < STEPS; step++) {
-        must(stepper_step(t.stepper, 1e-3, &reported));
+        must(stepper_step(t.stepper, 1e-3, 1, &reported));
         for (int i = 0; i < SOURCES; i++)
             sums[i] += error_of(&t, i) / STEPS;
     }
@@ -439,7 +439,7 @@ static void the_stepper_tells_batch_norms(void **state)
             step_sums sums = {0};
             double rising = (1.0 + (double)begins[i]) / (10.0 + (double)begins[i]);
             t.stepper->step = begins[i];
-            must(stepper_step(t.stepper, 1e-3, &sums));
+            must(stepper_step(t.stepper, 1e-3, 1, &sums));
             must(stepper_drain(t.stepper, &sums));
             assert_float_equal(t.network->plan->run.norm_momentum,
                                warm && rising < 0.99 ? rising : 0.99, 1e-7);
@@ -475,7 +475,7 @@ static double validation_ratio(const char *begin, const char *seed)
     double mse[SOURCES];
     must(evaluator_new(&e, t.validation, t.batches));
     for (int i = 0; i < 20; i++)
-        must(stepper_step(t.stepper, 1e-3, &sums));
+        must(stepper_step(t.stepper, 1e-3, 1, &sums));
     must(stepper_drain(t.stepper, &sums));
     must(evaluator_run(e, SPLIT_VALIDATION, 1, STREAM_VALIDATION, 0, BATCHES * BATCH, mse));
     double ratio = (mse[0] + mse[1]) / loss_in_training(&t, BATCHES, BATCH);

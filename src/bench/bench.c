@@ -106,7 +106,7 @@ static void tear_down(work *w)
 
 static int run_step(work *w)
 {
-    return w->stepper ? stepper_step(w->stepper, learning_rate, &w->sums)
+    return w->stepper ? stepper_step(w->stepper, learning_rate, 1, &w->sums)
                       : network_forward(w->network);
 }
 

@@ -437,6 +437,30 @@ static void attention_backward(reference_run *r)
     free(weights);
 }
 
+static struct reference_mixture mixture_of(const layer *l, double weights[])
+{
+    const struct consistent_options *o = l->options;
+    shape x = l->inputs[1]->shape;
+    for (int k = 0; k < o->sources; k++)
+        weights[k] = (double)o->weights[k];
+    return (struct reference_mixture){(size_t)x.n * (size_t)x.h * (size_t)x.w, (size_t)x.c,
+                                      (size_t)o->sources, weights};
+}
+
+static void consistent_forward(reference_run *r)
+{
+    double weights[CONSISTENT_SOURCES_MAX];
+    struct reference_mixture shape = mixture_of(r->layer, weights);
+    reference_consistent_forward(&shape, r->inputs[0], r->inputs[1], r->y);
+}
+
+static void consistent_backward(reference_run *r)
+{
+    double weights[CONSISTENT_SOURCES_MAX];
+    struct reference_mixture shape = mixture_of(r->layer, weights);
+    reference_consistent_backward(&shape, r->g, r->dinputs[0], r->dinputs[1]);
+}
+
 #define REFERENCE(name) const layer_reference name##_reference = {name##_forward, name##_backward};
 REFERENCE(conv2d)
 REFERENCE(conv2d_transpose)
@@ -456,3 +480,4 @@ REFERENCE(scale_channels)
 REFERENCE(scale_pixels)
 REFERENCE(dense)
 REFERENCE(attention)
+REFERENCE(consistent)

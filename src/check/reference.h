@@ -233,4 +233,25 @@ void reference_scale_pixels_backward(const struct reference_rows *shape, const d
                                      const double *factor, const double *g, double *dx,
                                      double *dfactor);
 
+/* ---- Sources that blend to the mixture: ref_consistent.c ---- */
+
+/* K sources of C channels each, in rows (R, K * C); their mixture (R, C) is the sum of weights[k] times
+ * source k. Weights (K) are above 0. */
+struct reference_mixture {
+    size_t rows, channels, sources;
+    const double *weights;
+};
+
+/*
+ * The y (R, K * C) nearest to z among all whose mixture is x and whose values are in 0..1. An x that no
+ * such y has counts as the nearest x that one has. Found by bisection: y_k = clamp(z_k + t * w_k), whose
+ * mixture grows with t.
+ * Backward is that without the limits 0 and 1: dz = g - w * (w . g) / (w . w), dx (R, C) =
+ * (w . g) / (w . w). Where no y lies at a limit it is the derivative.
+ */
+void reference_consistent_forward(const struct reference_mixture *shape, const double *z,
+                                  const double *x, double *y);
+void reference_consistent_backward(const struct reference_mixture *shape, const double *g,
+                                   double *dz, double *dx);
+
 #endif

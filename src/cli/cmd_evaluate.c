@@ -83,7 +83,8 @@ static int evaluate(device *d, const options *given, const model_file *m, report
     evaluator *e = NULL;
     int result = -1;
     if (!batches_open(&pairs, d, &s->data, (uint64_t)s->train.seed, true) &&
-        !trained_open(&t, d, s, m->tensors, given->arguments[0], BATCH) &&
+        !trained_open(&t, d, s, m->tensors, given->arguments[0], BATCH,
+                      given->project ? NETWORK_PROJECT : NETWORK_INFER) &&
         !evaluator_new(&e, t.network, pairs))
         result = run_all(e, given, r);
     evaluator_free(e);

@@ -1,5 +1,6 @@
 #include "compute/gemm.h"
 
+#include "../cl/gemm_product.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -22,9 +23,8 @@ typedef struct shares {
     int across, down; /* items */
 } shares;
 
-static shares share_out(const device *d, const gemm_shape *s, int lanes)
+static shares share_out(const device *d, const gemm_shape *s, int lanes, long wanted)
 {
-    long wanted = (long)ITEMS_FOR_UNIT * (int)d->info.compute_units;
     long matrices = (long)s->outer * s->inner;
     int panels = ceil_divide(s->n, lanes), tile = d->tuning.tile;
     int across = matrices >= wanted ? 1 : panels;
@@ -36,6 +36,14 @@ static shares share_out(const device *d, const gemm_shape *s, int lanes)
     return out;
 }
 
+/* Rows of b in local memory at a time. */
+static int panel_depth(const device *d, int lanes, int k)
+{
+    size_t room = (size_t)d->info.local_memory / ((size_t)lanes * sizeof(float));
+    int depth = room < DEPTH ? (int)room : DEPTH;
+    return k < depth ? k : depth;
+}
+
 static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix *a,
                        const matrix *b, float beta, const matrix *c)
 {
@@ -43,10 +51,8 @@ static int gemm_vector(device *d, const gemm_shape *s, float alpha, const matrix
     int vectors = s->n <= 16 ? 1 : d->tuning.vectors, lanes = 16 * vectors;
     snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", vectors, d->tuning.tile);
     kernel *k = kernel_get(d, "gemm_vector", options, "gemm");
-    shares share = share_out(d, s, lanes);
-    size_t room = (size_t)d->info.local_memory / ((size_t)lanes * sizeof(float));
-    int depth = room < DEPTH ? (int)room : DEPTH;
-    depth = s->k < depth ? s->k : depth;
+    shares share = share_out(d, s, lanes, (long)ITEMS_FOR_UNIT * (int)d->info.compute_units);
+    int depth = panel_depth(d, lanes, s->k);
     if (!k)
         return -1;
     return LAUNCH(
@@ -166,4 +172,111 @@ int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, fl
     if (shape->outer * shape->inner == 1)
         return gemm_single(d, shape, alpha, &a, &b, beta, &c);
     return gemm_batched(d, shape, alpha, &a, &b, beta, &c);
+}
+
+/* ---- Groups ---- */
+
+struct gemm_group {
+    device *device;
+    gemm_operands *products;
+    size_t count;
+    cl_mem table; /* (count) gemm_product, for the kernel */
+    int lanes, depth, work_groups;
+};
+
+/* Both in one launch: its products are small, so a few work-groups each are enough. */
+static int upload_table(gemm_group *g)
+{
+    enum { GROUPS_FOR_PRODUCT = 4 };
+    device *d = g->device;
+    gemm_product *table = allocate(g->count, sizeof *table);
+    if (!table)
+        return -1;
+    g->lanes = 16 * d->tuning.vectors;
+    for (size_t i = 0; i < g->count; i++) {
+        const gemm_operands *p = &g->products[i];
+        const gemm_shape *s = &p->shape;
+        shares share = share_out(d, s, g->lanes, GROUPS_FOR_PRODUCT);
+        table[i] = (gemm_product){.a_offset = (int)p->a.offset,
+                                  .a_row = s->transpose_a ? 1 : p->a.row_stride,
+                                  .a_column = s->transpose_a ? p->a.row_stride : 1,
+                                  .b_offset = (int)p->b.offset,
+                                  .b_row = s->transpose_b ? 1 : p->b.row_stride,
+                                  .b_column = s->transpose_b ? p->b.row_stride : 1,
+                                  .c_offset = (int)p->c.offset,
+                                  .c_row = p->c.row_stride,
+                                  .m = s->m,
+                                  .n = s->n,
+                                  .k = s->k,
+                                  .block = share.rows,
+                                  .panels = share.panels,
+                                  .across = share.across,
+                                  .first = g->work_groups};
+        g->work_groups += share.across * share.down;
+        if (s->k > g->depth)
+            g->depth = s->k;
+    }
+    g->depth = panel_depth(d, g->lanes, g->depth);
+    size_t bytes = g->count * sizeof *table;
+    int result = buffer_new(d, bytes, "matrix products", &g->table) ||
+                         buffer_write(d, g->table, 0, table, bytes)
+                     ? -1
+                     : 0;
+    free(table);
+    return result;
+}
+
+int gemm_group_new(gemm_group **out, device *d, const gemm_operands *products, size_t count)
+{
+    gemm_group *g = allocate(1, sizeof *g);
+    if (!g)
+        return -1;
+    g->device = d;
+    g->count = count;
+    g->products = allocate(count ? count : 1, sizeof *g->products);
+    for (size_t i = 0; g->products && i < count; i++)
+        g->products[i] = products[i];
+    if (!g->products || (count && d->kernels == KERNELS_VECTOR && upload_table(g))) {
+        gemm_group_free(g);
+        return -1;
+    }
+    *out = g;
+    return 0;
+}
+
+static int run_one(device *d, const gemm_operands *p, float alpha, cl_mem a, cl_mem b, float beta,
+                   cl_mem c)
+{
+    matrix of_a = p->a, of_b = p->b, of_c = p->c;
+    of_a.buffer = a;
+    of_b.buffer = b;
+    of_c.buffer = c;
+    return gemm(d, &p->shape, alpha, of_a, of_b, beta, of_c);
+}
+
+int gemm_group_run(gemm_group *g, float alpha, cl_mem a, cl_mem b, float beta, cl_mem c)
+{
+    device *d = g->device;
+    char options[64];
+    int result = 0;
+    for (size_t i = 0; i < g->count && d->kernels != KERNELS_VECTOR && !result; i++)
+        result = run_one(d, &g->products[i], alpha, a, b, beta, c);
+    if (!g->count || d->kernels != KERNELS_VECTOR)
+        return result;
+    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", g->lanes / 16, d->tuning.tile);
+    kernel *k = kernel_get(d, "gemm_vector", options, "gemm_group");
+    if (!k)
+        return -1;
+    return LAUNCH(d, k, range_single((size_t)g->work_groups, 1, 1), ARG(a), ARG(b), ARG(c),
+                  ARG(g->table), ARG((int)g->count), ARG(g->depth), ARG(alpha), ARG(beta),
+                  LOCAL((size_t)g->depth * (size_t)g->lanes * sizeof(float)));
+}
+
+void gemm_group_free(gemm_group *g)
+{
+    if (!g)
+        return;
+    buffer_free(g->device, &g->table);
+    free(g->products);
+    free(g);
 }

@@ -26,6 +26,17 @@ typedef struct gemm_shape {
 /* With beta 0 the contents of c do not matter. */
 int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, float beta, matrix c);
 
+/* Products of different shapes, done together: on devices with vector kernels in one launch. Operands of
+ * one kind share a buffer, which is given when they are run; shapes are of single products. */
+typedef struct gemm_group gemm_group;
+typedef struct gemm_operands {
+    gemm_shape shape;
+    matrix a, b, c; /* without buffers */
+} gemm_operands;
+int gemm_group_new(gemm_group **out, device *d, const gemm_operands *products, size_t count);
+int gemm_group_run(gemm_group *g, float alpha, cl_mem a, cl_mem b, float beta, cl_mem c);
+void gemm_group_free(gemm_group *g);
+
 /* Hands CLBlast the parameters in d->tuning, if there are any, for its products on this device. In
  * a process that has overridden CLBlast's own, these cannot be put back. */
 int gemm_override(device *d);

@@ -11,7 +11,7 @@
 #include "image/format.h"
 #include <stdbool.h>
 
-enum { STAGES_MAX = 4 };
+enum { STAGES_MAX = 4, RESOLUTIONS_MAX = 6 };
 
 /* Values of choices, in the order of the choices of their rows. */
 enum architecture {
@@ -22,7 +22,7 @@ enum architecture {
 };
 enum reads { READS_MIXTURE, READS_PREVIOUS, READS_BOTH };
 enum objective_kind { OBJECTIVE_SQUARED_ERROR };
-enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
+enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_MUON };
 enum averages_kind { AVERAGES_WARM, AVERAGES_KERAS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE_PLATEAU };
 enum monitor { MONITOR_VAL_LOSS, MONITOR_LOSS };
@@ -32,8 +32,13 @@ enum keep { KEEP_BEST, KEEP_LAST };
 struct model_config {
     enum architecture architecture;
     enum reads reads; /* of the first stage: the mixture */
-    int filters, modules, convolutions;
+    int filters[RESOLUTIONS_MAX]; /* one, or one for each resolution */
+    int filter_count;
+    int modules;
+    int convolutions[RESOLUTIONS_MAX]; /* likewise */
+    int convolution_count;
     char *activation; /* a name that activation_named() knows */
+    bool batch_norm, residual, consistent;
     int blocks, width, heads, key_size, ffn;
     double dropout;
     bool train_position, cbam;
@@ -48,6 +53,9 @@ struct data_config {
     int name_count;   /* mixture.sources */
     bool names_given; /* else they follow from the directories */
     double validation;
+    int shift;
+    bool flip[SOURCES_MAX];
+    int flip_count; /* none, or as many as there are sources */
 };
 
 struct train_config {
@@ -55,10 +63,10 @@ struct train_config {
     double source_weights[SOURCES_MAX];
     int weight_count;   /* as many as there are sources */
     bool weights_given; /* else they are 1 */
-    int batch, steps_per_epoch, validation_steps, epochs;
-    double learning_rate;
+    int batch, batch_last, steps_per_epoch, validation_steps, epochs;
+    double learning_rate, muon_rate;
     enum optimizer_kind optimizer;
-    double weight_decay, clip_norm, average;
+    double beta_2, weight_decay, clip_norm, average;
     enum averages_kind moving_averages;
     enum schedule_kind schedule;
     double rate_factor, rate_min;
@@ -70,6 +78,7 @@ struct train_config {
     double stop_min_delta;
     enum keep keep;
     int checkpoint_seconds, seed, time_limit;
+    double minutes;
 };
 
 struct device_config {

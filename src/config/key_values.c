@@ -239,11 +239,14 @@ static int parse_item(const key *k, const char *text, const char *where, void *o
 static int parse_next(const key *k, char **text, const char *whole, const char *where, void *object)
 {
     int *count = list_count(k, object);
-    char *begin = *text + strspn(*text, " \t"), *end = value_item_end(begin, ",");
+    bool blanks = k->type == KEY_INT || k->type == KEY_REAL; /* separate numbers as commas do */
+    char *begin = *text + strspn(*text, " \t"),
+         *end = value_item_end(begin, blanks ? ", \t" : ",");
     if (!end)
         return fail(STATUS_USAGE, "%s: %s: the closing %c is missing", where, k->name, *begin);
     char *behind = end + strspn(end, " \t");
-    if (*behind && *behind != ',')
+    bool comma = *behind == ',';
+    if (*behind && !comma && !(blanks && behind > end))
         return fail(STATUS_USAGE, "%s: %s: there is text after the closing %c", where, k->name,
                     *begin);
     bool last = !*behind;
@@ -256,7 +259,7 @@ static int parse_next(const key *k, char **text, const char *whole, const char *
         parse_item(k, begin, where, item(k, object, *count)))
         return -1;
     ++*count;
-    *text = last ? NULL : behind + 1;
+    *text = last ? NULL : behind + comma;
     return 0;
 }
 

@@ -204,6 +204,34 @@ static int check_weights(const building *b)
     return blame(b, "train.source_weights", what);
 }
 
+static int check_flips(const building *b)
+{
+    char what[120];
+    int count = b->s->data.flip_count, sources = b->s->data.mixture.sources;
+    if (!count || count == sources)
+        return 0;
+    snprintf(what, sizeof what, "data.flip has %d items for the %d sources of data.sources", count,
+             sources);
+    return blame(b, "data.flip", what);
+}
+
+/* The batch doubles to batch_last. */
+static int check_batch_last(const building *b)
+{
+    char what[160];
+    long batch = b->s->train.batch, last = b->s->train.batch_last;
+    if (!last)
+        return 0;
+    while (batch < last)
+        batch *= 2;
+    if (batch == last)
+        return 0;
+    snprintf(what, sizeof what,
+             "train.batch_last = %ld is not train.batch = %d doubled once or more", last,
+             b->s->train.batch);
+    return blame(b, "train.batch_last", what);
+}
+
 static int complete(building *b)
 {
     struct data_config *data = &b->s->data;
@@ -214,7 +242,10 @@ static int complete(building *b)
         derive_names(data);
     while (!train->weights_given && train->weight_count < data->mixture.sources)
         train->source_weights[train->weight_count++] = 1;
-    return count_stages(b) || check_names(b) || check_weights(b) ? -1 : 0;
+    return count_stages(b) || check_names(b) || check_weights(b) || check_flips(b) ||
+                   check_batch_last(b)
+               ? -1
+               : 0;
 }
 
 /* Takes back what followed from other keys, which may change now. */

@@ -64,6 +64,7 @@ static int set_up_source(batches *b, int k, const struct data_config *c, uint64_
 {
     batches_source *s = &b->sources[k];
     *s = (batches_source){.set = set, .count = (int)set->count, .training = (int)set->count};
+    s->flip = k < c->flip_count && c->flip[k];
     if (set->format.height > b->mixture.inner_height)
         b->mixture.inner_height = set->format.height;
     if (set->format.width > b->mixture.inner_width)
@@ -88,7 +89,7 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
     batches *b = allocate(1, sizeof *b);
     if (!b)
         return -1;
-    *b = (batches){.device = d, .kind = &resident_kind, .mixture = c->mixture, .test = test};
+    *b = (batches){.device = d, .kind = &resident_kind, .mixture = c->mixture, .test = test, .shift = c->shift};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
         if (set_up_source(b, k, c, seed, sets[k]))

@@ -1,7 +1,9 @@
 /*
  * Batches of blends and the sources they were made of, on the device. Each source is a data set; every
  * blend takes one random picture of each, with replacement, and is their average. Pictures smaller than
- * the format lie in the middle of a border of zeros; bytes 0..255 become 0..1.
+ * the format lie in the middle of a border of zeros; bytes 0..255 become 0..1. Training blends may be
+ * varied: pictures moved by up to data.shift pixels, what leaves the format being cut off, and mirrored
+ * (data.flip).
  *
  *     batches *b;
  *     if (batches_open(&b, d, &config->data, seed, false)) ...
@@ -69,6 +71,7 @@ typedef struct batches_source {
     uint32_t *order;    /* (set->count): picture i of the splits is the set's number order[i] */
     int count;
     int training; /* the first so many; the others are held out */
+    bool flip;    /* half of what is trained on is mirrored */
 } batches_source;
 
 typedef struct batches_kind {
@@ -85,6 +88,7 @@ struct batches {
     const batches_kind *kind;
     mixture mixture;
     bool test;
+    int shift; /* of what is trained on, in pixels each way */
     batches_source sources[SOURCES_MAX];
     void *state; /* the kind's own */
 };

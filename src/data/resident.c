@@ -39,9 +39,12 @@ static int upload_descriptions(batches *b, enum split split)
     mixed_source of[SOURCES_MAX] = {{0}};
     for (int k = 0; k < b->mixture.sources; k++) {
         const batches_source *s = &b->sources[k];
-        of[k] =
-            (mixed_source){s->set->format.height, s->set->format.width,
-                           split == SPLIT_VALIDATION ? s->training : 0, batches_count(b, split, k)};
+        of[k] = (mixed_source){.height = s->set->format.height,
+                               .width = s->set->format.width,
+                               .first = split == SPLIT_VALIDATION ? s->training : 0,
+                               .count = batches_count(b, split, k),
+                               .shift = split == SPLIT_TRAIN ? b->shift : 0,
+                               .flip = split == SPLIT_TRAIN && s->flip};
     }
     return buffer_new(b->device, sizeof of, "sources", &r->descriptions[split]) ||
                    buffer_write(b->device, r->descriptions[split], 0, of, sizeof of)

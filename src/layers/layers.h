@@ -51,6 +51,12 @@ struct mse_options {
     float weights[MSE_SOURCES_MAX]; /* of their losses in what training makes small */
 };
 
+enum { CONSISTENT_SOURCES_MAX = 4 };
+struct consistent_options {
+    int sources;
+    float weights[CONSISTENT_SOURCES_MAX]; /* of the sources in the mixture */
+};
+
 /* "relu", ...; ACT_LINEAR for an unknown name. */
 enum activation activation_named(const char *name);
 /* act(x) = x < 0 ? slope * x : x, and with which slope. */
@@ -134,6 +140,12 @@ tensor *scale_pixels(graph *g, const char *name, tensor *x, tensor *factor);
 tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth, int sources,
             const float weights[]);
 
+/* Of all sources in 0..1 whose blend, each times its weight, is the mixture (n, h, w, c), those nearest to z
+ * (n, h, w, sources * c): the Euclidean projection. Weights are above 0. Gradients pass as if there were
+ * no limits of 0 and 1 (straight-through). May run in place. */
+tensor *consistent(graph *g, const char *name, tensor *z, tensor *mixture, int sources,
+                   const float weights[]);
+
 /* Every kind of layer: x.c has x_layer, and src/check has x_reference for it. */
 #define LAYERS(X)                                                                                  \
     X(conv2d)                                                                                      \
@@ -153,7 +165,8 @@ tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth, int s
     X(scale_channels)                                                                              \
     X(scale_pixels)                                                                                \
     X(dense)                                                                                       \
-    X(attention)
+    X(attention)                                                                                   \
+    X(consistent)
 #define DECLARE_LAYER(name) extern const layer_type name##_layer;
 LAYERS(DECLARE_LAYER)
 

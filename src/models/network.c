@@ -38,7 +38,17 @@ static tensor *stage_input(network *n, const stage *s, tensor *previous)
     return concat(n->graph, label_of(s->prefix, "input").text, n->input, previous);
 }
 
-static int build_stages(network *n, const settings *c)
+/* The nearest sources whose average is the mixture. */
+static tensor *blend_to_mixture(network *n, label name, tensor *x)
+{
+    int sources = n->mixture.sources;
+    float weights[SOURCES_MAX];
+    for (int k = 0; k < sources; k++)
+        weights[k] = 1.0f / (float)sources;
+    return consistent(n->graph, name.text, x, n->input, sources, weights);
+}
+
+static int build_stages(network *n, const settings *c, bool project)
 {
     tensor *x = n->input;
     for (int i = 0; i < c->stage_count; i++) {
@@ -47,9 +57,15 @@ static int build_stages(network *n, const settings *c)
         stage s = {section.text, prefix.text, &c->stages[i], n->mixture.sources,
                    n->mixture.format.channels};
         x = architectures[s.config->architecture](n->graph, &s, i ? stage_input(n, &s, x) : x);
+        if (s.config->consistent)
+            x = blend_to_mixture(n, label_of(s.prefix, "consistent"), x);
         if (!x)
             return -1;
     }
+    if (project && !c->stages[c->stage_count - 1].consistent)
+        x = blend_to_mixture(n, label_of("", "projection"), x);
+    if (!x)
+        return -1;
     n->output = x;
     n->output->is_output = true;
     return 0;
@@ -96,12 +112,12 @@ int network_new_planned(network **out, params *p, const settings *c, int batch,
     n->mixture = c->data.mixture;
     n->batch = n->slice = batch;
     bool on_cpu = p->device && p->device->kernels == KERNELS_VECTOR;
-    if (use == NETWORK_INFER && on_cpu && n->batch >= NETWORK_SLICED_BATCH)
+    if (use != NETWORK_TRAIN && on_cpu && n->batch >= NETWORK_SLICED_BATCH)
         n->slice = NETWORK_SLICE;
     struct image_format f = n->mixture.format;
     shape blend = {n->slice, f.height, f.width, f.channels};
     if (graph_new(&n->graph, p) || !(n->input = graph_input(n->graph, "mixture", blend)) ||
-        build_stages(n, c) || (use == NETWORK_TRAIN && build_objective(n, c)))
+        build_stages(n, c, use == NETWORK_PROJECT) || (use == NETWORK_TRAIN && build_objective(n, c)))
         goto failed;
     options.training = use == NETWORK_TRAIN;
     if (plan_new(&n->plan, n->graph, options))

@@ -20,7 +20,9 @@
 /* Batches of so many images are inferred in slices of so many on a CPU. */
 enum { NETWORK_SLICED_BATCH = 128, NETWORK_SLICE = 64 };
 
-enum network_use { NETWORK_INFER, NETWORK_TRAIN };
+/* NETWORK_PROJECT infers, and makes the outputs consistent where the model's own are not: see consistent()
+ * in layers/layers.h. */
+enum network_use { NETWORK_INFER, NETWORK_PROJECT, NETWORK_TRAIN };
 
 typedef struct network {
     params *params; /* not owned */

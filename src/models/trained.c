@@ -3,11 +3,11 @@
 #include "base/error.h"
 
 int trained_open(trained *out, device *d, const settings *s, const safetensors *weights,
-                 const char *path, int batch)
+                 const char *path, int batch, enum network_use use)
 {
     *out = (trained){0};
     if (!params_new(&out->params, d) &&
-        !network_new(&out->network, out->params, s, batch, NETWORK_INFER) &&
+        !network_new(&out->network, out->params, s, batch, use) &&
         !params_allocate(out->params, false) && !params_load(out->params, weights, path) &&
         !network_prepare(out->network))
         return 0;

@@ -15,13 +15,13 @@
 
 typedef struct trained {
     params *params;
-    network *network; /* NETWORK_INFER */
+    network *network; /* to infer */
 } trained;
 
-/* weights were read from path, which is for messages. All arguments stay the caller's; *out is
+/* use: NETWORK_INFER or NETWORK_PROJECT. weights were read from path, which is for messages. All arguments stay the caller's; *out is
  * empty on failure. */
 int trained_open(trained *out, device *d, const settings *s, const safetensors *weights,
-                 const char *path, int batch);
+                 const char *path, int batch, enum network_use use);
 void trained_close(trained *t);
 
 /* STATUS_DATA: what the model in path gives is not finite. picture: "" or " for a black picture". */

@@ -5,57 +5,123 @@
  * before a 2x2 max pool, after which filters double. Decoder modules of a transposed convolution, joined
  * with the skip, and again [conv 3x3, batch norm, activation]. For each source a 1x1 head with the same
  * activation.
+ *
+ * What a config can change: filters and convolutions of each resolution; no batch norms; and residual
+ * modules in the order of He et al. 2016 ("Identity Mappings"), whose first convolution changes the
+ * channels and whose others come in pairs:
+ *
+ *     x = conv1(x)
+ *     x = x + conv3(activation(norm2(conv2(activation(norm1(x))))))     and so on
+ *     x = activation(norm(x))
+ *
+ * An even number of convolutions leaves one alone at the end: x = x + conv(activation(norm(x))).
  */
 #include "base/error.h"
 #include "layers/layers.h"
 #include "models/architecture.h"
 #include "models/label.h"
 
-enum { MODULES_MAX = 6 };
-
 typedef struct builder {
     graph *graph;
-    int convolutions;
     enum activation activation;
+    bool batch_norm, residual;
 } builder;
 
-static tensor *convolutions(const builder *b, label module, tensor *x, int filters)
+/* What stands behind convolution i of a module, from 1: its norm, if there is one, and the activation. */
+static tensor *activate(const builder *b, label module, int i, tensor *x)
 {
-    for (int i = 1; i <= b->convolutions; i++) {
-        x = conv2d(b->graph, label_of(module.text, "/conv%d", i).text, x, filters, 3, 1);
-        x = batch_norm(b->graph, label_of(module.text, "/norm%d", i).text, x, b->activation);
-    }
+    if (b->batch_norm)
+        return batch_norm(b->graph, label_of(module.text, "/norm%d", i).text, x, b->activation);
+    return activation(b->graph, label_of(module.text, "/activation%d", i).text, x, b->activation);
+}
+
+static tensor *convolve(const builder *b, label module, int i, tensor *x, int filters)
+{
+    return conv2d(b->graph, label_of(module.text, "/conv%d", i).text, x, filters, 3, 1);
+}
+
+static tensor *plain_module(const builder *b, label module, tensor *x, int filters, int convolutions)
+{
+    for (int i = 1; i <= convolutions; i++)
+        x = activate(b, module, i, convolve(b, module, i, x, filters));
     return x;
 }
 
+static tensor *residual_module(const builder *b, label module, tensor *x, int filters,
+                               int convolutions)
+{
+    x = convolve(b, module, 1, x, filters);
+    for (int i = 2; i <= convolutions; i += 2) {
+        tensor *y = convolve(b, module, i, activate(b, module, i - 1, x), filters);
+        if (i < convolutions)
+            y = convolve(b, module, i + 1, activate(b, module, i, y), filters);
+        x = add(b->graph, label_of(module.text, "/add%d", i / 2).text, y, x);
+    }
+    return activate(b, module, convolutions, x);
+}
+
+static tensor *convolutions(const builder *b, label module, tensor *x, int filters, int count)
+{
+    return b->residual ? residual_module(b, module, x, filters, count)
+                       : plain_module(b, module, x, filters, count);
+}
+
 /* Decoder modules are numbered as the encoder whose skip they join. */
-static tensor *decode(const builder *b, label module, tensor *x, tensor *skip, int filters)
+static tensor *decode(const builder *b, label module, tensor *x, tensor *skip, int filters,
+                      int count)
 {
     x = conv2d_transpose(b->graph, label_of(module.text, "/up").text, x, filters);
     x = concat(b->graph, label_of(module.text, "/join").text, x, skip);
-    return convolutions(b, module, x, filters);
+    return convolutions(b, module, x, filters, count);
+}
+
+static int check_size(const stage *s, shape size)
+{
+    int times = s->config->modules - 1;
+    return size.h % (1 << times) || size.w % (1 << times)
+               ? fail(STATUS_USAGE, "%s.modules = %d: images of %d x %d cannot be halved %d times",
+                      s->section, s->config->modules, size.h, size.w, times)
+               : 0;
+}
+
+/* A list of one is about the first resolution; else it names each. */
+static int check_list(const stage *s, const char *key, int count)
+{
+    return count != 1 && count != s->config->modules
+               ? fail(STATUS_USAGE, "%s.%s has %d numbers for the %d resolutions of %s.modules",
+                      s->section, key, count, s->config->modules, s->section)
+               : 0;
+}
+
+static int filters_of(const struct model_config *c, int i)
+{
+    return c->filter_count > 1 ? c->filters[i] : c->filters[0] << i;
+}
+
+static int convolutions_of(const struct model_config *c, int i)
+{
+    return c->convolutions[c->convolution_count > 1 ? i : 0];
 }
 
 tensor *unet_build(graph *g, const stage *s, tensor *input)
 {
     const struct model_config *c = s->config;
-    builder b = {g, c->convolutions, activation_named(c->activation)};
-    shape size = input->shape;
-    if (c->modules > MODULES_MAX || size.h % (1 << (c->modules - 1)) ||
-        size.w % (1 << (c->modules - 1))) {
-        fail(STATUS_USAGE, "%s.modules = %d: images of %d x %d cannot be halved %d times",
-             s->section, c->modules, size.h, size.w, c->modules - 1);
+    builder b = {g, activation_named(c->activation), c->batch_norm, c->residual};
+    if (check_size(s, input->shape) || check_list(s, "filters", c->filter_count) ||
+        check_list(s, "convolutions", c->convolution_count))
         return NULL;
-    }
-    tensor *skips[MODULES_MAX], *x = input;
+    tensor *skips[RESOLUTIONS_MAX], *x = input;
     for (int i = 0; i < c->modules; i++) {
         label module = label_of(s->prefix, "encoder%d", i + 1);
-        x = skips[i] = convolutions(&b, module, x, c->filters << i);
+        x = skips[i] = convolutions(&b, module, x, filters_of(c, i), convolutions_of(c, i));
         if (i < c->modules - 1)
             x = max_pool(g, label_of(module.text, "/pool").text, x);
     }
     for (int i = c->modules - 1; i-- > 0;)
-        x = decode(&b, label_of(s->prefix, "decoder%d", i + 1), x, skips[i], c->filters << i);
+        x = decode(&b, label_of(s->prefix, "decoder%d", i + 1), x, skips[i], filters_of(c, i),
+                   convolutions_of(c, i));
     x = conv2d_heads(g, label_of(s->prefix, "heads").text, x, s->channels, s->sources, 1);
-    return activation(g, label_of(s->prefix, "heads/activation").text, x, b.activation);
+    return c->consistent
+               ? x
+               : activation(g, label_of(s->prefix, "heads/activation").text, x, b.activation);
 }

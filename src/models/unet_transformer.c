@@ -163,7 +163,8 @@ static tensor *heads(graph *g, const stage *s, tensor *const decoded[SOURCES_MAX
     for (int k = 0; k < s->sources; k++) {
         label name = label_of(s->prefix, "head_%c", 'a' + k);
         tensor *x = conv2d(g, name.text, decoded[k], s->channels, 3, 1);
-        x = activation(g, join(name.text, "sigmoid").text, x, ACT_SIGMOID);
+        if (!s->config->consistent)
+            x = activation(g, join(name.text, "sigmoid").text, x, ACT_SIGMOID);
         outputs = k ? concat(g, label_of(s->prefix, "outputs_%c", 'a' + k).text, outputs, x) : x;
     }
     return outputs;
@@ -173,10 +174,15 @@ tensor *unet_transformer_build(graph *g, const stage *s, tensor *input)
 {
     const struct model_config *c = s->config;
     builder b = {.graph = g,
-                 .filters = c->filters,
+                 .filters = c->filters[0],
                  .cbam_ratio = c->cbam ? c->cbam_ratio : 0,
                  .sub_blocks = c->sub_blocks,
                  .dropout = c->dropout};
+    if (c->filter_count != 1) {
+        fail(STATUS_USAGE, "%s.filters: a unet-transformer has one number of filters, not %d",
+             s->section, c->filter_count);
+        return NULL;
+    }
     if (input->shape.h % (1 << DEPTH) || input->shape.w % (1 << DEPTH)) {
         fail(STATUS_USAGE, "[%s]: images of %d x %d cannot be halved %d times", s->section,
              input->shape.h, input->shape.w, DEPTH);

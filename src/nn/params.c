@@ -84,6 +84,21 @@ static param *find(const params *p, const char *name)
     return NULL;
 }
 
+/* The first of the splits that are equally good. */
+static void split_dims(param *item)
+{
+    int rows = 1, best = 0;
+    for (int i = 0; i < item->rank; i++) {
+        rows *= item->dims[i];
+        int columns = (int)(item->count / (size_t)rows), smaller = rows < columns ? rows : columns;
+        if (smaller > best) {
+            best = smaller;
+            item->rows = rows;
+            item->columns = columns;
+        }
+    }
+}
+
 param *params_declare(params *p, const char *name, const int *dims, int rank,
                       enum initializer initializer, enum param_kind kind)
 {
@@ -114,10 +129,28 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
     item->count = (size_t)count;
     memcpy(item->dims, dims, (size_t)rank * sizeof *dims);
     item->initializer = initializer;
+    split_dims(item);
     item->kind = kind;
     item->frozen = is_frozen(p, name);
     p->items[p->count++] = item;
     return item;
+}
+
+bool param_is_matrix(const param *item)
+{
+    bool kernel =
+        item->initializer == INIT_GLOROT_UNIFORM || item->initializer == INIT_HE_NORMAL;
+    return kernel && item->rows >= MATRIX_LEAST && item->columns >= MATRIX_LEAST;
+}
+
+/* Of the buffer of all values, in their order. */
+enum region { REGION_OTHERS, REGION_MATRICES, REGION_FROZEN };
+
+static enum region region_of(const param *item)
+{
+    if (!param_is_trainable(item))
+        return REGION_FROZEN;
+    return param_is_matrix(item) ? REGION_MATRICES : REGION_OTHERS;
 }
 
 /* Offsets in floats: a sub-buffer must start at a multiple of the device's alignment. */
@@ -130,16 +163,18 @@ static int lay_out(params *p)
     size_t align = bits / 8 / sizeof(float);
     if (align < 64)
         align = 64; /* so that rows of 64 hold all values */
-    for (int trainable = 1; trainable >= 0; trainable--) {
+    for (enum region r = REGION_OTHERS; r <= REGION_FROZEN; r++) {
+        if (r == REGION_MATRICES)
+            p->matrix_offset = p->value_floats;
+        if (r == REGION_FROZEN)
+            p->trainable_floats = p->value_floats;
         for (size_t i = 0; i < p->count; i++) {
             param *item = p->items[i];
-            if (param_is_trainable(item) != trainable)
+            if (region_of(item) != r)
                 continue;
             item->offset = p->value_floats;
             p->value_floats += (item->count + align - 1) / align * align;
         }
-        if (trainable)
-            p->trainable_floats = p->value_floats;
     }
     if (p->value_floats > VALUES_MAX)
         return fail(STATUS_MEMORY, "the network has %zu parameters; %d are possible",

@@ -33,7 +33,8 @@ typedef struct param {
     bool frozen;
     enum initializer initializer;
     int fan_out;     /* of a kernel, for its start; 0: receptive field * out */
-    size_t offset;   /* in the buffer of all values, in floats */
+    int rows, columns; /* seen as a matrix (param_is_matrix()) */
+    size_t offset;     /* in the buffer of all values, in floats */
     cl_mem data;     /* count floats */
     cl_mem gradient; /* count floats; NULL if not trainable or no gradients are kept */
 } param;
@@ -44,10 +45,12 @@ typedef struct params {
     size_t count, capacity;
     char **frozen; /* patterns */
     size_t frozen_count, frozen_capacity;
-    cl_mem values;           /* all params, trainable first, each aligned; gaps are zero */
+    cl_mem values; /* all params, each aligned, gaps zero: first the trainable ones, of which matrices
+                      come last */
     cl_mem gradients;        /* the trainable ones, at the same offsets; NULL without gradients */
     size_t value_floats;     /* size of values, gaps included */
     size_t trainable_floats; /* size of gradients */
+    size_t matrix_offset;    /* where matrices begin in them */
     uint64_t version; /* grows when values change, so that what is derived can be refreshed */
 } params;
 
@@ -62,6 +65,13 @@ int params_freeze(params *p, const char *pattern);
 size_t params_matching(const params *p, const char *pattern);
 
 bool param_is_trainable(const param *item);
+
+/*
+ * A kernel with at least MATRIX_LEAST rows and columns, where its dims are split so that the smaller side is
+ * as large as possible: (3, 3, in, out) has 9 * in rows and out columns. These are what Muon trains.
+ */
+enum { MATRIX_LEAST = 16 };
+bool param_is_matrix(const param *item);
 
 /* The param of that name, declared if new. NULL on failure, also if it exists with other dims, or
  * is new after params_allocate(). */

@@ -59,7 +59,7 @@ static int compute(values *v, device *d, const settings *s, const safetensors *w
     cl_mem truth = NULL;
     int result = -1;
     if (!batches_open(&pairs, d, &s->data, (uint64_t)s->train.seed, true) &&
-        !trained_open(&t, d, s, weights, path, v->rows) &&
+        !trained_open(&t, d, s, weights, path, v->rows, NETWORK_INFER) &&
         !buffer_new(d, bytes * (size_t)v->mixture.sources, "truths", &truth))
         result = run_network(v, t.network, pairs, truth, (uint64_t)s->train.seed);
     buffer_free(d, &truth);

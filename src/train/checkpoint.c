@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char format_name[] = "unblend checkpoint 2";
+static const char format_name[] = "unblend checkpoint 3";
 
 /* ---- The state as JSON ---- */
 
@@ -39,8 +39,10 @@ static json_t *losses_json(const double losses[], int sources)
 static char *state_text(const stepper *t, const train_state *s)
 {
     json_t *root = json_pack(
-        "{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}", "step",
-        (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step", (json_int_t)s->first_step,
+        "{s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, "
+        "s:{s:o, s:I, s:I}}",
+        "step", (json_int_t)t->step, "batches", (json_int_t)t->batches_done, "elapsed", s->elapsed,
+        "epoch_batches", (json_int_t)s->sums.batches, "epoch", (json_int_t)s->epoch, "first_step", (json_int_t)s->first_step,
         "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
         losses_json(s->sums.loss, t->network->mixture.sources), "epoch_seconds", s->seconds,
         "history", (json_int_t)s->history, "schedule", "rate", s->schedule.rate, "best",
@@ -67,17 +69,21 @@ static int parse_losses(const json_t *list, int sources, double losses[])
     return 0;
 }
 
-static int parse_state(const char *text, const char *path, int sources, long *step, train_state *s)
+static int parse_state(const char *text, const char *path, int sources, long *step, long *batches,
+                       train_state *s)
 {
     json_error_t error;
-    json_int_t numbers[10];
+    json_int_t numbers[9], batches_done, epoch_batches;
     json_t *losses, *schedule_best, *stopping_best,
         *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     int broken =
         !root ||
         json_unpack(
-            root, "{s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}}",
-            "step", &numbers[0], "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
+            root,
+            "{s:I, s:I, s:F, s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, "
+            "s:{s:o, s:I, s:I}}",
+            "step", &numbers[0], "batches", &batches_done, "elapsed", &s->elapsed, "epoch_batches",
+            &epoch_batches, "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
             &numbers[3], "epoch_loss", &losses, "epoch_seconds", &s->seconds, "history",
             &numbers[4], "schedule", "rate", &s->schedule.rate, "best", &schedule_best, "wait",
             &numbers[5], "resting", &numbers[6], "stopping", "best", &stopping_best, "best_epoch",
@@ -85,6 +91,8 @@ static int parse_state(const char *text, const char *path, int sources, long *st
         parse_losses(losses, sources, s->sums.loss);
     if (!broken) {
         *step = (long)numbers[0];
+        *batches = (long)batches_done;
+        s->sums.batches = (long)epoch_batches;
         s->epoch = (long)numbers[1];
         s->first_step = (long)numbers[2];
         s->sums.steps = (long)numbers[3];
@@ -98,7 +106,8 @@ static int parse_state(const char *text, const char *path, int sources, long *st
     }
     json_decref(root);
     broken = broken || *step < 0 || s->epoch < 1 || s->first_step < 0 || s->first_step > *step ||
-             s->sums.steps < 0 || s->history < 0;
+             s->sums.steps < 0 || s->history < 0 || *batches < *step || s->sums.batches < s->sums.steps ||
+             !(s->elapsed >= 0);
     return broken ? fail(STATUS_DATA, "%s: the state in it cannot be understood", path) : 0;
 }
 
@@ -221,13 +230,13 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
     part parts[PARTS_MAX];
     int count = list_parts(t, parts);
     train_state read = {0};
-    long step = 0;
+    long step = 0, batches = 0;
     const char *format = safetensors_metadata(file, "format");
     const char *text = safetensors_metadata(file, "state");
     if (!format || strcmp(format, format_name) || !text)
         return fail(STATUS_DATA, "%s: not a checkpoint of unblend", path);
     if (params_check(p, "", false, file, path) || /* says what differs in another network */
-        parse_state(text, path, t->network->mixture.sources, &step, &read))
+        parse_state(text, path, t->network->mixture.sources, &step, &batches, &read))
         return -1;
     for (int i = 0; i < count; i++)
         if (params_check(p, parts[i].prefix, true, file, path))
@@ -238,6 +247,7 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
         if (params_import(p, parts[i].buffer, parts[i].prefix, true, file))
             return -1;
     t->step = t->optimizer->step = step;
+    t->batches_done = batches;
     *state = read;
     return 0;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
+static const double beta1 = 0.9, epsilon = 1e-7;
 
 static spans over_gradients(const params *p)
 {
@@ -29,7 +29,8 @@ static int get_kernels(optimizer *o, device *d)
     o->move_average = kernel_get(d, "adam", "", "move_average");
     o->squares = kernel_get(d, "gradient_norm", "", "squares_of_spans");
     o->limit = kernel_get(d, "gradient_norm", "", "scale_to_limit");
-    return o->adam && o->move_average && o->squares && o->limit ? 0 : -1;
+    o->add_up = kernel_get(d, "adam", "", "add_up_gradients");
+    return o->adam && o->move_average && o->squares && o->limit && o->add_up ? 0 : -1;
 }
 
 static int make_buffers(optimizer *o)
@@ -41,7 +42,8 @@ static int make_buffers(optimizer *o)
         buffer_new(d, (size_t)over_norm(o->params).count * sizeof(float), "norms", &o->partial) ||
         buffer_new(d, sizeof(float), "gradient scale", &o->scale) ||
         buffer_fill(d, o->first_moment, 0, 0, bytes) ||
-        buffer_fill(d, o->second_moment, 0, 0, bytes))
+        buffer_fill(d, o->second_moment, 0, 0, bytes) ||
+        (o->adds_up && buffer_new(d, bytes, "gradients so far", &o->so_far)))
         return -1;
     if (!o->average_decay)
         return 0;
@@ -57,12 +59,16 @@ int optimizer_new(optimizer **out, params *p, const struct train_config *c)
     if (!o)
         return -1;
     o->params = p;
+    o->beta2 = c->beta_2;
     o->clip_norm = c->clip_norm;
     o->average_decay = c->average;
+    o->adds_up = c->batch_last > c->batch;
     o->warm_average = c->moving_averages == AVERAGES_WARM;
     if (c->optimizer == OPTIMIZER_ADAMW)
         o->weight_decay = c->weight_decay;
-    if (get_kernels(o, p->device) || make_buffers(o)) {
+    o->muon_part = c->muon_rate / c->learning_rate;
+    if (get_kernels(o, p->device) || make_buffers(o) ||
+        (c->optimizer == OPTIMIZER_MUON && muon_new(&o->muon, p))) {
         optimizer_free(o);
         return -1;
     }
@@ -75,9 +81,11 @@ void optimizer_free(optimizer *o)
     if (!o)
         return;
     device *d = o->params->device;
+    muon_free(o->muon);
     buffer_free(d, &o->first_moment);
     buffer_free(d, &o->second_moment);
     buffer_free(d, &o->average);
+    buffer_free(d, &o->so_far);
     buffer_free(d, &o->partial);
     buffer_free(d, &o->scale);
     free(o);
@@ -107,18 +115,37 @@ static int move_average(optimizer *o, cl_mem status)
                   ARG(over.channels), ARG(over.span));
 }
 
+int optimizer_add_up(optimizer *o, int batch, int batches)
+{
+    params *p = o->params;
+    spans over = over_gradients(p);
+    return LAUNCH(p->device, o->add_up, spans_range(p->device, &over), ARG(p->gradients),
+                  ARG(o->so_far), ARG(1.0f / (float)batches), ARG(batch == 0),
+                  ARG(batch == batches - 1), ARG(over.pixels), ARG(over.channels), ARG(over.span));
+}
+
+static int adam_step(optimizer *o, double learning_rate, cl_mem status)
+{
+    params *p = o->params;
+    double rate = learning_rate * sqrt(1 - pow(o->beta2, (double)o->step)) / (1 - pow(beta1, (double)o->step));
+    size_t floats = o->muon ? p->matrix_offset : p->trainable_floats;
+    spans over = spans_flat(p->device, (shape){1, 1, 1, (int)floats});
+    if (!floats)
+        return 0;
+    return LAUNCH(p->device, o->adam, spans_range(p->device, &over), ARG(p->values),
+                  ARG(p->gradients), ARG(o->first_moment), ARG(o->second_moment), ARG(status),
+                  ARG(o->scale), ARG((float)rate), ARG((float)(learning_rate * o->weight_decay)),
+                  ARG((float)(1 - beta1)), ARG((float)(1 - o->beta2)), ARG((float)epsilon),
+                  ARG(over.pixels), ARG(over.channels), ARG(over.span));
+}
+
 int optimizer_step(optimizer *o, double learning_rate, cl_mem status)
 {
     params *p = o->params;
     o->step++;
-    double rate = learning_rate * sqrt(1 - pow(beta2, o->step)) / (1 - pow(beta1, o->step));
-    spans over = over_gradients(p);
-    if (scale_gradients(o, status) ||
-        LAUNCH(p->device, o->adam, spans_range(p->device, &over), ARG(p->values), ARG(p->gradients),
-               ARG(o->first_moment), ARG(o->second_moment), ARG(status), ARG(o->scale),
-               ARG((float)rate), ARG((float)(learning_rate * o->weight_decay)),
-               ARG((float)(1 - beta1)), ARG((float)(1 - beta2)), ARG((float)epsilon),
-               ARG(over.pixels), ARG(over.channels), ARG(over.span)))
+    if (scale_gradients(o, status) || adam_step(o, learning_rate, status) ||
+        (o->muon && muon_step(o->muon, learning_rate * o->muon_part, o->first_moment, o->scale,
+                              status)))
         return -1;
     p->version++;
     return o->average ? move_average(o, status) : 0;

@@ -1,7 +1,8 @@
 /*
- * Adam (Kingma and Ba 2015, in Keras' form: beta 0.9 and 0.999, epsilon 1e-7 outside the bias
- * correction) and AdamW (Loshchilov and Hutter 2019) over all trainable params at once, with clipping
- * of the gradients' global norm and a moving average of the params.
+ * Adam (Kingma and Ba 2015, in Keras' form: beta 0.9 and train.beta_2, epsilon 1e-7 outside the bias
+ * correction) and AdamW (Loshchilov and Hutter 2019) over all trainable params at once, or Muon (muon.h)
+ * over matrices and Adam over the others, with clipping of the gradients' global norm and a moving average
+ * of the params.
  */
 #ifndef TRAIN_OPTIMIZER_H
 #define TRAIN_OPTIMIZER_H
@@ -9,21 +10,31 @@
 #include "config/config.h"
 #include "nn/params.h"
 #include "opencl/kernel.h"
+#include "train/muon.h"
 
 typedef struct optimizer {
     params *params;                                /* the caller's */
+    double beta2;
     double weight_decay, clip_norm, average_decay; /* 0: none */
     bool warm_average;                             /* averages.h */
     cl_mem first_moment, second_moment;            /* (trainable_floats) */
     cl_mem average; /* (trainable_floats); NULL without a moving average */
+    bool adds_up;  /* steps may be of several batches: */
+    cl_mem so_far; /* (trainable_floats), the gradients of those before; else NULL */
     cl_mem partial, scale;
-    kernel *squares, *limit, *adam, *move_average;
-    long step; /* steps done */
+    kernel *add_up, *squares, *limit, *adam, *move_average;
+    muon *muon;       /* of the matrices; NULL: Adam trains them too */
+    double muon_part; /* its rate, as part of Adam's */
+    long step;        /* steps done */
 } optimizer;
 
 /* p must have been allocated with gradients and hold its first values. */
 int optimizer_new(optimizer **out, params *p, const struct train_config *c);
 void optimizer_free(optimizer *o);
+
+/* Of a step of several batches, after batch number `batch` from 0: the params' gradients of the last are
+ * then the mean over all. */
+int optimizer_add_up(optimizer *o, int batch, int batches);
 
 /*
  * One step from the params' gradients. status (one int) is set to the step's number if a gradient is

@@ -8,12 +8,14 @@
 typedef struct progress {
     const struct train_config *config;
     const mixture *mixture;
-    double started;      /* the training, for train.time_limit */
-    double begun, shown; /* the epoch, the last live line */
-    long steps_at_begin; /* of this epoch, done before it began (resumed) */
+    double started;        /* this process' training */
+    double begun, shown;   /* the epoch, the last live line */
+    long batches_at_begin; /* of this epoch, done before it began (resumed) */
 } progress;
 
-void progress_step(progress *p, long epoch, const step_sums *sums, double learning_rate);
+/* elapsed: seconds of training so far, of all processes. */
+void progress_step(progress *p, long epoch, const step_sums *sums, double elapsed,
+                   double learning_rate);
 void progress_epoch(const progress *p, const epoch_record *record, bool is_best);
 
 #endif

@@ -2,6 +2,15 @@
 
 #include <math.h>
 
+/* How often `from` doubles up to `to`. */
+static int doublings(int from, int to)
+{
+    int times = 0;
+    while ((long)from << (times + 1) <= to)
+        times++;
+    return times;
+}
+
 schedule schedule_new(const struct train_config *c)
 {
     double rate = c->learning_rate;
@@ -18,36 +27,60 @@ schedule schedule_new(const struct train_config *c)
         .warmup = c->warmup_steps,
         .steps_per_epoch = steps,
         .total_steps = steps * c->epochs,
+        .seconds = c->minutes * 60,
+        .doublings = doublings(c->batch, c->batch_last),
         .state = {.rate = rate, .best = INFINITY},
     };
 }
 
-/* From base down to min_rate; warm-up takes its first steps from zero. */
-static double cosine(const schedule *s, long step)
+static double share(double done, double whole)
+{
+    return whole > 0 && done < whole ? done / whole : 1;
+}
+
+/* From base down to min_rate, which is reached as the last step begins. */
+static double half_cosine(const schedule *s, double part)
 {
     const double pi = 3.14159265358979323846;
-    if (step < s->warmup)
-        return s->base * (double)(step + 1) / (double)s->warmup;
-    double length = (double)(s->total_steps - s->warmup), done = (double)(step - s->warmup);
-    double part = length > 0 && done < length ? done / length : 1;
     double low = s->min_rate < s->base ? s->min_rate : s->base;
     return low + (s->base - low) * 0.5 * (1 + cos(pi * part));
 }
 
-double schedule_rate(const schedule *s, long step)
+/* Warm-up takes its first steps from zero. Of a time it is not known how many steps it will be, so there
+ * the cosine begins with the time. */
+static double cosine(const schedule *s, training_point at)
+{
+    bool warm = at.step >= s->warmup;
+    double rise = warm ? 1 : (double)(at.step + 1) / (double)s->warmup;
+    if (s->seconds > 0)
+        return rise * half_cosine(s, share(at.seconds, s->seconds));
+    return warm ? half_cosine(s, share((double)(at.step - s->warmup),
+                                       (double)(s->total_steps - s->warmup)))
+                : rise * s->base;
+}
+
+double schedule_rate(const schedule *s, training_point at)
 {
     switch (s->kind) {
     case SCHEDULE_STEP:
-        return fmax(s->base * pow(s->factor, (double)(step / s->steps_per_epoch / s->every)),
+        return fmax(s->base * pow(s->factor, (double)(at.step / s->steps_per_epoch / s->every)),
                     fmin(s->min_rate, s->base));
     case SCHEDULE_COSINE:
-        return cosine(s, step);
+        return cosine(s, at);
     case SCHEDULE_PLATEAU:
         return s->state.rate;
     case SCHEDULE_CONSTANT:
         break;
     }
     return s->base;
+}
+
+int schedule_batches(const schedule *s, training_point at)
+{
+    double part = s->seconds > 0 ? share(at.seconds, s->seconds)
+                                 : share((double)at.step, (double)s->total_steps);
+    int done = (int)(part * (s->doublings + 1));
+    return 1 << (done < s->doublings ? done : s->doublings);
 }
 
 bool schedule_epoch_end(schedule *s, double monitored)

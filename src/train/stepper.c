@@ -38,7 +38,7 @@ void stepper_free(stepper *t)
 {
     if (!t)
         return;
-    for (int i = 0; i < STEPS_AHEAD; i++)
+    for (int i = 0; i < BATCHES_AHEAD; i++)
         event_wait(t->device, &t->flight[i].done);
     buffer_free(t->device, &t->report);
     buffer_free(t->device, &t->status);
@@ -46,26 +46,31 @@ void stepper_free(stepper *t)
     free(t);
 }
 
-static int start(stepper *t, double learning_rate, step_in_flight *flight)
+/* Batch i of the batches of step t->step, which has been counted. */
+static int hand_over(stepper *t, double learning_rate, int i, int batches, batch_in_flight *flight)
 {
     network *n = t->network;
-    uint64_t position = (uint64_t)t->step * (uint64_t)n->batch;
-    flight->step = ++t->step;
+    uint64_t position = (uint64_t)t->batches_done * (uint64_t)n->batch;
+    flight->ends_step = i == batches - 1;
     struct training_step now = {
         .seed = t->seed,
-        .number = (uint64_t)flight->step,
-        .norm_momentum = (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->step - 1)};
+        .number = (uint64_t)t->batches_done + 1,
+        .norm_momentum =
+            (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->batches_done)};
+    t->batches_done++;
     if (batches_next(t->batches, SPLIT_TRAIN, t->seed, STREAM_TRAIN, position, n->batch,
                      n->input->data, n->truth->data) ||
-        plan_train(n->plan, now) || optimizer_step(t->optimizer, learning_rate, t->status) ||
+        plan_train(n->plan, now) ||
+        (batches > 1 && optimizer_add_up(t->optimizer, i, batches)) ||
+        (flight->ends_step && optimizer_step(t->optimizer, learning_rate, t->status)) ||
         LAUNCH(t->device, t->report_losses, range_single(1, 1, 1), ARG(n->losses->data),
-               ARG(n->mixture.sources), ARG(t->report), ARG(t->status), ARG((int)flight->step)))
+               ARG(n->mixture.sources), ARG(t->report), ARG(t->status), ARG((int)t->step)))
         return -1;
     return buffer_read_later(t->device, t->report, 0, flight->report, report_bytes(n),
                              &flight->done);
 }
 
-static int finish(stepper *t, step_in_flight *flight, step_sums *sums)
+static int finish(stepper *t, batch_in_flight *flight, step_sums *sums)
 {
     int sources = t->network->mixture.sources;
     if (!flight->done)
@@ -80,20 +85,26 @@ static int finish(stepper *t, step_in_flight *flight, step_sums *sums)
             flight->report[sources], t->device->info.name);
     for (int i = 0; i < sources; i++)
         sums->loss[i] += flight->report[i];
-    sums->steps++;
+    sums->batches++;
+    sums->steps += flight->ends_step;
     return 0;
 }
 
-int stepper_step(stepper *t, double learning_rate, step_sums *sums)
+int stepper_step(stepper *t, double learning_rate, int batches, step_sums *sums)
 {
-    step_in_flight *flight = &t->flight[t->step % STEPS_AHEAD];
-    return finish(t, flight, sums) || start(t, learning_rate, flight) ? -1 : 0;
+    t->step++;
+    for (int i = 0; i < batches; i++) {
+        batch_in_flight *flight = &t->flight[t->batches_done % BATCHES_AHEAD];
+        if (finish(t, flight, sums) || hand_over(t, learning_rate, i, batches, flight))
+            return -1;
+    }
+    return 0;
 }
 
 int stepper_drain(stepper *t, step_sums *sums)
 {
-    for (int i = 0; i < STEPS_AHEAD; i++)
-        if (finish(t, &t->flight[(t->step + i) % STEPS_AHEAD], sums))
+    for (int i = 0; i < BATCHES_AHEAD; i++)
+        if (finish(t, &t->flight[(t->batches_done + i) % BATCHES_AHEAD], sums))
             return -1;
     return 0;
 }

@@ -33,6 +33,7 @@ struct trainer {
     train_state state; /* of the epoch under way */
     progress progress;
     double checkpoint_at; /* when the next one is due within an epoch */
+    double elapsed;       /* seconds of training before this process */
 };
 
 /* ---- Setting up ---- */
@@ -83,6 +84,7 @@ static int resume_run(trainer *t)
 {
     if (checkpoint_read(t->run, t->stepper, &t->state) || resume_history(t))
         return -1;
+    t->elapsed = t->state.elapsed;
     t->schedule.state = t->state.schedule;
     t->stopping.state = t->state.stopping;
     log_info("resumed in epoch %ld, after %ld of its steps", t->state.epoch, t->state.sums.steps);
@@ -143,10 +145,24 @@ double trainer_best(const trainer *t, long *epoch)
 
 /* ---- Within an epoch ---- */
 
+/* Seconds that this process has been training. */
+static double seconds_here(const trainer *t)
+{
+    return clock_seconds() - t->progress.started;
+}
+
+/* Before the next step. */
+static training_point point_of(const trainer *t)
+{
+    return (training_point){t->stepper->step, t->elapsed + seconds_here(t)};
+}
+
+/* train.time_limit is for this process, train.minutes for the training. */
 static bool out_of_time(const trainer *t)
 {
-    long limit = t->settings->train.time_limit;
-    return limit && clock_seconds() - t->progress.started >= (double)limit;
+    const struct train_config *c = &t->settings->train;
+    return (c->time_limit && seconds_here(t) >= (double)c->time_limit) ||
+           (c->minutes > 0 && point_of(t).seconds >= c->minutes * 60);
 }
 
 static int write_checkpoint(trainer *t)
@@ -154,6 +170,7 @@ static int write_checkpoint(trainer *t)
     t->state.schedule = t->schedule.state;
     t->state.stopping = t->stopping.state;
     t->state.history = (long)t->history.count;
+    t->state.elapsed = point_of(t).seconds;
     t->checkpoint_at = clock_seconds() + (double)t->settings->train.checkpoint_seconds;
     return checkpoint_write(t->run, t->stepper, &t->state);
 }
@@ -166,7 +183,7 @@ static int catch_up(trainer *t)
     double now = clock_seconds();
     t->state.seconds += now - t->progress.begun;
     t->progress.begun = now;
-    t->progress.steps_at_begin = t->state.sums.steps;
+    t->progress.batches_at_begin = t->state.sums.batches;
     return 0;
 }
 
@@ -194,12 +211,13 @@ static int train_epoch(trainer *t)
 {
     long steps = t->settings->train.steps_per_epoch, first = t->state.first_step;
     t->progress.begun = clock_seconds();
-    t->progress.steps_at_begin = t->state.sums.steps;
+    t->progress.batches_at_begin = t->state.sums.batches;
     while (t->stepper->step - first < steps && (t->stepper->step == first || !out_of_time(t))) {
-        double rate = schedule_rate(&t->schedule, t->stepper->step);
-        if (stepper_step(t->stepper, rate, &t->state.sums))
+        training_point at = point_of(t);
+        double rate = schedule_rate(&t->schedule, at);
+        if (stepper_step(t->stepper, rate, schedule_batches(&t->schedule, at), &t->state.sums))
             return -1;
-        progress_step(&t->progress, t->state.epoch, &t->state.sums, rate);
+        progress_step(&t->progress, t->state.epoch, &t->state.sums, point_of(t).seconds, rate);
         if (save_if_due(t))
             return -1;
     }
@@ -229,17 +247,19 @@ static int validate(trainer *t, epoch_record *epoch)
 static epoch_record record_epoch(const trainer *t)
 {
     const step_sums *sums = &t->state.sums;
-    double steps = sums->steps ? (double)sums->steps : 1;
+    double batches = sums->batches ? (double)sums->batches : 1;
+    training_point last = point_of(t);
+    last.step--;
     int sources = t->network->mixture.sources;
     epoch_record epoch = {
         .epoch = t->state.epoch,
         .steps = sums->steps,
-        .learning_rate = schedule_rate(&t->schedule, t->stepper->step - 1),
+        .learning_rate = schedule_rate(&t->schedule, last),
         .seconds = t->state.seconds,
-        .images_per_second = (double)(sums->steps * t->network->batch) / t->state.seconds,
+        .images_per_second = (double)(sums->batches * t->network->batch) / t->state.seconds,
     };
     for (int k = 0; k < sources; k++)
-        epoch.loss[k] = sums->loss[k] / steps;
+        epoch.loss[k] = sums->loss[k] / batches;
     epoch.total = objective_total(&t->settings->train, sources, epoch.loss);
     return epoch;
 }
@@ -290,14 +310,18 @@ static int end_epoch(trainer *t)
 
 static bool is_finished(const trainer *t)
 {
-    if (t->state.epoch > t->settings->train.epochs)
+    const struct train_config *c = &t->settings->train;
+    if (c->minutes <= 0 && t->state.epoch > c->epochs)
         return true;
     if (early_stopping_is_due(&t->stopping)) {
         log_info("early stopping: epoch %ld was the best", t->stopping.state.best_epoch);
         return true;
     }
     if (t->history.count && out_of_time(t)) { /* there is a model by then */
-        log_info("train.time_limit of %d s is reached", t->settings->train.time_limit);
+        if (c->minutes > 0 && point_of(t).seconds >= c->minutes * 60)
+            log_info("train.minutes = %g are over", c->minutes);
+        else
+            log_info("train.time_limit of %d s is reached", c->time_limit);
         return true;
     }
     return false;
@@ -336,12 +360,12 @@ int trainer_time_steps(trainer *t, long steps, bool bare, double *seconds)
     t->progress.begun = begun;
     t->checkpoint_at = INFINITY;
     for (long i = 0; i < steps; i++) {
-        double rate = bare ? t->schedule.base : schedule_rate(&t->schedule, t->stepper->step);
-        if (stepper_step(t->stepper, rate, &t->state.sums))
+        double rate = bare ? t->schedule.base : schedule_rate(&t->schedule, point_of(t));
+        if (stepper_step(t->stepper, rate, 1, &t->state.sums))
             return -1;
         if (bare)
             continue;
-        progress_step(&t->progress, t->state.epoch, &t->state.sums, rate);
+        progress_step(&t->progress, t->state.epoch, &t->state.sums, point_of(t).seconds, rate);
         if (save_if_due(t))
             return -1;
     }
