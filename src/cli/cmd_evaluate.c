@@ -66,7 +66,7 @@ static int run_all(evaluator *e, const options *given, report *r)
     for (long i = 0; i < r->count; i++) {
         image_scores scores;
         log_live("run %ld/%ld of %ld blends", i + 1, r->count, r->samples);
-        if (evaluator_scores(e, SPLIT_TEST, seed, STREAM_EVALUATE,
+        if (evaluator_scores(e, given->held_out ? SPLIT_VALIDATION : SPLIT_TEST, seed, STREAM_EVALUATE,
                              (uint64_t)i * (uint64_t)r->samples, r->samples, &scores) ||
             keep_run(r, i, &scores, given->arguments[0]))
             return -1;
@@ -82,7 +82,7 @@ static int evaluate(device *d, const options *given, const model_file *m, report
     batches *pairs = NULL;
     evaluator *e = NULL;
     int result = -1;
-    if (!batches_open(&pairs, d, &s->data, (uint64_t)s->train.seed, true) &&
+    if (!batches_open(&pairs, d, &s->data, (uint64_t)s->train.seed, !given->held_out) &&
         !trained_open(&t, d, s, m->tensors, given->arguments[0], BATCH,
                       given->project ? NETWORK_PROJECT : NETWORK_INFER) &&
         !evaluator_new(&e, t.network, pairs))
@@ -192,10 +192,13 @@ const command evaluate_command = {
         "test sets, several times with fresh blends, and prints mean and standard\n"
         "deviation. PSNR counts at most 100 dB an image; SSIM is that of Wang et al. 2004\n"
         "with Gaussian windows of 11x11 inside the image, and of smaller images there is\n"
-        "none (\"-\", in JSON null).\n",
-    .examples = "  unblend evaluate models/unet.safetensors\n",
+        "none (\"-\", in JSON null). --held-out takes the images that the training held out\n"
+        "for validation instead, to choose between models without a look at the test sets.\n",
+    .examples = "  unblend evaluate digits-fashion\n"
+                "  unblend evaluate runs/first/model.safetensors --project\n",
     .options =
-        OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA | OPTION_JSON,
+        OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA | OPTION_JSON |
+        OPTION_PROJECT | OPTION_HELD_OUT,
     .least = 1,
     .most = 1,
     .run = run_evaluate,

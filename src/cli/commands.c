@@ -13,6 +13,8 @@
     COMMAND(plot)                                                                                  \
     COMMAND(mix)                                                                                   \
     COMMAND(info)                                                                                  \
+    COMMAND(models)                                                                                \
+    COMMAND(pack)                                                                                  \
     COMMAND(selftest)                                                                              \
     COMMAND(bench)                                                                                 \
     COMMAND(tune)

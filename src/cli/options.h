@@ -37,13 +37,14 @@ enum option_flag {
     OPTION_TRAIN_BATCH = 1 << 16, /* --batch too, but it means train.batch */
     OPTION_QUICK = 1 << 17,
     OPTION_PROJECT = 1 << 18,
+    OPTION_HELD_OUT = 1 << 19,
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
 
 /* Texts and arguments point into argv. */
 typedef struct options {
     bool help, quiet, verbose;
-    bool force, strict, json, train_best, quick, project;
+    bool force, strict, json, train_best, quick, project, held_out;
     const char *platform, *device, *run, *resume, *data; /* NULL: not given */
     long seed, trials, train_batch;                      /* -1: not given */
     long batch, runs, samples, count;                    /* the default where not given */

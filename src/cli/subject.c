@@ -1,6 +1,7 @@
 #include "cli/subject.h"
 
 #include "base/identify.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* Texts are configs; of a directory the model counts. The name decides about what is missing. */
@@ -20,7 +21,9 @@ static bool is_model(const char *path)
     case FILE_UNKNOWN:
         break;
     }
-    return dot && !strcmp(dot, ".safetensors");
+    char *shipped = model_shipped(path);
+    free(shipped);
+    return shipped || (dot && !strcmp(dot, ".safetensors"));
 }
 
 int subject_open(const options *given, model_file *out)

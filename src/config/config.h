@@ -79,6 +79,7 @@ struct train_config {
     enum keep keep;
     int checkpoint_seconds, seed, time_limit;
     double minutes;
+    char *start_from; /* a model, or empty */
 };
 
 struct device_config {

@@ -18,7 +18,7 @@ static int check_stored(const param *item, const char *prefix, const safetensors
     const struct stored_tensor *stored = safetensors_find(file, name);
     if (!stored)
         return fail(STATUS_DATA, "%s: tensor %s is missing", path, name);
-    bool fits = stored->type == STORED_F32 && stored->dimensions == item->rank;
+    bool fits = (stored->type == STORED_F32 || stored->type == STORED_F16) && stored->dimensions == item->rank;
     for (int i = 0; fits && i < item->rank; i++)
         fits = stored->shape[i] == (size_t)item->dims[i];
     return fits ? 0
@@ -39,18 +39,22 @@ int params_check(const params *p, const char *prefix, bool trainable_only, const
 int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
                   const safetensors *file)
 {
+    size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
+    float *values = allocate(floats, sizeof *values); /* zeros between params */
+    if (!values)
+        return -1;
     for (size_t i = 0; i < p->count; i++) {
         const param *item = p->items[i];
         char name[160];
         if (trainable_only && !param_is_trainable(item))
             continue;
         full_name(item, prefix, name, sizeof name);
-        if (buffer_write(p->device, buffer, item->offset * sizeof(float),
-                         safetensors_find(file, name)->data, item->count * sizeof(float)))
-            return -1;
+        stored_floats(safetensors_find(file, name), values + item->offset);
     }
+    int result = buffer_write(p->device, buffer, 0, values, floats * sizeof *values);
+    free(values);
     p->version++;
-    return 0;
+    return result;
 }
 
 int params_load(params *p, const safetensors *file, const char *path)

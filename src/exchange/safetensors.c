@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "exchange/half.h"
 #include <jansson.h>
 #include <sha2.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ static const struct {
     size_t element_bytes;
 } types[] = {
     [STORED_F32] = {"F32", 4},
+    [STORED_F16] = {"F16", 2},
     [STORED_U8] = {"U8", 1},
     [STORED_U64] = {"U64", 8},
 };
@@ -56,6 +58,16 @@ size_t stored_bytes(const struct stored_tensor *t)
 const char *stored_type_name(enum stored_type type)
 {
     return types[type].name;
+}
+
+void stored_floats(const struct stored_tensor *t, float *values)
+{
+    size_t count = stored_elements(t);
+    const uint16_t *halves = t->data;
+    if (t->type == STORED_F32)
+        memcpy(values, t->data, count * sizeof *values);
+    for (size_t i = 0; t->type == STORED_F16 && i < count; i++)
+        values[i] = half_to_float(halves[i]);
 }
 
 /* The checksum */
@@ -291,7 +303,7 @@ static int read_type(const safetensors *file, struct stored_tensor *t, const cha
             return 0;
         }
     }
-    return fail(STATUS_DATA, "%s: tensor \"%.80s\": dtype \"%.20s\" is not one of F32, U8, U64",
+    return fail(STATUS_DATA, "%s: tensor \"%.80s\": dtype \"%.20s\" is not one of F32, F16, U8, U64",
                 file->path, t->name, name);
 }
 

@@ -20,7 +20,7 @@
 
 #define STORED_DIMENSIONS_MAX 8
 
-enum stored_type { STORED_F32, STORED_U8, STORED_U64 };
+enum stored_type { STORED_F32, STORED_F16, STORED_U8, STORED_U64 };
 
 struct stored_tensor {
     const char *name;
@@ -58,6 +58,9 @@ void safetensors_free(safetensors *file);
 /* In the order of the header. */
 size_t safetensors_count(const safetensors *file);
 const struct stored_tensor *safetensors_at(const safetensors *file, size_t index);
+
+/* The values of an F32 or F16 tensor, as floats. */
+void stored_floats(const struct stored_tensor *t, float *values);
 
 /* NULL where there is none of that name (no error is recorded). */
 const struct stored_tensor *safetensors_find(const safetensors *file, const char *name);

@@ -4,6 +4,8 @@
 #include "base/files.h"
 #include "base/identify.h"
 #include "base/memory.h"
+#include "exchange/half.h"
+#include "opencl/kernel.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,9 +122,26 @@ static mixture mixture_in_force(const settings *s, const mixture *own)
     return m;
 }
 
-int model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
+char *model_directory(void)
 {
-    *out = (model_file){0};
+    const char *kernels = kernel_directory();
+    return kernels ? format_text("%s/../models", kernels) : NULL;
+}
+
+char *model_shipped(const char *name)
+{
+    char *directory = strchr(name, '/') ? NULL : model_directory();
+    char *path = directory ? format_text("%s/%s.safetensors", directory, name) : NULL;
+    free(directory);
+    if (path && file_exists(path))
+        return path;
+    free(path);
+    error_clear();
+    return NULL;
+}
+
+static int open_path(const char *path, const char *const *overrides, size_t count, model_file *out)
+{
     if (check_kind(path) || safetensors_read(path, &out->tensors))
         return -1;
     const char *format = safetensors_metadata(out->tensors, "format");
@@ -138,9 +157,56 @@ int model_open(const char *path, const char *const *overrides, size_t count, mod
     return 0;
 }
 
+int model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
+{
+    *out = (model_file){0};
+    char *shipped = file_identify(path).type == FILE_UNKNOWN ? model_shipped(path) : NULL;
+    int result = open_path(shipped ? shipped : path, overrides, count, out);
+    free(shipped);
+    return result;
+}
+
 void model_close(model_file *m)
 {
     safetensors_free(m->tensors);
     settings_free(m->settings);
     *m = (model_file){0};
+}
+
+/* ---- 16 bits ---- */
+
+/* In place of the tensor's values, in memory that the caller releases. */
+static uint16_t *round_values(struct stored_tensor *t)
+{
+    size_t count = stored_elements(t);
+    const float *values = t->data;
+    uint16_t *halves = allocate(count, sizeof *halves);
+    for (size_t i = 0; halves && i < count; i++)
+        halves[i] = half_from_float(values[i]);
+    t->type = STORED_F16;
+    t->data = halves;
+    return halves;
+}
+
+int model_pack(const model_file *m, const char *path)
+{
+    size_t count = safetensors_count(m->tensors);
+    struct stored_tensor *tensors = allocate(count, sizeof *tensors);
+    uint16_t **halves = allocate(count, sizeof *halves);
+    struct stored_text metadata[] = {{"format", safetensors_metadata(m->tensors, "format")},
+                                     {"config", safetensors_metadata(m->tensors, "config")},
+                                     {"pictures", safetensors_metadata(m->tensors, "pictures")}};
+    int result = tensors && halves ? 0 : -1;
+    for (size_t i = 0; i < count && !result; i++) {
+        tensors[i] = *safetensors_at(m->tensors, i);
+        if (tensors[i].type == STORED_F32 && tensors[i].dimensions > 1)
+            result = (halves[i] = round_values(&tensors[i])) ? 0 : -1;
+    }
+    if (!result)
+        result = safetensors_write(path, tensors, count, metadata, 3);
+    for (size_t i = 0; halves && i < count; i++)
+        free(halves[i]);
+    free(halves);
+    free(tensors);
+    return result;
 }

@@ -21,6 +21,14 @@ int model_save(const char *path, params *p, const settings *s, const mixture *m)
 /* Whether model_save() could make the file's contents; writes nothing. */
 int model_check(const char *path, params *p, const settings *s, const mixture *m);
 
+/* The path of a model that came with unblend, by its name ("digits-fashion"): NAME.safetensors in the
+ * directory `models` beside that of the kernels. NULL if there is none (no error is recorded); release with
+ * free(). */
+char *model_shipped(const char *name);
+
+/* Where these are; NULL after fail() if unblend's files cannot be found. Release with free(). */
+char *model_directory(void);
+
 /* A model ready to load: STATUS_DATA unless the file is whole, ours, and its config is valid.
  * overrides ("section.key=value") go over its config. */
 typedef struct model_file {
@@ -28,7 +36,11 @@ typedef struct model_file {
     settings *settings;
     mixture mixture; /* that of the settings, with the inner size of the training pictures */
 } model_file;
+/* path may also be the name of a model that came with unblend, if no file is called so. */
 int model_open(const char *path, const char *const *overrides, size_t count, model_file *out);
 void model_close(model_file *m);
+
+/* The same model with kernels, which are nearly all of it, as 16-bit numbers. Atomically. */
+int model_pack(const model_file *m, const char *path);
 
 #endif

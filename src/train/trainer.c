@@ -38,6 +38,22 @@ struct trainer {
 
 /* ---- Setting up ---- */
 
+/* Random values, or those of train.start_from. */
+static int first_values(trainer *t)
+{
+    const struct train_config *c = &t->settings->train;
+    model_file m;
+    if (params_initialize(t->params, (uint64_t)c->seed))
+        return -1;
+    if (!*c->start_from)
+        return 0;
+    if (model_open(c->start_from, NULL, 0, &m))
+        return fail_while("train.start_from");
+    int result = params_load(t->params, m.tensors, c->start_from);
+    model_close(&m);
+    return result ? fail_while("train.start_from, whose network should be that of [model]") : 0;
+}
+
 static int build_networks(trainer *t)
 {
     int batch = t->settings->train.batch;
@@ -46,8 +62,7 @@ static int build_networks(trainer *t)
     if (params_new(&t->params, t->device) ||
         network_new(&t->network, t->params, t->settings, batch, NETWORK_TRAIN) ||
         (validate && network_new(&t->validation, t->params, t->settings, batch, NETWORK_INFER)) ||
-        params_allocate(t->params, true) ||
-        params_initialize(t->params, (uint64_t)t->settings->train.seed) ||
+        params_allocate(t->params, true) || first_values(t) ||
         network_prepare(t->network) ||
         stepper_new(&t->stepper, t->batches, t->network, &t->settings->train))
         return -1;
