@@ -10,7 +10,8 @@
 #include "models/trained.h"
 #include "separate/separator.h"
 #include "trainings.h"
-#include <math.h>
+
+#include "gradient_check.h"
 
 enum { SOURCES = 3, CHANNELS = 3, HEIGHT = 48, WIDTH = 40, BORDER = 2, IMAGES = 10 };
 enum {
@@ -278,57 +279,6 @@ static void a_size_that_does_not_fit_names_its_stage(void **state)
 }
 
 /* ---- Gradients ---- */
-
-static double total_loss(network *n, const struct train_config *c)
-{
-    float losses[SOURCES];
-    double total = 0;
-    n->params->version++;
-    must(plan_forward(n->plan));
-    must(buffer_read(opened, n->losses->data, 0, losses, sizeof losses));
-    for (int k = 0; k < SOURCES; k++)
-        total += c->source_weights[k] * losses[k];
-    return total;
-}
-
-/* Moves a parameter by `step` along its gradient's direction. */
-static void move(const param *p, const float *values, const float *gradient, double length,
-                 double step)
-{
-    float *moved = malloc(p->count * sizeof *moved);
-    assert_non_null(moved);
-    for (size_t i = 0; i < p->count; i++)
-        moved[i] = (float)(values[i] + step * gradient[i] / length);
-    must(buffer_write(opened, p->data, 0, moved, p->count * sizeof *moved));
-    free(moved);
-}
-
-/* Along its own gradient a loss grows by the gradient's length. */
-static void check_gradient(network *n, const struct train_config *c, const param *p)
-{
-    const double step = 2e-2;
-    float *values = malloc(p->count * sizeof *values),
-          *gradient = malloc(p->count * sizeof *gradient);
-    double length = 0;
-    assert_true(values && gradient);
-    must(buffer_read(opened, p->data, 0, values, p->count * sizeof *values));
-    must(buffer_read(opened, p->gradient, 0, gradient, p->count * sizeof *gradient));
-    for (size_t i = 0; i < p->count; i++)
-        length += (double)gradient[i] * gradient[i];
-    length = sqrt(length);
-    if (length > 1e-5) {
-        move(p, values, gradient, length, step);
-        double above = total_loss(n, c);
-        move(p, values, gradient, length, -step);
-        double below = total_loss(n, c), slope = (above - below) / (2 * step);
-        if (!(fabs(slope - length) <= 0.02 * length + 1e-5))
-            fail_msg("%s: the loss grows by %g along its gradient, whose length is %g", p->name,
-                     slope, length);
-        must(buffer_write(opened, p->data, 0, values, p->count * sizeof *values));
-    }
-    free(values);
-    free(gradient);
-}
 
 static void gradients_are_those_of_the_chain(void **state)
 {

@@ -138,6 +138,51 @@ static void the_lowest_rate_raises_none(void **state)
     }
 }
 
+/* ---- Rates by time, and the batch ---- */
+
+static void a_cosine_of_minutes_ends_with_them(void **state)
+{
+    (void)state;
+    const char *const overrides[] = {
+        "train.schedule=cosine", "train.learning_rate=1",   "train.rate_min=0",
+        "train.warmup_steps=4",  "train.steps_per_epoch=6", "train.minutes=2",
+    };
+    static const struct {
+        long step;
+        double seconds, rate;
+    } cases[] = {
+        {0, 0, 0.25},  {1, 0, 0.5},         {3, 0, 1},  {1, 60, 0.25}, /* warm-up, and the cosine */
+        {10, 60, 0.5}, {10, 40, 0.75},      {9, 80, 0.25},
+        {99, 120, 0},  {1000000, 1e6, 0},                              /* the end, and beyond */
+    };
+    schedule s = schedule_of(overrides, COUNT(overrides));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        double rate = schedule_rate(&s, (training_point){cases[i].step, cases[i].seconds});
+        if (!(fabs(rate - cases[i].rate) <= 1e-9))
+            fail_msg("the rate of step %ld after %g s is %.9g and should be %.9g", cases[i].step,
+                     cases[i].seconds, rate, cases[i].rate);
+    }
+}
+
+static void the_batch_doubles_at_equal_distances(void **state)
+{
+    (void)state;
+    const char *const by_steps[] = {"train.batch=8", "train.batch_last=32",
+                                    "train.steps_per_epoch=6", "train.epochs=2"};
+    const char *const by_minutes[] = {"train.batch=8", "train.batch_last=16", "train.minutes=1"};
+    const char *const never[] = {"train.batch=8"};
+    schedule s = schedule_of(by_steps, COUNT(by_steps));
+    for (long step = 0; step < 12; step++)
+        assert_int_equal(schedule_batches(&s, (training_point){step, 1e9}), 1 << step / 4);
+    assert_int_equal(schedule_batches(&s, (training_point){12, 0}), 4);
+    s = schedule_of(by_minutes, COUNT(by_minutes));
+    assert_int_equal(schedule_batches(&s, (training_point){1000000, 29.9}), 1);
+    assert_int_equal(schedule_batches(&s, (training_point){1000000, 30.1}), 2);
+    assert_int_equal(schedule_batches(&s, (training_point){0, 1e9}), 2);
+    s = schedule_of(never, COUNT(never));
+    assert_int_equal(schedule_batches(&s, (training_point){1000000000, 1e9}), 1);
+}
+
 /* ---- Plateau ---- */
 
 /* What an epoch ended with, and the rate of the next. */
@@ -308,6 +353,8 @@ int main(void)
         cmocka_unit_test(cosine_without_warm_up_starts_at_the_top),
         cmocka_unit_test(a_warm_up_may_be_longer_than_the_training),
         cmocka_unit_test(the_lowest_rate_raises_none),
+        cmocka_unit_test(a_cosine_of_minutes_ends_with_them),
+        cmocka_unit_test(the_batch_doubles_at_equal_distances),
         cmocka_unit_test(plateau_reduces_after_its_patience),
         cmocka_unit_test(plateau_rests_after_a_reduction),
         cmocka_unit_test(waiting_starts_over_after_the_rest),

@@ -22,7 +22,7 @@ static void bad_spaces_are_refused(void **state)
         {"[space]\nmodel.filters\n", "s.ini:2", "expected [section], key = value"},
         {"[space]\n= 3\n", "s.ini:2", "expected [section], key = value"},
         {"[space]\nmodel.filters = 8 | many\n", "s.ini:2", "many: not a whole number"},
-        {"[space]\nmodel.filters = 8 | 4096\n", "s.ini:2", "allowed: 1 to 1024"},
+        {"[space]\nmodel.filters = 8 | 4096\n", "s.ini:2", "each 1 to 1024"},
         {"[space]\nmodel.filters = 8 | 08\n", "s.ini:2", "lists 08 twice"},
         {"[space]\nmodel.filters = 8 |\n", "s.ini:2", "(nothing)"},
         {"[space]\nmodel.filters = 8\n\nModel.Filters = 9\n", "s.ini:4", "first on line 2"},

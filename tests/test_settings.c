@@ -140,11 +140,11 @@ static void wrong_values_name_line_key_and_range(void **state)
 {
     (void)state;
     refused("[model]\nfilters = abc\n",
-            "x.ini:2: model.filters = abc: not a whole number (allowed: 1 to 1024)");
+            "x.ini:2: model.filters = abc: not a whole number (allowed: 1 to 6 numbers, each 1 to 1024)");
     refused("[model]\nfilters =\n",
-            "x.ini:2: model.filters = (nothing): not a whole number (allowed: 1 to 1024)");
+            "x.ini:2: model.filters = (nothing): too few items (allowed: 1 to 6 numbers, each 1 to 1024)");
     refused("\n\n[model]\nfilters = 0\n",
-            "x.ini:4: model.filters = 0: out of range (allowed: 1 to 1024)");
+            "x.ini:4: model.filters = 0: out of range (allowed: 1 to 6 numbers, each 1 to 1024)");
     refused("[train]\nseed = 99999999999999999999999\n",
             "x.ini:2: train.seed = 99999999999999999999999: out of range "
             "(allowed: 0 to 2147483647)");
@@ -284,7 +284,7 @@ static void overrides_and_environment_are_named(void **state)
     override_refused("model.filters", "--set model.filters: expected section.key=value");
     override_refused("=3", "--set =3: expected section.key=value");
     override_refused("model.filters=-1",
-                     "--set: model.filters = -1: out of range (allowed: 1 to 1024)");
+                     "--set: model.filters = -1: out of range (allowed: 1 to 6 numbers, each 1 to 1024)");
     char *device = format_text("%0901d", 0);
     setenv("UNBLEND_DEVICE", device, 1);
     settings *s = NULL;
@@ -427,6 +427,54 @@ static void the_longest_text_reads_back(void **state)
     free(override);
 }
 
+/* Of numbers blanks separate as well as commas; what is written has commas. */
+static void lists_of_numbers_need_no_commas(void **state)
+{
+    static const char *const same[] = {
+        "[model]\nconvolutions = 2 3 4\n", "[model]\nconvolutions = 2,3,4\n",
+        "[model]\nconvolutions = 2, 3 ,4\n", "[model]\nconvolutions = 2\t3  4\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        settings *s = parsed(same[i]);
+        const struct model_config *m = &s->stages[0];
+        assert_int_equal(m->convolution_count, 3);
+        assert_int_equal(m->convolutions[0] * 100 + m->convolutions[1] * 10 + m->convolutions[2],
+                         234);
+        char *text = settings_ini(s);
+        assert_non_null(strstr(text, "\nconvolutions = 2, 3, 4\n"));
+        free(text);
+        settings_free(s);
+    }
+    refused("[model]\nconvolutions = 2 3,\n",
+            "x.ini:2: model.convolutions = 2 3,: an item is empty (allowed: 1 to 6 numbers, each 1 "
+            "to 8)");
+    refused("[model]\nfilters = 1 2 3 4 5 6 7\n",
+            "x.ini:2: model.filters = 1 2 3 4 5 6 7: too many items (allowed: 1 to 6 numbers, each "
+            "1 to 1024)");
+    refused("[model]\nfilters = 16 x\n",
+            "x.ini:2: model.filters = x: not a whole number (allowed: 1 to 6 numbers, each 1 to "
+            "1024)");
+}
+
+static void numbers_of_items_fit_the_sources(void **state)
+{
+    (void)state;
+    refused("[data]\nflip = true\n",
+            "x.ini:2: data.flip has 1 items for the 2 sources of data.sources");
+    settings_free(parsed("[data]\nflip = false, true\n"));
+}
+
+static void the_last_batch_is_a_doubled_one(void **state)
+{
+    (void)state;
+    refused("[train]\nbatch = 24\nbatch_last = 72\n",
+            "x.ini:3: train.batch_last = 72 is not train.batch = 24 doubled once or more");
+    refused("[train]\nbatch = 24\nbatch_last = 12\n",
+            "x.ini:3: train.batch_last = 12 is not train.batch = 24 doubled once or more");
+    settings_free(parsed("[train]\nbatch = 24\nbatch_last = 96\n"));
+    settings_free(parsed("[train]\nbatch = 24\nbatch_last = 24\n"));
+}
+
 static void the_printed_table_is_an_ini_file_of_the_defaults(void **state)
 {
     (void)state;
@@ -492,6 +540,9 @@ int main(void)
         cmocka_unit_test(legible_text_stays_legible),
         cmocka_unit_test(characters_are_those_of_json),
         cmocka_unit_test(the_longest_text_reads_back),
+        cmocka_unit_test(lists_of_numbers_need_no_commas),
+        cmocka_unit_test(numbers_of_items_fit_the_sources),
+        cmocka_unit_test(the_last_batch_is_a_doubled_one),
         cmocka_unit_test(the_printed_table_is_an_ini_file_of_the_defaults),
         cmocka_unit_test(a_decimal_comma_locale_changes_nothing),
     };

@@ -71,8 +71,8 @@ static void lists_have_their_number_of_items(void **state)
     refused("[train]\n\nsource_weights = 1\n",
             "x.ini:3: train.source_weights has 1 weights for the 2 sources of data.sources");
     override_refused("train.source_weights=1,0",
-                     "--set: train.source_weights = 0: out of range (allowed: none, or up to 4, "
-                     "separated by commas: above 0, to 1000000)");
+                     "--set: train.source_weights = 0: out of range (allowed: none, or up to 4 "
+                     "numbers, each above 0, to 1000000)");
     char *longest = format_text("data.sources=a%0447d,b%0443d", 0, 0);
     settings *s = overridden("", longest);
     char *text = settings_ini(s);
@@ -226,12 +226,12 @@ static void each_section_of_a_stage_makes_one(void **state)
     assert_int_equal(s->stages[0].reads, READS_MIXTURE);
     assert_int_equal(s->stages[1].filters[0], 64);
     assert_int_equal(s->stages[1].reads, READS_BOTH);
-    assert_int_equal(s->stages[2].filters, 16);
+    assert_int_equal(s->stages[2].filters[0], 16);
     assert_int_equal(s->stages[2].reads, READS_PREVIOUS);
     char *text = settings_ini(s);
     settings *again = parsed(text);
     assert_int_equal(again->stage_count, 3);
-    assert_int_equal(again->stages[2].filters, 16);
+    assert_int_equal(again->stages[2].filters[0], 16);
     assert_non_null(strstr(text, "\n[stage.3]\narchitecture = unet\nfilters = 16\n"));
     assert_null(strstr(text, "[stage.4]"));
 
@@ -239,7 +239,7 @@ static void each_section_of_a_stage_makes_one(void **state)
     settings *derived = NULL;
     assert_int_equal(settings_derive(&derived, again, &fourth, 1), 0);
     assert_int_equal(derived->stage_count, 4);
-    assert_int_equal(derived->stages[2].filters, 16);
+    assert_int_equal(derived->stages[2].filters[0], 16);
     settings_free(derived);
     assert_int_equal(settings_derive(&derived, again, &second, 1), 0);
     assert_int_equal(derived->stage_count, 3);

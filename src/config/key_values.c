@@ -53,6 +53,12 @@ static int item_count(const key *k, const void *object)
 
 /* ---- What is allowed ---- */
 
+/* In lists of numbers blanks do as well as commas. */
+static bool separated_by_blanks(const key *k)
+{
+    return k->type == KEY_INT || k->type == KEY_REAL;
+}
+
 static void write_choices(const char *choices, FILE *out)
 {
     for (; *choices; choices++) {
@@ -65,10 +71,11 @@ static void write_choices(const char *choices, FILE *out)
 
 void key_write_allowed(const key *k, FILE *out)
 {
+    const char *items = separated_by_blanks(k) ? " numbers, each" : ", separated by commas:";
     if (k->most && k->fewest)
-        fprintf(out, "%d to %d, separated by commas: ", k->fewest, k->most);
+        fprintf(out, "%d to %d%s ", k->fewest, k->most, items);
     else if (k->most)
-        fprintf(out, "none, or up to %d, separated by commas: ", k->most);
+        fprintf(out, "none, or up to %d%s ", k->most, items);
     if (k->choices) {
         write_choices(k->choices, out);
         return;
@@ -239,7 +246,7 @@ static int parse_item(const key *k, const char *text, const char *where, void *o
 static int parse_next(const key *k, char **text, const char *whole, const char *where, void *object)
 {
     int *count = list_count(k, object);
-    bool blanks = k->type == KEY_INT || k->type == KEY_REAL; /* separate numbers as commas do */
+    bool blanks = separated_by_blanks(k);
     char *begin = *text + strspn(*text, " \t"),
          *end = value_item_end(begin, blanks ? ", \t" : ",");
     if (!end)

@@ -1,0 +1,197 @@
+/*
+ * The U-Net's blocks that a config can choose: filters and convolutions of each resolution, residual
+ * modules, no batch norms. Their layers and parameters, their gradients, and lists that do not fit.
+ */
+#include "trainings.h"
+
+#include "base/rng.h"
+#include "base/streams.h"
+#include "gradient_check.h"
+#include "models/network.h"
+#include <string.h>
+
+static network *network_on(params *p, const settings *s)
+{
+    network *n;
+    must(network_new(&n, p, s, 4, NETWORK_TRAIN));
+    return n;
+}
+
+static settings *settings_with(const char *const *overrides, size_t count)
+{
+    settings *s;
+    must(settings_load(&s, NULL, overrides, count));
+    return s;
+}
+
+/* ---- On paper ---- */
+
+static void shape_is(const network *n, const char *layer, int h, int w, int c)
+{
+    const tensor *t = graph_find(n->graph, layer);
+    if (!t)
+        fail_msg("there is no layer %s", layer);
+    if (t->shape.h != h || t->shape.w != w || t->shape.c != c)
+        fail_msg("%s is %d x %d x %d", layer, t->shape.h, t->shape.w, t->shape.c);
+}
+
+static void every_resolution_has_its_own(void **state)
+{
+    static const char *const overrides[] = {"model.filters=8 12 20", "model.convolutions=1 3 2"};
+    (void)state;
+    settings *s = settings_with(overrides, 2);
+    params *p;
+    must(params_new(&p, NULL));
+    network *n = network_on(p, s);
+    shape_is(n, "encoder1/conv1", 32, 32, 8);
+    shape_is(n, "encoder2/conv3", 16, 16, 12);
+    shape_is(n, "encoder3/conv2", 8, 8, 20);
+    shape_is(n, "decoder2/up", 16, 16, 12);
+    shape_is(n, "decoder2/conv3", 16, 16, 12);
+    shape_is(n, "decoder1/conv1", 32, 32, 8);
+    assert_null(graph_find(n->graph, "encoder1/conv2"));
+    assert_null(graph_find(n->graph, "encoder2/conv4"));
+    assert_null(graph_find(n->graph, "encoder3/conv3"));
+    assert_null(graph_find(n->graph, "decoder1/conv2"));
+    network_free(n);
+    params_free(p);
+    settings_free(s);
+}
+
+/* The additions of a module of so many convolutions: of pairs, and of one that is left. */
+static void modules_add_pairs(void **state)
+{
+    (void)state;
+    for (int count = 1; count <= 5; count++) {
+        char convolutions[32], name[32];
+        snprintf(convolutions, sizeof convolutions, "model.convolutions=%d", count);
+        settings *s = settings_with(
+            (const char *[]){"model.filters=4", "model.residual=true", convolutions}, 3);
+        params *p;
+        must(params_new(&p, NULL));
+        network *n = network_on(p, s);
+        for (int i = 1; i <= 3; i++) {
+            snprintf(name, sizeof name, "encoder2/add%d", i);
+            assert_int_equal(graph_find(n->graph, name) != NULL, i <= count / 2);
+        }
+        snprintf(name, sizeof name, "encoder2/norm%d", count);
+        shape_is(n, name, 16, 16, 8);
+        network_free(n);
+        params_free(p);
+        settings_free(s);
+    }
+}
+
+/* As many parameters as without, since sums have none; and fewer without norms. */
+static void parameters_are_counted(void **state)
+{
+    static const char *const overrides[][3] = {{"model.filters=32", "model.convolutions=2", NULL},
+                                               {"model.filters=32", "model.residual=true", NULL},
+                                               {"model.filters=32", "model.batch_norm=false", NULL},
+                                               {"model.filters=32 64 128", NULL, NULL}};
+    static const size_t totals[] = {519746, 519746, 519746 - 2 * 4 * (2 * 32 + 2 * 64 + 128),
+                                    519746};
+    (void)state;
+    for (size_t i = 0; i < COUNT(overrides); i++) {
+        settings *s = settings_with(overrides[i], overrides[i][1] ? 2 : 1);
+        params *p;
+        must(params_new(&p, NULL));
+        network *n = network_on(p, s);
+        assert_int_equal(params_total(p), totals[i]);
+        network_free(n);
+        params_free(p);
+        settings_free(s);
+    }
+}
+
+static void lists_that_do_not_fit_are_refused(void **state)
+{
+    static const struct {
+        const char *override, *message;
+    } cases[] = {
+        {"model.filters=8 16", "model.filters has 2 numbers for the 3 resolutions of model.modules"},
+        {"model.convolutions=1 2 3 4",
+         "model.convolutions has 4 numbers for the 3 resolutions of model.modules"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        settings *s = settings_with(&cases[i].override, 1);
+        params *p;
+        network *n;
+        must(params_new(&p, NULL));
+        assert_int_equal(network_new(&n, p, s, 1, NETWORK_INFER), -1);
+        assert_string_equal(error_message(), cases[i].message);
+        assert_int_equal(error_status(), STATUS_USAGE);
+        params_free(p);
+        settings_free(s);
+    }
+    settings *s = settings_with(
+        (const char *[]){"model.architecture=unet-transformer", "model.filters=8 16 32"}, 2);
+    params *p;
+    network *n;
+    must(params_new(&p, NULL));
+    assert_int_equal(network_new(&n, p, s, 1, NETWORK_INFER), -1);
+    assert_string_equal(error_message(),
+                        "model.filters: a unet-transformer has one number of filters, not 3");
+    params_free(p);
+    settings_free(s);
+}
+
+/* ---- Gradients ---- */
+
+/* Outputs in 0..1 with room to move: a kink, where differences say nothing, is rarely met. */
+static void gradients_follow_the_loss(const char *const *overrides, size_t count)
+{
+    settings *s = settings_with(overrides, count);
+    params *p;
+    batches *b;
+    must(params_new(&p, opened));
+    network *n = network_on(p, s);
+    must(params_allocate(p, true));
+    must(params_initialize(p, 3));
+    must(network_prepare(n));
+    must(batches_open(&b, opened, &s->data, 1, false));
+    must(batches_next(b, SPLIT_TRAIN, 1, STREAM_TRAIN, 0, 4, n->input->data, n->truth->data));
+    total_loss(n, &s->train);
+    must(plan_backward(n->plan));
+    for (size_t i = 0; i < p->count; i++)
+        if (p->items[i]->gradient)
+            check_gradient(n, &s->train, p->items[i]);
+    batches_close(b);
+    network_free(n);
+    params_free(p);
+    settings_free(s);
+}
+
+#define SMOOTH "model.activation=tanh", "data.directory=tests/sample", "model.modules=2"
+
+static void residual_gradients_follow_the_loss(void **state)
+{
+    (void)state;
+    gradients_follow_the_loss((const char *[]){SMOOTH, "model.filters=4 6", "model.residual=true",
+                                               "model.convolutions=4 3"},
+                              6);
+}
+
+static void gradients_without_norms_follow_the_loss(void **state)
+{
+    (void)state;
+    gradients_follow_the_loss((const char *[]){SMOOTH, "model.filters=4", "model.residual=true",
+                                               "model.batch_norm=false", "model.convolutions=3 2"},
+                              7);
+    gradients_follow_the_loss(
+        (const char *[]){SMOOTH, "model.filters=4", "model.batch_norm=false"}, 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_resolution_has_its_own),
+        cmocka_unit_test(modules_add_pairs),
+        cmocka_unit_test(parameters_are_counted),
+        cmocka_unit_test(lists_that_do_not_fit_are_refused),
+        cmocka_unit_test(residual_gradients_follow_the_loss),
+        cmocka_unit_test(gradients_without_norms_follow_the_loss),
+    };
+    return cmocka_run_group_tests_name("blocks", tests, open_for_trainings, close_after_trainings);
+}
