@@ -357,6 +357,34 @@ static void steps_go_through_the_pairs_in_order(void **state)
     close_steps(&t);
 }
 
+/* Without batch norms, which see one batch at a time: a step of two batches of 4 is one of 8. */
+static void several_batches_are_a_large_one(void **state)
+{
+    (void)state;
+    float *values[2];
+    size_t floats = 0;
+    for (int i = 0; i < 2; i++) {
+        steps t = open_steps(
+            (overrides){"model.batch_norm=false", "train.batch_last=8",
+                        i ? "train.batch=8" : "train.batch=4", "train.learning_rate=0.1"});
+        step_sums sums = {0};
+        for (int step = 0; step < 2; step++)
+            must(stepper_step(t.stepper, 0.1, i ? 1 : 2, &sums));
+        must(stepper_drain(t.stepper, &sums));
+        assert_int_equal(sums.steps, 2);
+        assert_int_equal(sums.batches, i ? 2 : 4);
+        floats = t.params->trainable_floats;
+        values[i] = malloc(floats * sizeof(float));
+        assert_non_null(values[i]);
+        must(buffer_read(opened, t.params->values, 0, values[i], floats * sizeof(float)));
+        close_steps(&t);
+    }
+    for (size_t i = 0; i < floats; i++)
+        assert_true(fabsf(values[0][i] - values[1][i]) <= 1e-4f);
+    free(values[0]);
+    free(values[1]);
+}
+
 /* The mean squared error of a source in the last step, from outputs and truths. */
 static double error_of(const steps *t, int source)
 {
@@ -438,7 +466,7 @@ static void the_stepper_tells_batch_norms(void **state)
         for (size_t i = 0; i < COUNT(begins); i++) {
             step_sums sums = {0};
             double rising = (1.0 + (double)begins[i]) / (10.0 + (double)begins[i]);
-            t.stepper->step = begins[i];
+            t.stepper->batches_done = begins[i];
             must(stepper_step(t.stepper, 1e-3, 1, &sums));
             must(stepper_drain(t.stepper, &sums));
             assert_float_equal(t.network->plan->run.norm_momentum,
@@ -520,17 +548,20 @@ static void the_whole_state_comes_back(void **state)
     train_state read = {0},
                 written = {.epoch = 7,
                            .first_step = 11,
-                           .sums = {.steps = 13, .loss = {0.1, 1.0 / 3}},
+                           .sums = {.steps = 13, .batches = 21, .loss = {0.1, 1.0 / 3}},
                            .seconds = 2.0 / 3,
+                           .elapsed = 700.0 / 3,
                            .schedule = {.rate = 0.7, .best = 0.9, .wait = 17, .resting = 19},
                            .stopping = {.best = 1.1, .best_epoch = 5, .wait = 23},
                            .history = 6};
     t.stepper->step = 29;
+    t.stepper->batches_done = 31;
     must(checkpoint_write(scratch, t.stepper, &written));
-    t.stepper->step = t.stepper->optimizer->step = 0;
+    t.stepper->step = t.stepper->optimizer->step = t.stepper->batches_done = 0;
     must(checkpoint_read(scratch, t.stepper, &read));
     assert_int_equal(t.stepper->step, 29);
     assert_int_equal(t.stepper->optimizer->step, 29);
+    assert_int_equal(t.stepper->batches_done, 31);
     assert_memory_equal(&read, &written, sizeof read);
     close_steps(&t);
 }
@@ -546,6 +577,7 @@ int main(void)
         cmocka_unit_test(the_monitored_loss_decides),
         cmocka_unit_test(seeds_draw_other_weights),
         cmocka_unit_test(steps_go_through_the_pairs_in_order),
+        cmocka_unit_test(several_batches_are_a_large_one),
         cmocka_unit_test(losses_are_those_of_the_steps),
         cmocka_unit_test(each_epoch_has_its_rate),
         cmocka_unit_test(averages_warm_up),

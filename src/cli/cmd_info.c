@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/subject.h"
 #include "models/network.h"
+#include "nn/cost.h"
 #include "nn/summary.h"
 #include <stdlib.h>
 
@@ -42,6 +43,12 @@ static int check_values(const char *path, const safetensors *file, const params 
                       path, stored, params_total(p));
 }
 
+/* Floating-point operations for each image: cost.h. */
+static double flops_of(const network *n)
+{
+    return cost_plan(n->plan).flops / n->slice;
+}
+
 static void print_memory(const char *what, const network *n)
 {
     printf("%-10s  %9.1f MiB planned  %9.1f MiB if no buffer were shared  (batch of %d)\n", what,
@@ -58,6 +65,8 @@ static int print_text(const drawing *d)
            summary_count(params_total(d->params), total, sizeof total),
            summary_count(params_trainable(d->params), trainable, sizeof trainable),
            (double)params_total(d->params) * sizeof(float) / 1048576);
+    printf("operations  %.4g GFLOP an image to infer, %.4g to train\n",
+           flops_of(d->inference) / 1e9, flops_of(d->training) / 1e9);
     print_memory("inference", d->inference);
     if (d->inference->batch >= NETWORK_SLICED_BATCH)
         printf("            on a CPU as for a batch of %d: larger ones are inferred in slices\n",
@@ -66,9 +75,9 @@ static int print_text(const drawing *d)
     return 0;
 }
 
-static json_t *memory_as_json(const network *n)
+static json_t *use_as_json(const network *n)
 {
-    return json_pack("{s:i, s:I, s:I}", "batch", n->batch, "planned_bytes",
+    return json_pack("{s:i, s:f, s:I, s:I}", "batch", n->batch, "flops_per_image", flops_of(n), "planned_bytes",
                      (json_int_t)n->plan->planned_bytes, "separate_bytes",
                      (json_int_t)n->plan->separate_bytes);
 }
@@ -100,8 +109,8 @@ static int print_document(const drawing *d, const settings *s)
                                        layers_as_json(d->inference->plan), "parameters",
                                        (json_int_t)params_total(d->params), "trainable",
                                        (json_int_t)params_trainable(d->params), "inference",
-                                       memory_as_json(d->inference), "training",
-                                       memory_as_json(d->training), "config", text_as_json(config))
+                                       use_as_json(d->inference), "training",
+                                       use_as_json(d->training), "config", text_as_json(config))
                            : NULL;
     free(config);
     return print_json(document);
@@ -129,7 +138,7 @@ const command info_command = {
     .arguments = "MODEL|CONFIG",
     .description =
         "Prints the layers of a network with their shapes, parameters and buffers, then\n"
-        "totals and the memory that training and inference take. Needs no device.\n",
+        "totals, and the operations and memory that training and inference take. Needs no device.\n",
     .examples = "  unblend info models/unet.safetensors\n"
                 "  unblend info configs/unet.ini --set model.filters=32\n",
     .options = OPTION_SET | OPTION_JSON,

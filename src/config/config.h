@@ -75,7 +75,7 @@ struct train_config {
     int plateau_cooldown;
     enum monitor monitor;
     int stop_patience;
-    double stop_min_delta;
+    double stop_min_delta, stop_loss;
     enum keep keep;
     int checkpoint_seconds, seed, time_limit;
     double minutes;

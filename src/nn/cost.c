@@ -48,3 +48,16 @@ cost cost_backward(const plan *p, const layer *l)
         c.flops = l->type->flops(l, true);
     return c;
 }
+
+cost cost_plan(const plan *p)
+{
+    cost sum = {0};
+    for (size_t i = 0; i < p->graph->layer_count; i++) {
+        const layer *l = p->graph->layers[i];
+        cost forward = cost_forward(p, l),
+             backward = p->options.training ? cost_backward(p, l) : (cost){0};
+        sum.flops += forward.flops + backward.flops;
+        sum.bytes += forward.bytes + backward.bytes;
+    }
+    return sum;
+}

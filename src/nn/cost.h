@@ -15,4 +15,7 @@ cost cost_forward(const plan *p, const layer *l);
  * others have written to is read too. */
 cost cost_backward(const plan *p, const layer *l);
 
+/* All layers forward, and where the plan trains also backward. */
+cost cost_plan(const plan *p);
+
 #endif

@@ -39,16 +39,17 @@ static json_t *losses_json(const double losses[], int sources)
 static char *state_text(const stepper *t, const train_state *s)
 {
     json_t *root = json_pack(
-        "{s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, "
-        "s:{s:o, s:I, s:I}}",
-        "step", (json_int_t)t->step, "batches", (json_int_t)t->batches_done, "elapsed", s->elapsed,
-        "epoch_batches", (json_int_t)s->sums.batches, "epoch", (json_int_t)s->epoch, "first_step", (json_int_t)s->first_step,
+        "{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}, s:I, s:I, "
+        "s:f}",
+        "step", (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step", (json_int_t)s->first_step,
         "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
         losses_json(s->sums.loss, t->network->mixture.sources), "epoch_seconds", s->seconds,
         "history", (json_int_t)s->history, "schedule", "rate", s->schedule.rate, "best",
         from_best(s->schedule.best), "wait", (json_int_t)s->schedule.wait, "resting",
         (json_int_t)s->schedule.resting, "stopping", "best", from_best(s->stopping.best),
-        "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait);
+        "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait, "batches",
+        (json_int_t)t->batches_done, "epoch_batches", (json_int_t)s->sums.batches, "elapsed",
+        s->elapsed);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     if (!text)
@@ -80,14 +81,14 @@ static int parse_state(const char *text, const char *path, int sources, long *st
         !root ||
         json_unpack(
             root,
-            "{s:I, s:I, s:F, s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, "
-            "s:{s:o, s:I, s:I}}",
-            "step", &numbers[0], "batches", &batches_done, "elapsed", &s->elapsed, "epoch_batches",
-            &epoch_batches, "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
+            "{s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}, s:I, "
+            "s:I, s:F}",
+            "step", &numbers[0], "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
             &numbers[3], "epoch_loss", &losses, "epoch_seconds", &s->seconds, "history",
             &numbers[4], "schedule", "rate", &s->schedule.rate, "best", &schedule_best, "wait",
             &numbers[5], "resting", &numbers[6], "stopping", "best", &stopping_best, "best_epoch",
-            &numbers[7], "wait", &numbers[8]) ||
+            &numbers[7], "wait", &numbers[8], "batches", &batches_done, "epoch_batches",
+            &epoch_batches, "elapsed", &s->elapsed) ||
         parse_losses(losses, sources, s->sums.loss);
     if (!broken) {
         *step = (long)numbers[0];

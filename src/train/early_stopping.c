@@ -5,7 +5,7 @@
 early_stopping early_stopping_new(const struct train_config *c)
 {
     return (early_stopping){
-        .min_delta = c->stop_min_delta, .patience = c->stop_patience, .state = {.best = INFINITY}};
+        .min_delta = c->stop_min_delta, .enough = c->stop_loss, .patience = c->stop_patience, .state = {.best = INFINITY}};
 }
 
 bool early_stopping_epoch_end(early_stopping *e, long epoch, double monitored)
@@ -18,7 +18,12 @@ bool early_stopping_epoch_end(early_stopping *e, long epoch, double monitored)
     return false;
 }
 
+bool early_stopping_is_enough(const early_stopping *e)
+{
+    return e->enough > 0 && e->state.best <= e->enough;
+}
+
 bool early_stopping_is_due(const early_stopping *e)
 {
-    return e->patience && e->state.wait >= e->patience;
+    return (e->patience && e->state.wait >= e->patience) || early_stopping_is_enough(e);
 }

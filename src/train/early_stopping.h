@@ -1,4 +1,7 @@
-/* Keras' EarlyStopping: which epoch was the best, and whether it is time to stop. */
+/*
+ * Keras' EarlyStopping: which epoch was the best, and whether it is time to stop; also where a loss is as low
+ * as was asked for (train.stop_loss).
+ */
 #ifndef TRAIN_EARLY_STOPPING_H
 #define TRAIN_EARLY_STOPPING_H
 
@@ -7,6 +10,7 @@
 
 typedef struct early_stopping {
     double min_delta; /* less than this is no improvement */
+    double enough;    /* with so little training ends; 0: with none */
     long patience;    /* epochs without improvement; 0: never stops */
     struct early_stopping_state {
         double best;
@@ -20,6 +24,7 @@ early_stopping early_stopping_new(const struct train_config *c);
 /* After an epoch, counted from 1. True if it is the best so far. A monitored value that is not a
  * number never is. */
 bool early_stopping_epoch_end(early_stopping *e, long epoch, double monitored);
+bool early_stopping_is_enough(const early_stopping *e);
 bool early_stopping_is_due(const early_stopping *e);
 
 #endif

@@ -329,7 +329,10 @@ static bool is_finished(const trainer *t)
     if (c->minutes <= 0 && t->state.epoch > c->epochs)
         return true;
     if (early_stopping_is_due(&t->stopping)) {
-        log_info("early stopping: epoch %ld was the best", t->stopping.state.best_epoch);
+        log_info(early_stopping_is_enough(&t->stopping)
+                     ? "train.stop_loss is reached in epoch %ld"
+                     : "early stopping: epoch %ld was the best",
+                 t->stopping.state.best_epoch);
         return true;
     }
     if (t->history.count && out_of_time(t)) { /* there is a model by then */
