@@ -1,8 +1,9 @@
 /*
- * Draws what `unblend mix` made and `unblend separate` found in it as one picture: a row each for
- * the inputs, the truths and the results, a column for each of the first blended images.
+ * Draws what `unblend mix` made and what `unblend separate` found in it, once or twice, as one picture: a
+ * column for each of the first blended images; rows for the inputs and, of each source, the truths and the
+ * results.
  *
- *     panel MIXED SEPARATED PANEL.png mnist fashion
+ *     panel PANEL.png MIXED mnist,fashion result=SEPARATED [other=SEPARATED]
  *
  * The sources' names are those of the model. Pictures are of any size, but all of the same; if they
  * are in colour, so is the panel.
@@ -17,14 +18,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MOST = 1 + 2 * SOURCES_MAX, COLUMNS = 10, SIDE = 96 };
+enum { RESULTS_MOST = 2, KINDS_MOST = 1 + RESULTS_MOST };
+enum { ROWS_MOST = 1 + KINDS_MOST * SOURCES_MAX, COLUMNS = 10, SIDE = 96 };
+
+/* Where pictures of every source lie, and what they are. */
+typedef struct kind {
+    char *title, *directory;
+} kind;
 
 typedef struct drawing {
-    const char *mixed, *separated;
-    char **names; /* of the sources */
-    int sources, rows, columns;
+    const char *mixed;
+    char *names[SOURCES_MAX];
+    int sources, columns, kind_count;
+    kind kinds[KINDS_MOST];
     struct image cells[ROWS_MOST * COLUMNS]; /* (rows, columns) */
 } drawing;
+
+static int row_count(const drawing *d)
+{
+    return 1 + d->sources * d->kind_count;
+}
 
 static void release(drawing *d)
 {
@@ -55,17 +68,15 @@ static int read_cell(drawing *d, int row, int column, char *path)
 
 static int read_column(drawing *d, int column, const char *input)
 {
-    char *truths = path_join(d->mixed, "truth");
-    int result = truths ? read_cell(d, 0, column, path_join(d->mixed, input)) : -1;
-    for (int k = 0; k < d->sources && !result; k++) {
-        result = read_cell(d, 1 + k, column, path_of(truths, input, d->names[k])) ||
-                         read_cell(d, 1 + d->sources + k, column,
-                                   path_of(d->separated, input, d->names[k]))
-                     ? -1
-                     : 0;
+    if (read_cell(d, 0, column, path_join(d->mixed, input)))
+        return -1;
+    for (int row = 1; row < row_count(d); row++) {
+        const kind *of = &d->kinds[(row - 1) % d->kind_count];
+        const char *source = d->names[(row - 1) / d->kind_count];
+        if (read_cell(d, row, column, path_of(of->directory, input, source)))
+            return -1;
     }
-    free(truths);
-    return result;
+    return 0;
 }
 
 static int read_all(drawing *d)
@@ -87,14 +98,15 @@ static int draw(const drawing *d, const char *path)
     const unsigned char *cells[ROWS_MOST * COLUMNS];
     char texts[ROWS_MOST][64];
     const char *titles[ROWS_MOST] = {"input"};
-    for (int i = 1; i < d->rows; i++) {
-        snprintf(texts[i], sizeof texts[i], "%s: %s", i <= d->sources ? "truth" : "result",
-                 d->names[(i - 1) % d->sources]);
+    int rows = row_count(d);
+    for (int i = 1; i < rows; i++) {
+        snprintf(texts[i], sizeof texts[i], "%s: %s", d->kinds[(i - 1) % d->kind_count].title,
+                 d->names[(i - 1) / d->kind_count]);
         titles[i] = texts[i];
     }
-    for (int i = 0; i < d->rows * d->columns; i++)
+    for (int i = 0; i < rows * d->columns; i++)
         cells[i] = d->cells[i].pixels;
-    return panel_write(path, &(panel){.rows = d->rows,
+    return panel_write(path, &(panel){.rows = rows,
                                       .columns = d->columns,
                                       .format = {first->height, first->width, first->channels},
                                       .cells = cells,
@@ -102,20 +114,45 @@ static int draw(const drawing *d, const char *path)
                                       .side = SIDE});
 }
 
+/* "mnist,fashion" */
+static bool take_names(drawing *d, char *text)
+{
+    for (char *name = strtok(text, ","); name; name = strtok(NULL, ",")) {
+        if (d->sources == SOURCES_MAX)
+            return false;
+        d->names[d->sources++] = name;
+    }
+    return d->sources >= SOURCES_MIN;
+}
+
+/* "title=directory" */
+static bool take_result(drawing *d, char *text)
+{
+    char *equals = strchr(text, '=');
+    if (!equals || d->kind_count == KINDS_MOST)
+        return false;
+    *equals = '\0';
+    d->kinds[d->kind_count++] = (kind){text, equals + 1};
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    int sources = argc - 4;
-    if (sources < SOURCES_MIN || sources > SOURCES_MAX) {
-        fprintf(stderr, "usage: panel MIXED SEPARATED PANEL.png SOURCE SOURCE...\n");
+    drawing d = {0};
+    bool right = argc >= 5 && take_names(&d, argv[3]);
+    char *truths = right ? path_join(argv[2], "truth") : NULL;
+    d.mixed = argv[2];
+    d.kinds[d.kind_count++] = (kind){"truth", truths};
+    for (int i = 4; right && i < argc; i++)
+        right = take_result(&d, argv[i]);
+    if (!right) {
+        fprintf(stderr, "usage: panel PANEL.png MIXED SOURCE,SOURCE TITLE=SEPARATED [TITLE=SEPARATED]\n");
+        free(truths);
         return STATUS_USAGE;
     }
-    drawing d = {.mixed = argv[1],
-                 .separated = argv[2],
-                 .names = argv + 4,
-                 .sources = sources,
-                 .rows = 1 + 2 * sources};
-    int result = read_all(&d) ? -1 : draw(&d, argv[3]);
+    int result = !truths || read_all(&d) ? -1 : draw(&d, argv[1]);
     release(&d);
+    free(truths);
     if (!result)
         return STATUS_OK;
     fprintf(stderr, "panel: %s\n", error_message());
