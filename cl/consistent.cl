@@ -92,9 +92,9 @@ kernel void consistent_forward(global const float *z, global const float *x, glo
  * which way to go, and dz is 0 where g is. dz may be g itself. write_dz and write_dx: 0 if unwanted (then
  * any buffer), 1 to overwrite, 2 to add to.
  */
-kernel void consistent_backward(global const float *g, global float *dz, global float *dx, int count,
-                                int channels, float weight_0, float weight_1, float weight_2,
-                                float weight_3, int write_dz, int write_dx)
+kernel void consistent_backward(global const float *g, global float *dz, global float *dx,
+                                int count, int channels, float weight_0, float weight_1,
+                                float weight_2, float weight_3, int write_dz, int write_dx)
 {
     const int i = get_global_id(0);
     if (i >= count)

@@ -95,8 +95,8 @@ void store_row(global float *to, const float16 sum[VECTORS], int columns, float 
 /* A block of rows of c, row0 to last - 1, in the columns from begin to end - 1. Pointers are to first
  * values; the rest is as in the kernels below. */
 void multiply(global const float *a, int a_row, int a_column, global const float *b, int b_row,
-              int b_column, global float *c, int c_row, int row0, int last, int begin, int end, int n,
-              int k, int deepest, float alpha, float beta, local float *panel)
+              int b_column, global float *c, int c_row, int row0, int last, int begin, int end,
+              int n, int k, int deepest, float alpha, float beta, local float *panel)
 {
     for (int first = begin; first < end; first += LANES) {
         const int columns = min(LANES, n - first);
@@ -137,8 +137,8 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
     a += a_offset + (size_t)outer_index * a_outer + (size_t)inner_index * a_inner;
     b += b_offset + (size_t)outer_index * b_outer + (size_t)inner_index * b_inner;
     c += c_offset + (size_t)outer_index * c_outer + (size_t)inner_index * c_inner;
-    multiply(a, a_row, a_column, b, b_row, b_column, c, c_row, row0, last, begin, end, n, k, deepest,
-             alpha, beta, panel);
+    multiply(a, a_row, a_column, b, b_row, b_column, c, c_row, row0, last, begin, end, n, k,
+             deepest, alpha, beta, panel);
 }
 
 /* Products of different shapes in one launch: work-group g does the block that is g - first of the product

@@ -10,8 +10,8 @@
 
 /* moments = MOMENTUM * moments + (1 - MOMENTUM) * gradients, and the same once more for x (Nesterov). */
 kernel void muon_start(global const float *gradients, global float *moments, global float *x,
-                       global const int *status, global const float *scale, ulong offset, int pixels,
-                       int channels, int span)
+                       global const int *status, global const float *scale, ulong offset,
+                       int pixels, int channels, int span)
 {
     if (status[0])
         return;

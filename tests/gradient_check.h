@@ -20,8 +20,8 @@ static double total_loss(network *n, const struct train_config *c)
 }
 
 /* Moves a parameter by `step` along its gradient's direction. */
-static void move(network *n, const param *p, const float *values, const float *gradient, double length,
-                 double step)
+static void move(network *n, const param *p, const float *values, const float *gradient,
+                 double length, double step)
 {
     float *moved = malloc(p->count * sizeof *moved);
     assert_non_null(moved);

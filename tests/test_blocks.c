@@ -109,7 +109,8 @@ static void lists_that_do_not_fit_are_refused(void **state)
     static const struct {
         const char *override, *message;
     } cases[] = {
-        {"model.filters=8 16", "model.filters has 2 numbers for the 3 resolutions of model.modules"},
+        {"model.filters=8 16",
+         "model.filters has 2 numbers for the 3 resolutions of model.modules"},
         {"model.convolutions=1 2 3 4",
          "model.convolutions has 4 numbers for the 3 resolutions of model.modules"},
     };
@@ -179,8 +180,8 @@ static void gradients_without_norms_follow_the_loss(void **state)
     gradients_follow_the_loss((const char *[]){SMOOTH, "model.filters=4", "model.residual=true",
                                                "model.batch_norm=false", "model.convolutions=3 2"},
                               7);
-    gradients_follow_the_loss(
-        (const char *[]){SMOOTH, "model.filters=4", "model.batch_norm=false"}, 5);
+    gradients_follow_the_loss((const char *[]){SMOOTH, "model.filters=4", "model.batch_norm=false"},
+                              5);
 }
 
 int main(void)

@@ -28,9 +28,9 @@ static void halves_have_their_values(void **state)
     static const struct {
         uint16_t half;
         float value;
-    } known[] = {{0x0000, 0},       {0x3c00, 1},       {0xc000, -2},           {0x3555, 0.33325195f},
-                 {0x7bff, 65504},   {0x0001, 0x1p-24f}, {0x0400, 0x1p-14f},    {0x7c00, INFINITY},
-                 {0xfc00, -INFINITY}};
+    } known[] = {{0x0000, 0},           {0x3c00, 1},        {0xc000, -2},
+                 {0x3555, 0.33325195f}, {0x7bff, 65504},    {0x0001, 0x1p-24f},
+                 {0x0400, 0x1p-14f},    {0x7c00, INFINITY}, {0xfc00, -INFINITY}};
     (void)state;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         assert_true(half_to_float(known[i].half) == known[i].value);

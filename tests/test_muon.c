@@ -99,9 +99,9 @@ typedef struct matrix_case {
 } matrix_case;
 
 static const matrix_case cases[] = {
-    {"conv/kernel", {3, 3, 16, 20}, 4, 144, 20},   {"up/kernel", {3, 3, 33, 40}, 4, 297, 40},
-    {"dense/kernel", {16, 57}, 2, 16, 57},         {"square/kernel", {24, 24}, 2, 24, 24},
-    {"query/kernel", {17, 2, 16}, 3, 17, 32},      {"output/kernel", {2, 20, 18}, 3, 40, 18},
+    {"conv/kernel", {3, 3, 16, 20}, 4, 144, 20}, {"up/kernel", {3, 3, 33, 40}, 4, 297, 40},
+    {"dense/kernel", {16, 57}, 2, 16, 57},       {"square/kernel", {24, 24}, 2, 24, 24},
+    {"query/kernel", {17, 2, 16}, 3, 17, 32},    {"output/kernel", {2, 20, 18}, 3, 40, 18},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -125,8 +125,7 @@ static fixture set_up(void)
     for (int i = 0; i < CASES; i++)
         f.items[i] = params_declare(f.params, cases[i].name, cases[i].dims, cases[i].rank,
                                     INIT_GLOROT_UNIFORM, PARAM_WEIGHT);
-    f.small =
-        params_declare(f.params, "first/kernel", small, 4, INIT_GLOROT_UNIFORM, PARAM_WEIGHT);
+    f.small = params_declare(f.params, "first/kernel", small, 4, INIT_GLOROT_UNIFORM, PARAM_WEIGHT);
     must(params_allocate(f.params, true));
     must(params_initialize(f.params, 1));
     must(optimizer_new(&f.optimizer, f.params, &f.settings->train));

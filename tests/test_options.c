@@ -189,8 +189,9 @@ static void options_become_settings(void **state)
 
     assert_int_equal(parse(&given, &everything, "all --set model.filters=x"), 0);
     assert_int_equal(options_settings(&given, NULL, &s), -1);
-    assert_string_equal(error_message(),
-                        "--set: model.filters = x: not a whole number (allowed: 1 to 6 numbers, each 1 to 1024)");
+    assert_string_equal(
+        error_message(),
+        "--set: model.filters = x: not a whole number (allowed: 1 to 6 numbers, each 1 to 1024)");
     options_free(&given);
 }
 

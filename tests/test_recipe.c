@@ -129,7 +129,7 @@ static void a_first_model_of_another_network_is_refused(void **state)
     const overrides wider = {path, "model.filters=3"}, nothing = {"train.start_from=nothing-there"};
     const struct {
         const char *const *overrides, *says;
-    } cases[] = {{wider, "has another type or shape"}, {nothing, "nothing-there: No such file"}};
+    } cases[] = {{wider, "has another type or shape"}, {nothing, "nothing-there: no such file"}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         settings *s = settings_of(cases[i].overrides);
         trainer *t;

@@ -151,9 +151,10 @@ static void a_cosine_of_minutes_ends_with_them(void **state)
         long step;
         double seconds, rate;
     } cases[] = {
-        {0, 0, 0.25},  {1, 0, 0.5},         {3, 0, 1},  {1, 60, 0.25}, /* warm-up, and the cosine */
-        {10, 60, 0.5}, {10, 40, 0.75},      {9, 80, 0.25},
-        {99, 120, 0},  {1000000, 1e6, 0},                              /* the end, and beyond */
+        {0, 0, 0.25},  {1, 0, 0.5},       {3, 0, 1},
+        {1, 60, 0.25}, /* warm-up, and the cosine */
+        {10, 60, 0.5}, {10, 40, 0.75},    {9, 80, 0.25},
+        {99, 120, 0},  {1000000, 1e6, 0}, /* the end, and beyond */
     };
     schedule s = schedule_of(overrides, COUNT(overrides));
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -139,10 +139,10 @@ static void flags_are_true_or_false(void **state)
 static void wrong_values_name_line_key_and_range(void **state)
 {
     (void)state;
-    refused("[model]\nfilters = abc\n",
-            "x.ini:2: model.filters = abc: not a whole number (allowed: 1 to 6 numbers, each 1 to 1024)");
-    refused("[model]\nfilters =\n",
-            "x.ini:2: model.filters = (nothing): too few items (allowed: 1 to 6 numbers, each 1 to 1024)");
+    refused("[model]\nfilters = abc\n", "x.ini:2: model.filters = abc: not a whole number "
+                                        "(allowed: 1 to 6 numbers, each 1 to 1024)");
+    refused("[model]\nfilters =\n", "x.ini:2: model.filters = (nothing): too few items (allowed: 1 "
+                                    "to 6 numbers, each 1 to 1024)");
     refused("\n\n[model]\nfilters = 0\n",
             "x.ini:4: model.filters = 0: out of range (allowed: 1 to 6 numbers, each 1 to 1024)");
     refused("[train]\nseed = 99999999999999999999999\n",
@@ -283,8 +283,9 @@ static void overrides_and_environment_are_named(void **state)
     (void)state;
     override_refused("model.filters", "--set model.filters: expected section.key=value");
     override_refused("=3", "--set =3: expected section.key=value");
-    override_refused("model.filters=-1",
-                     "--set: model.filters = -1: out of range (allowed: 1 to 6 numbers, each 1 to 1024)");
+    override_refused(
+        "model.filters=-1",
+        "--set: model.filters = -1: out of range (allowed: 1 to 6 numbers, each 1 to 1024)");
     char *device = format_text("%0901d", 0);
     setenv("UNBLEND_DEVICE", device, 1);
     settings *s = NULL;

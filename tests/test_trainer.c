@@ -364,9 +364,9 @@ static void several_batches_are_a_large_one(void **state)
     float *values[2];
     size_t floats = 0;
     for (int i = 0; i < 2; i++) {
-        steps t = open_steps(
-            (overrides){"model.batch_norm=false", "train.batch_last=8",
-                        i ? "train.batch=8" : "train.batch=4", "train.learning_rate=0.1"});
+        steps t = open_steps((overrides){"model.batch_norm=false", "train.batch_last=8",
+                                         i ? "train.batch=8" : "train.batch=4",
+                                         "train.learning_rate=0.1"});
         step_sums sums = {0};
         for (int step = 0; step < 2; step++)
             must(stepper_step(t.stepper, 0.1, i ? 1 : 2, &sums));

@@ -146,7 +146,8 @@ int main(int argc, char **argv)
     for (int i = 4; right && i < argc; i++)
         right = take_result(&d, argv[i]);
     if (!right) {
-        fprintf(stderr, "usage: panel PANEL.png MIXED SOURCE,SOURCE TITLE=SEPARATED [TITLE=SEPARATED]\n");
+        fprintf(stderr,
+                "usage: panel PANEL.png MIXED SOURCE,SOURCE TITLE=SEPARATED [TITLE=SEPARATED]\n");
         free(truths);
         return STATUS_USAGE;
     }

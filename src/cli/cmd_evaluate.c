@@ -66,8 +66,9 @@ static int run_all(evaluator *e, const options *given, report *r)
     for (long i = 0; i < r->count; i++) {
         image_scores scores;
         log_live("run %ld/%ld of %ld blends", i + 1, r->count, r->samples);
-        if (evaluator_scores(e, given->held_out ? SPLIT_VALIDATION : SPLIT_TEST, seed, STREAM_EVALUATE,
-                             (uint64_t)i * (uint64_t)r->samples, r->samples, &scores) ||
+        if (evaluator_scores(e, given->held_out ? SPLIT_VALIDATION : SPLIT_TEST, seed,
+                             STREAM_EVALUATE, (uint64_t)i * (uint64_t)r->samples, r->samples,
+                             &scores) ||
             keep_run(r, i, &scores, given->arguments[0]))
             return -1;
     }
@@ -196,9 +197,8 @@ const command evaluate_command = {
         "for validation instead, to choose between models without a look at the test sets.\n",
     .examples = "  unblend evaluate digits-fashion\n"
                 "  unblend evaluate runs/first/model.safetensors --project\n",
-    .options =
-        OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA | OPTION_JSON |
-        OPTION_PROJECT | OPTION_HELD_OUT,
+    .options = OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA |
+               OPTION_JSON | OPTION_PROJECT | OPTION_HELD_OUT,
     .least = 1,
     .most = 1,
     .run = run_evaluate,

@@ -77,8 +77,8 @@ static int print_text(const drawing *d)
 
 static json_t *use_as_json(const network *n)
 {
-    return json_pack("{s:i, s:f, s:I, s:I}", "batch", n->batch, "flops_per_image", flops_of(n), "planned_bytes",
-                     (json_int_t)n->plan->planned_bytes, "separate_bytes",
+    return json_pack("{s:i, s:f, s:I, s:I}", "batch", n->batch, "flops_per_image", flops_of(n),
+                     "planned_bytes", (json_int_t)n->plan->planned_bytes, "separate_bytes",
                      (json_int_t)n->plan->separate_bytes);
 }
 
@@ -104,14 +104,13 @@ static json_t *layers_as_json(const plan *p)
 static int print_document(const drawing *d, const settings *s)
 {
     char *config = settings_ini(s);
-    json_t *document = config
-                           ? json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "layers",
-                                       layers_as_json(d->inference->plan), "parameters",
-                                       (json_int_t)params_total(d->params), "trainable",
-                                       (json_int_t)params_trainable(d->params), "inference",
-                                       use_as_json(d->inference), "training",
-                                       use_as_json(d->training), "config", text_as_json(config))
-                           : NULL;
+    json_t *document = config ? json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "layers",
+                                          layers_as_json(d->inference->plan), "parameters",
+                                          (json_int_t)params_total(d->params), "trainable",
+                                          (json_int_t)params_trainable(d->params), "inference",
+                                          use_as_json(d->inference), "training",
+                                          use_as_json(d->training), "config", text_as_json(config))
+                              : NULL;
     free(config);
     return print_json(document);
 }
@@ -138,7 +137,8 @@ const command info_command = {
     .arguments = "MODEL|CONFIG",
     .description =
         "Prints the layers of a network with their shapes, parameters and buffers, then\n"
-        "totals, and the operations and memory that training and inference take. Needs no device.\n",
+        "totals, and the operations and memory that training and inference take. Needs no "
+        "device.\n",
     .examples = "  unblend info models/unet.safetensors\n"
                 "  unblend info configs/unet.ini --set model.filters=32\n",
     .options = OPTION_SET | OPTION_JSON,

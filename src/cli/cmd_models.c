@@ -74,10 +74,10 @@ static int show(const char *name, json_t *document)
     struct image_format f = m.mixture.format;
     describe_sources(&m.mixture, sources, sizeof sources);
     if (!result && document)
-        json_array_append_new(
-            document, json_pack("{s:s, s:s, s:i, s:i, s:i, s:I}", "name", name, "sources", sources,
-                                "width", f.width, "height", f.height, "channels", f.channels,
-                                "parameters", (json_int_t)parameters));
+        json_array_append_new(document,
+                              json_pack("{s:s, s:s, s:i, s:i, s:i, s:I}", "name", name, "sources",
+                                        sources, "width", f.width, "height", f.height, "channels",
+                                        f.channels, "parameters", (json_int_t)parameters));
     else if (!result)
         printf("%-24s  %-20s  %d x %d %s  %zu parameters\n", name, sources, f.width, f.height,
                f.channels == 1 ? "gray" : "colour", parameters);

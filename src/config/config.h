@@ -31,7 +31,7 @@ enum keep { KEEP_BEST, KEEP_LAST };
 /* [model], the first stage, and [stage.2] to [stage.4]. */
 struct model_config {
     enum architecture architecture;
-    enum reads reads; /* of the first stage: the mixture */
+    enum reads reads;             /* of the first stage: the mixture */
     int filters[RESOLUTIONS_MAX]; /* one, or one for each resolution */
     int filter_count;
     int modules;

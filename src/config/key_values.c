@@ -247,8 +247,7 @@ static int parse_next(const key *k, char **text, const char *whole, const char *
 {
     int *count = list_count(k, object);
     bool blanks = separated_by_blanks(k);
-    char *begin = *text + strspn(*text, " \t"),
-         *end = value_item_end(begin, blanks ? ", \t" : ",");
+    char *begin = *text + strspn(*text, " \t"), *end = value_item_end(begin, blanks ? ", \t" : ",");
     if (!end)
         return fail(STATUS_USAGE, "%s: %s: the closing %c is missing", where, k->name, *begin);
     char *behind = end + strspn(end, " \t");

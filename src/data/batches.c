@@ -89,7 +89,11 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
     batches *b = allocate(1, sizeof *b);
     if (!b)
         return -1;
-    *b = (batches){.device = d, .kind = &resident_kind, .mixture = c->mixture, .test = test, .shift = c->shift};
+    *b = (batches){.device = d,
+                   .kind = &resident_kind,
+                   .mixture = c->mixture,
+                   .test = test,
+                   .shift = c->shift};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
         if (set_up_source(b, k, c, seed, sets[k]))

@@ -17,7 +17,8 @@ uint16_t half_from_float(float value)
     if (size >= largest)
         return sign | EXPONENT_SPECIAL << FRACTION_BITS;
     if (size < 0x1p-14f)
-        return (uint16_t)(sign | lrintf(size * 0x1p24f)); /* 1024 of them are the smallest normal one */
+        return (uint16_t)(sign |
+                          lrintf(size * 0x1p24f)); /* 1024 of them are the smallest normal one */
     frexpf(size, &exponent);
     exponent--;
     long steps = lrintf(ldexpf(size, FRACTION_BITS - exponent)); /* 1024 to 2048 */

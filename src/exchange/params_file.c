@@ -18,7 +18,8 @@ static int check_stored(const param *item, const char *prefix, const safetensors
     const struct stored_tensor *stored = safetensors_find(file, name);
     if (!stored)
         return fail(STATUS_DATA, "%s: tensor %s is missing", path, name);
-    bool fits = (stored->type == STORED_F32 || stored->type == STORED_F16) && stored->dimensions == item->rank;
+    bool fits = (stored->type == STORED_F32 || stored->type == STORED_F16) &&
+                stored->dimensions == item->rank;
     for (int i = 0; fits && i < item->rank; i++)
         fits = stored->shape[i] == (size_t)item->dims[i];
     return fits ? 0

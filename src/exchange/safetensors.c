@@ -303,8 +303,9 @@ static int read_type(const safetensors *file, struct stored_tensor *t, const cha
             return 0;
         }
     }
-    return fail(STATUS_DATA, "%s: tensor \"%.80s\": dtype \"%.20s\" is not one of F32, F16, U8, U64",
-                file->path, t->name, name);
+    return fail(STATUS_DATA,
+                "%s: tensor \"%.80s\": dtype \"%.20s\" is not one of F32, F16, U8, U64", file->path,
+                t->name, name);
 }
 
 static int read_shape(const safetensors *file, struct stored_tensor *t, const json_t *shape)

@@ -160,8 +160,14 @@ static int open_path(const char *path, const char *const *overrides, size_t coun
 int model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
 {
     *out = (model_file){0};
-    char *shipped = file_identify(path).type == FILE_UNKNOWN ? model_shipped(path) : NULL;
-    int result = open_path(shipped ? shipped : path, overrides, count, out);
+    bool missing = file_identify(path).type == FILE_UNKNOWN && !file_exists(path);
+    char *shipped = missing ? model_shipped(path) : NULL;
+    bool name_only = missing && !shipped && !strpbrk(path, "/.");
+    int result = name_only ? fail(STATUS_DATA,
+                                  "%s: no such file, and no model that comes with unblend is "
+                                  "called so (`unblend models` lists them)",
+                                  path)
+                           : open_path(shipped ? shipped : path, overrides, count, out);
     free(shipped);
     return result;
 }

@@ -117,7 +117,8 @@ int network_new_planned(network **out, params *p, const settings *c, int batch,
     struct image_format f = n->mixture.format;
     shape blend = {n->slice, f.height, f.width, f.channels};
     if (graph_new(&n->graph, p) || !(n->input = graph_input(n->graph, "mixture", blend)) ||
-        build_stages(n, c, use == NETWORK_PROJECT) || (use == NETWORK_TRAIN && build_objective(n, c)))
+        build_stages(n, c, use == NETWORK_PROJECT) ||
+        (use == NETWORK_TRAIN && build_objective(n, c)))
         goto failed;
     options.training = use == NETWORK_TRAIN;
     if (plan_new(&n->plan, n->graph, options))

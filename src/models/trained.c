@@ -6,8 +6,7 @@ int trained_open(trained *out, device *d, const settings *s, const safetensors *
                  const char *path, int batch, enum network_use use)
 {
     *out = (trained){0};
-    if (!params_new(&out->params, d) &&
-        !network_new(&out->network, out->params, s, batch, use) &&
+    if (!params_new(&out->params, d) && !network_new(&out->network, out->params, s, batch, use) &&
         !params_allocate(out->params, false) && !params_load(out->params, weights, path) &&
         !network_prepare(out->network))
         return 0;

@@ -27,7 +27,7 @@ typedef struct builder {
     bool batch_norm, residual;
 } builder;
 
-/* What stands behind convolution i of a module, from 1: its norm, if there is one, and the activation. */
+/* What follows convolution i of a module, from 1: its norm, if there is one, and the activation. */
 static tensor *activate(const builder *b, label module, int i, tensor *x)
 {
     if (b->batch_norm)
@@ -40,7 +40,8 @@ static tensor *convolve(const builder *b, label module, int i, tensor *x, int fi
     return conv2d(b->graph, label_of(module.text, "/conv%d", i).text, x, filters, 3, 1);
 }
 
-static tensor *plain_module(const builder *b, label module, tensor *x, int filters, int convolutions)
+static tensor *plain_module(const builder *b, label module, tensor *x, int filters,
+                            int convolutions)
 {
     for (int i = 1; i <= convolutions; i++)
         x = activate(b, module, i, convolve(b, module, i, x, filters));

@@ -138,8 +138,7 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
 
 bool param_is_matrix(const param *item)
 {
-    bool kernel =
-        item->initializer == INIT_GLOROT_UNIFORM || item->initializer == INIT_HE_NORMAL;
+    bool kernel = item->initializer == INIT_GLOROT_UNIFORM || item->initializer == INIT_HE_NORMAL;
     return kernel && item->rows >= MATRIX_LEAST && item->columns >= MATRIX_LEAST;
 }
 

@@ -32,11 +32,11 @@ typedef struct param {
     enum param_kind kind;
     bool frozen;
     enum initializer initializer;
-    int fan_out;     /* of a kernel, for its start; 0: receptive field * out */
+    int fan_out;       /* of a kernel, for its start; 0: receptive field * out */
     int rows, columns; /* seen as a matrix (param_is_matrix()) */
     size_t offset;     /* in the buffer of all values, in floats */
-    cl_mem data;     /* count floats */
-    cl_mem gradient; /* count floats; NULL if not trainable or no gradients are kept */
+    cl_mem data;       /* count floats */
+    cl_mem gradient;   /* count floats; NULL if not trainable or no gradients are kept */
 } param;
 
 typedef struct params {
@@ -45,7 +45,8 @@ typedef struct params {
     size_t count, capacity;
     char **frozen; /* patterns */
     size_t frozen_count, frozen_capacity;
-    cl_mem values; /* all params, each aligned, gaps zero: first the trainable ones, of which matrices
+    cl_mem
+        values; /* all params, each aligned, gaps zero: first the trainable ones, of which matrices
                       come last */
     cl_mem gradients;        /* the trainable ones, at the same offsets; NULL without gradients */
     size_t value_floats;     /* size of values, gaps included */

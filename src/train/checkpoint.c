@@ -41,15 +41,15 @@ static char *state_text(const stepper *t, const train_state *s)
     json_t *root = json_pack(
         "{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}, s:I, s:I, "
         "s:f}",
-        "step", (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step", (json_int_t)s->first_step,
-        "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
+        "step", (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step",
+        (json_int_t)s->first_step, "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
         losses_json(s->sums.loss, t->network->mixture.sources), "epoch_seconds", s->seconds,
         "history", (json_int_t)s->history, "schedule", "rate", s->schedule.rate, "best",
         from_best(s->schedule.best), "wait", (json_int_t)s->schedule.wait, "resting",
         (json_int_t)s->schedule.resting, "stopping", "best", from_best(s->stopping.best),
-        "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait, "batches",
-        (json_int_t)t->batches_done, "epoch_batches", (json_int_t)s->sums.batches, "elapsed",
-        s->elapsed);
+        "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait,
+        "batches", (json_int_t)t->batches_done, "epoch_batches", (json_int_t)s->sums.batches,
+        "elapsed", s->elapsed);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     if (!text)
@@ -107,8 +107,8 @@ static int parse_state(const char *text, const char *path, int sources, long *st
     }
     json_decref(root);
     broken = broken || *step < 0 || s->epoch < 1 || s->first_step < 0 || s->first_step > *step ||
-             s->sums.steps < 0 || s->history < 0 || *batches < *step || s->sums.batches < s->sums.steps ||
-             !(s->elapsed >= 0);
+             s->sums.steps < 0 || s->history < 0 || *batches < *step ||
+             s->sums.batches < s->sums.steps || !(s->elapsed >= 0);
     return broken ? fail(STATUS_DATA, "%s: the state in it cannot be understood", path) : 0;
 }
 

@@ -4,8 +4,10 @@
 
 early_stopping early_stopping_new(const struct train_config *c)
 {
-    return (early_stopping){
-        .min_delta = c->stop_min_delta, .enough = c->stop_loss, .patience = c->stop_patience, .state = {.best = INFINITY}};
+    return (early_stopping){.min_delta = c->stop_min_delta,
+                            .enough = c->stop_loss,
+                            .patience = c->stop_patience,
+                            .state = {.best = INFINITY}};
 }
 
 bool early_stopping_epoch_end(early_stopping *e, long epoch, double monitored)

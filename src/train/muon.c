@@ -40,7 +40,8 @@ static int upload_places(muon *m)
         const param *item = p->items[i];
         if (is_ours(item))
             places[count++] = (muon_place){
-                (int)((item->offset - p->matrix_offset) / ROW), (int)((item->count + ROW - 1) / ROW),
+                (int)((item->offset - p->matrix_offset) / ROW),
+                (int)((item->count + ROW - 1) / ROW),
                 (float)(0.2 * sqrt(item->rows > item->columns ? item->rows : item->columns))};
     }
     int result = buffer_new(p->device, bytes, "places of matrices", &m->places) ||

@@ -127,7 +127,8 @@ int optimizer_add_up(optimizer *o, int batch, int batches)
 static int adam_step(optimizer *o, double learning_rate, cl_mem status)
 {
     params *p = o->params;
-    double rate = learning_rate * sqrt(1 - pow(o->beta2, (double)o->step)) / (1 - pow(beta1, (double)o->step));
+    double rate = learning_rate * sqrt(1 - pow(o->beta2, (double)o->step)) /
+                  (1 - pow(beta1, (double)o->step));
     size_t floats = o->muon ? p->matrix_offset : p->trainable_floats;
     spans over = spans_flat(p->device, (shape){1, 1, 1, (int)floats});
     if (!floats)
@@ -144,8 +145,8 @@ int optimizer_step(optimizer *o, double learning_rate, cl_mem status)
     params *p = o->params;
     o->step++;
     if (scale_gradients(o, status) || adam_step(o, learning_rate, status) ||
-        (o->muon && muon_step(o->muon, learning_rate * o->muon_part, o->first_moment, o->scale,
-                              status)))
+        (o->muon &&
+         muon_step(o->muon, learning_rate * o->muon_part, o->first_moment, o->scale, status)))
         return -1;
     p->version++;
     return o->average ? move_average(o, status) : 0;

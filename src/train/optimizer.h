@@ -13,14 +13,14 @@
 #include "train/muon.h"
 
 typedef struct optimizer {
-    params *params;                                /* the caller's */
+    params *params; /* the caller's */
     double beta2;
     double weight_decay, clip_norm, average_decay; /* 0: none */
     bool warm_average;                             /* averages.h */
     cl_mem first_moment, second_moment;            /* (trainable_floats) */
     cl_mem average; /* (trainable_floats); NULL without a moving average */
-    bool adds_up;  /* steps may be of several batches: */
-    cl_mem so_far; /* (trainable_floats), the gradients of those before; else NULL */
+    bool adds_up;   /* steps may be of several batches: */
+    cl_mem so_far;  /* (trainable_floats), the gradients of those before; else NULL */
     cl_mem partial, scale;
     kernel *add_up, *squares, *limit, *adam, *move_average;
     muon *muon;       /* of the matrices; NULL: Adam trains them too */

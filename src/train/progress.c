@@ -48,8 +48,9 @@ void progress_step(progress *p, long epoch, const step_sums *sums, double elapse
     const mixture *m = p->mixture;
     double rate = done / (now - p->begun);
     char eta[32], number[32], losses[SOURCES_MAX * (SOURCE_NAME_MAX + 32)];
-    log_live("epoch %s  step %ld/%d  %.0f images/s  %s left  loss %.5f (%s)  rate %.2g", 
-             describe_epoch(c, epoch, number, sizeof number), sums->steps, c->steps_per_epoch, rate * (double)c->batch,
+    log_live("epoch %s  step %ld/%d  %.0f images/s  %s left  loss %.5f (%s)  rate %.2g",
+             describe_epoch(c, epoch, number, sizeof number), sums->steps, c->steps_per_epoch,
+             rate * (double)c->batch,
              clock_text(seconds_left(p, epoch, sums, elapsed, rate), eta, sizeof eta),
              objective_total(c, m->sources, sums->loss) / (double)sums->batches,
              describe_losses(m, sums, losses, sizeof losses), learning_rate);
@@ -61,6 +62,6 @@ void progress_epoch(const progress *p, const epoch_record *e, bool is_best)
     if (isfinite(e->val_total))
         snprintf(validation, sizeof validation, "  val_loss %.6f", e->val_total);
     log_info("epoch %s  %ld steps  %.1f s  %.0f images/s  rate %.2g  loss %.6f%s%s",
-             describe_epoch(p->config, e->epoch, number, sizeof number), e->steps, e->seconds, e->images_per_second, e->learning_rate,
-             e->total, validation, is_best ? "  best" : "");
+             describe_epoch(p->config, e->epoch, number, sizeof number), e->steps, e->seconds,
+             e->images_per_second, e->learning_rate, e->total, validation, is_best ? "  best" : "");
 }

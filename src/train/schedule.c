@@ -54,8 +54,8 @@ static double cosine(const schedule *s, training_point at)
     double rise = warm ? 1 : (double)(at.step + 1) / (double)s->warmup;
     if (s->seconds > 0)
         return rise * half_cosine(s, share(at.seconds, s->seconds));
-    return warm ? half_cosine(s, share((double)(at.step - s->warmup),
-                                       (double)(s->total_steps - s->warmup)))
+    return warm ? half_cosine(
+                      s, share((double)(at.step - s->warmup), (double)(s->total_steps - s->warmup)))
                 : rise * s->base;
 }
 

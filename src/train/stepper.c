@@ -52,16 +52,14 @@ static int hand_over(stepper *t, double learning_rate, int i, int batches, batch
     network *n = t->network;
     uint64_t position = (uint64_t)t->batches_done * (uint64_t)n->batch;
     flight->ends_step = i == batches - 1;
-    struct training_step now = {
-        .seed = t->seed,
-        .number = (uint64_t)t->batches_done + 1,
-        .norm_momentum =
-            (float)averages_decay(KERAS_NORM_MOMENTUM, t->warm_averages, t->batches_done)};
+    struct training_step now = {.seed = t->seed,
+                                .number = (uint64_t)t->batches_done + 1,
+                                .norm_momentum = (float)averages_decay(
+                                    KERAS_NORM_MOMENTUM, t->warm_averages, t->batches_done)};
     t->batches_done++;
     if (batches_next(t->batches, SPLIT_TRAIN, t->seed, STREAM_TRAIN, position, n->batch,
                      n->input->data, n->truth->data) ||
-        plan_train(n->plan, now) ||
-        (batches > 1 && optimizer_add_up(t->optimizer, i, batches)) ||
+        plan_train(n->plan, now) || (batches > 1 && optimizer_add_up(t->optimizer, i, batches)) ||
         (flight->ends_step && optimizer_step(t->optimizer, learning_rate, t->status)) ||
         LAUNCH(t->device, t->report_losses, range_single(1, 1, 1), ARG(n->losses->data),
                ARG(n->mixture.sources), ARG(t->report), ARG(t->status), ARG((int)t->step)))

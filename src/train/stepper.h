@@ -22,7 +22,7 @@ typedef struct batch_in_flight {
 
 /* Losses of finished batches, added up. */
 typedef struct step_sums {
-    long steps, batches;      /* finished; a step is one batch, or more as train.batch_last has it */
+    long steps, batches; /* finished; a step is one batch, or more as train.batch_last has it */
     double loss[SOURCES_MAX]; /* of each source, the sum over the batches */
 } step_sums;
 

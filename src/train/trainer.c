@@ -62,8 +62,7 @@ static int build_networks(trainer *t)
     if (params_new(&t->params, t->device) ||
         network_new(&t->network, t->params, t->settings, batch, NETWORK_TRAIN) ||
         (validate && network_new(&t->validation, t->params, t->settings, batch, NETWORK_INFER)) ||
-        params_allocate(t->params, true) || first_values(t) ||
-        network_prepare(t->network) ||
+        params_allocate(t->params, true) || first_values(t) || network_prepare(t->network) ||
         stepper_new(&t->stepper, t->batches, t->network, &t->settings->train))
         return -1;
     if (!validate)
@@ -329,9 +328,8 @@ static bool is_finished(const trainer *t)
     if (c->minutes <= 0 && t->state.epoch > c->epochs)
         return true;
     if (early_stopping_is_due(&t->stopping)) {
-        log_info(early_stopping_is_enough(&t->stopping)
-                     ? "train.stop_loss is reached in epoch %ld"
-                     : "early stopping: epoch %ld was the best",
+        log_info(early_stopping_is_enough(&t->stopping) ? "train.stop_loss is reached in epoch %ld"
+                                                        : "early stopping: epoch %ld was the best",
                  t->stopping.state.best_epoch);
         return true;
     }

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# The models that come with unblend, by their names: found from anywhere, as good as their cards say,
+# packed and evaluated in the other ways there are.
+set -uo pipefail
+# shellcheck source=tests/cases.sh
+. "$(dirname "$0")/cases.sh" || exit 1
+
+name=digits-fashion
+file=$PWD/models/$name.safetensors
+sample=$PWD/tests/sample
+
+# The mean of both sources of the last evaluate --json.
+error() { sed -n '/"mse": {/,/}/s/.*"mean": \([0-9.e-]*\).*/\1/p' "$scratch/out" | head -n 1; }
+at_most() { awk -v found="$1" -v most="$2" 'BEGIN { exit !(found > 0 && found <= most) }'; }
+
+works "models" models
+check "models lists it" printed "^$name  +mnist \\+ fashion  +32 x 32 gray  [0-9]+ parameters$"
+works "models --json" models --json
+check "models --json is JSON" json_holds "$scratch/out" "\"name\": \"$name\"" '"parameters"'
+works "info takes the name" info "$name"
+parameters=$(grep -oE '^parameters +[0-9,]+' "$scratch/out" | grep -oE '[0-9,]+' | tr -d ,)
+check "the default has at most a million parameters" [ "$parameters" -le 1000000 ]
+check "half a file of 32-bit weights" [ "$(stat -c %s "$file")" -lt $((3 * parameters)) ]
+check "its card has its checksum" grep -q "$(sha256sum <"$file" | cut -d' ' -f1)" "models/$name.md"
+
+(cd / && run evaluate "$name" --data "$sample" --runs 2 --samples 500 --json)
+works "evaluate takes the name" evaluate "$name" --data "$sample" --runs 2 --samples 500 --json
+check "it is good" at_most "$(error)" 0.0007
+good=$(error)
+works "evaluate --project" evaluate "$name" --data "$sample" --runs 2 --samples 500 --json --project
+check "what is consistent is left alone" [ "$(error)" = "$good" ]
+works "evaluate --held-out" evaluate "$name" --data "$sample" --runs 1 --samples 500 --json --held-out
+check "these are other images" [ "$(error)" != "$good" ]
+
+works "mix" mix "$scratch/mixed" --count 5 --data "$sample"
+works "separate takes the name" separate "$name" "$scratch/mixed" "$scratch/separated"
+check "ten pictures" [ "$(find "$scratch/separated" -name '*.png' | wc -l)" -eq 10 ]
+
+refuses "no such model" 3 "digits-fashon" "unblend models" evaluate digits-fashon --data "$sample"
+refuses "no such model to separate with" 3 "digits-fashon" "unblend models" \
+    separate digits-fashon "$scratch/mixed" "$scratch/other"
+check "and nothing is made" [ ! -e "$scratch/other" ]
+echo "not a model" >"$scratch/$name"
+(cd "$scratch" && run info "$name" && [ "$status" -ne 0 ])
+check "a file of that name comes first" [ "$?" -eq 0 ]
+
+# ---- Projection of a model that was trained without ----
+
+works "train without" train configs/demo.ini --run "$kept/run" --set model.consistent=false \
+    --set train.minutes=0 --set train.epochs=1 --set train.steps_per_epoch=60 --set model.filters=4 \
+    --set model.modules=2 --set train.validation_steps=2
+trained=$kept/run/model.safetensors
+works "evaluate it" evaluate "$trained" --runs 1 --samples 300 --json
+plain=$(error)
+works "evaluate it projected" evaluate "$trained" --runs 1 --samples 300 --json --project
+check "that is better" at_most "$(error)" "$(awk -v e="$plain" 'BEGIN { print 0.95 * e }')"
+
+# ---- 16 bits ----
+
+works "pack" pack "$trained" "$scratch/packed.safetensors"
+works "evaluate it packed" evaluate "$scratch/packed.safetensors" --runs 1 --samples 300 --json
+check "that costs under half a percent" at_most "$(error)" "$(awk -v e="$plain" 'BEGIN { print 1.005 * e }')"
+refuses "pack over a file" 2 "already exists" "--force" pack "$trained" "$scratch/packed.safetensors"
+works "pack --force" pack "$scratch/packed.safetensors" "$scratch/packed.safetensors" --force
+works "a packed model packed again still works" info "$scratch/packed.safetensors"
+refuses "pack a config" 3 "a config, and a model is needed" "" pack configs/demo.ini "$scratch/x"
+refuses "pack into a directory that is missing" 1 "$scratch/none/x" "No such file" \
+    pack "$trained" "$scratch/none/x"
+works "training starts from a packed model" train "$kept/run/config.ini" --run "$scratch/again" \
+    --set train.start_from="$scratch/packed.safetensors"
+
+finish
