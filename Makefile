@@ -3,7 +3,7 @@
 #   make            build/unblend and the libraries; names missing packages, installs nothing
 #   make setup      installs the packages that are missing
 #   make install    under PREFIX (/usr/local)       make uninstall  removes what install put there
-#   make demo       train a small U-Net in front of you, separate images, draw build/demo/panel.png
+#   make demo       separate images with the shipped model, train one in front of you, draw a panel
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole
 #   make test-soak  200 trainings killed    make mutants  mistakes put in: do the tests notice?
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
@@ -65,7 +65,7 @@ C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]
 EXAMPLES := $(sort $(wildcard docs/examples/*.c))
 KERNELS  := $(sort $(wildcard cl/*.cl cl/*.h))
 SCRIPTS  := $(addprefix tools/,check-includes check-kernels setup demo run-tests run-valgrind kill-test mutants get-data \
-    make-sample)
+    make-sample train-on)
 
 .PHONY: all packages setup setup-bench demo test test-soak mutants data bench asan valgrind check \
     format install uninstall clean distclean FORCE
@@ -202,6 +202,7 @@ format:
 # DESTDIR goes before every path, for those who make packages.
 DATADIR  := $(PREFIX)/share/unblend
 INSTALLED_CONFIGS := $(sort $(wildcard configs/*.ini))
+INSTALLED_MODELS := $(sort $(wildcard models/*))
 
 install: all
 	install -D $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/unblend"
@@ -211,17 +212,19 @@ install: all
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libunblend.so"
 	install -D -m 644 $(STATIC) "$(DESTDIR)$(LIBDIR)/libunblend.a"
 	install -D -m 644 $(PKGCONFIG) "$(DESTDIR)$(LIBDIR)/pkgconfig/unblend.pc"
-	install -d "$(DESTDIR)$(DATADIR)/cl" "$(DESTDIR)$(DATADIR)/configs"
+	install -d "$(DESTDIR)$(DATADIR)/cl" "$(DESTDIR)$(DATADIR)/configs" "$(DESTDIR)$(DATADIR)/models"
 	install -m 644 $(KERNELS) "$(DESTDIR)$(DATADIR)/cl"
 	install -m 644 $(INSTALLED_CONFIGS) "$(DESTDIR)$(DATADIR)/configs"
+	install -m 644 $(INSTALLED_MODELS) "$(DESTDIR)$(DATADIR)/models"
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/unblend" "$(DESTDIR)$(PREFIX)/include/unblend.h"
 	rm -f $(foreach name,$(notdir $(SHARED)) $(SONAME) libunblend.so libunblend.a \
 	    pkgconfig/unblend.pc,"$(DESTDIR)$(LIBDIR)/$(name)")
-	rm -f $(foreach name,$(KERNELS) $(INSTALLED_CONFIGS),"$(DESTDIR)$(DATADIR)/$(name)")
-	rmdir "$(DESTDIR)$(DATADIR)/cl" "$(DESTDIR)$(DATADIR)/configs" "$(DESTDIR)$(DATADIR)" || true
+	rm -f $(foreach name,$(KERNELS) $(INSTALLED_CONFIGS) $(INSTALLED_MODELS),"$(DESTDIR)$(DATADIR)/$(name)")
+	rmdir "$(DESTDIR)$(DATADIR)/cl" "$(DESTDIR)$(DATADIR)/configs" "$(DESTDIR)$(DATADIR)/models" \
+	    "$(DESTDIR)$(DATADIR)" || true
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 clean:

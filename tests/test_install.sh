@@ -25,7 +25,8 @@ check "without building all of it again" [ "$(grep -c '^  cc ' "$scratch/out")" 
 files >"$scratch/installed"
 for name in bin/unblend include/unblend.h lib/libunblend.a lib/libunblend.so \
     "lib/libunblend.so.$version" lib/pkgconfig/unblend.pc share/unblend/cl/philox.h \
-    share/unblend/configs/unet.ini; do
+    share/unblend/configs/unet.ini share/unblend/models/digits-fashion.safetensors \
+    share/unblend/models/digits-fashion.md; do
     check "$name is there" grep -qx "./usr/$name" "$scratch/installed"
 done
 check "and all kernels" diff <(cd cl && ls -- *.cl *.h) <(ls "$root/usr/share/unblend/cl")
