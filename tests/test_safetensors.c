@@ -187,8 +187,8 @@ static void refuses_hostile_tensors(void **state)
     assert_tensor_refused("{}", 0, "tensor \"t\"");
     assert_tensor_refused("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}", 4,
                           "tensor \"t\"");
-    assert_tensor_refused("{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,2]}", 2,
-                          "dtype \"F16\" is not one of");
+    assert_tensor_refused("{\"dtype\":\"I16\",\"shape\":[1],\"data_offsets\":[0,2]}", 2,
+                          "dtype \"I16\" is not one of");
     assert_tensor_refused("{\"dtype\":\"U8\",\"shape\":1,\"data_offsets\":[0,1]}", 1, "shape");
     assert_tensor_refused("{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}",
                           1, "at most 8 sizes");

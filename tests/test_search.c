@@ -48,6 +48,12 @@ static void bad_spaces_are_refused(void **state)
         {"[search]\nstrategy=halving\n[space]\ntrain.schedule = step|cosine\n", "s.ini", "cosine"},
         {"[train]\ntime_limit=9\n[search]\nstrategy=halving\n[space]\ntrain.batch = 4\n", "s.ini",
          "time_limit"},
+        {"[train]\nminutes=9\n[search]\nstrategy=halving\n[space]\ntrain.batch = 4\n", "s.ini",
+         "remove train.minutes"},
+        {"[search]\nstrategy=halving\n[space]\ntrain.minutes = 1|2\n", "s.ini",
+         "remove train.minutes"},
+        {"[train]\nbatch_last=64\n[search]\nstrategy=halving\n[space]\nmodel.filters = 4\n",
+         "s.ini", "remove train.batch_last"},
         {"[train]\nepochs=2\n[search]\nstrategy=halving\n[space]\ntrain.batch = 4\n", "s.ini",
          "nothing would be halved"},
     };

@@ -162,7 +162,7 @@ int model_open(const char *path, const char *const *overrides, size_t count, mod
     *out = (model_file){0};
     bool missing = file_identify(path).type == FILE_UNKNOWN && !file_exists(path);
     char *shipped = missing ? model_shipped(path) : NULL;
-    bool name_only = missing && !shipped && !strpbrk(path, "/.");
+    bool name_only = missing && !shipped && *path && !strpbrk(path, "/.");
     int result = name_only ? fail(STATUS_DATA,
                                   "%s: no such file, and no model that comes with unblend is "
                                   "called so (`unblend models` lists them)",

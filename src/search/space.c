@@ -57,10 +57,17 @@ static int check_halving(const space *s, const char *origin)
                     "%s: train.schedule = cosine depends on train.epochs, which grows with "
                     "halving; take constant, step or plateau, or strategy = random",
                     origin);
-    if (s->base->train.time_limit || find_dimension(s, key_find("train.time_limit")))
-        return fail(STATUS_USAGE,
-                    "%s: halving compares trials after as many epochs; remove train.time_limit",
-                    origin);
+    const struct {
+        const char *key;
+        bool given;
+    } others[] = {{"train.time_limit", s->base->train.time_limit > 0},
+                  {"train.minutes", s->base->train.minutes > 0},
+                  {"train.batch_last", s->base->train.batch_last > s->base->train.batch}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].given || find_dimension(s, key_find(others[i].key)))
+            return fail(STATUS_USAGE,
+                        "%s: halving compares trials after as many epochs; remove %s", origin,
+                        others[i].key);
     if (s->min_epochs * s->eta > epochs)
         return fail(STATUS_USAGE,
                     "%s: search.min_epochs times search.eta is %d, more than train.epochs = %d: "

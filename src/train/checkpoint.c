@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "exchange/params_file.h"
+#include "models/model_file.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char format_name[] = "unblend checkpoint 3";
+static const char family[] = "unblend checkpoint ", format_name[] = "unblend checkpoint 3";
 
 /* ---- The state as JSON ---- */
 
@@ -234,6 +235,11 @@ static int load(const safetensors *file, const char *path, stepper *t, train_sta
     long step = 0, batches = 0;
     const char *format = safetensors_metadata(file, "format");
     const char *text = safetensors_metadata(file, "state");
+    if (format && !strncmp(format, family, strlen(family)) && strcmp(format, format_name))
+        return fail(STATUS_DATA,
+                    "%s: a checkpoint of another version of unblend, which this one cannot resume; "
+                    "train.start_from can begin with the run's " MODEL_NAME,
+                    path);
     if (!format || strcmp(format, format_name) || !text)
         return fail(STATUS_DATA, "%s: not a checkpoint of unblend", path);
     if (params_check(p, "", false, file, path) || /* says what differs in another network */

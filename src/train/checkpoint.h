@@ -18,7 +18,7 @@ typedef struct train_state {
     long first_step; /* the stepper's step at its begin */
     step_sums sums;  /* of its finished steps */
     double seconds;  /* they took */
-    double elapsed;  /* seconds of training so far, of all epochs and resumed runs */
+    double elapsed;  /* of train.minutes: seconds so far, of all epochs and resumed runs */
     struct schedule_state schedule;
     struct early_stopping_state stopping;
     long history; /* epochs recorded */

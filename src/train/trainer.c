@@ -184,7 +184,8 @@ static int write_checkpoint(trainer *t)
     t->state.schedule = t->schedule.state;
     t->state.stopping = t->stopping.state;
     t->state.history = (long)t->history.count;
-    t->state.elapsed = point_of(t).seconds;
+    /* else two runs of the same seed would differ */
+    t->state.elapsed = t->settings->train.minutes > 0 ? point_of(t).seconds : 0;
     t->checkpoint_at = clock_seconds() + (double)t->settings->train.checkpoint_seconds;
     return checkpoint_write(t->run, t->stepper, &t->state);
 }
