@@ -19,7 +19,7 @@ void project(const float x, const float w[SOURCES], const float z[SOURCES], floa
     /* A line: nearest to z on it, then the ends of the piece that lies in the box. */
     const float norm = w[0] * w[0] + w[1] * w[1];
     const float free = z[0] + w[0] * ((x - w[0] * z[0] - w[1] * z[1]) / norm);
-    y[0] = limit(free, fmax(0.0f, (x - w[1]) / w[0]), fmin(1.0f, x / w[0]));
+    y[0] = limit(free, limit((x - w[1]) / w[0], 0.0f, 1.0f), limit(x / w[0], 0.0f, 1.0f));
     y[1] = limit((x - w[0] * y[0]) / w[1], 0.0f, 1.0f);
 #else
     /*

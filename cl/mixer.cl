@@ -1,8 +1,7 @@
 /*
  * Random pictures of every source and their blend, see src/data/resident.c. Built with SOURCES (2 to 4)
- * and CHANNELS (1 or 3). Which pictures, and where they lie, blend number `position` has depends only on (seed, stream,
- * position); batches_draw() of src/data/batches.c draws the same pictures
- * on the host.
+ * and CHANNELS (1 or 3). The pictures of blend number `position`, and where they lie, follow from (seed,
+ * stream, position). batches_draw() of src/data/batches.c draws the same pictures on the host.
  */
 #include "mixed_source.h"
 #include "philox.h"

@@ -1,5 +1,5 @@
 /*
- * Muon, see src/train/muon.h, but for its matrix products. All matrices lie behind one another in rows of
+ * Muon (src/train/muon.h) without its matrix products. All matrices lie behind one another in rows of
  * 64 values. Layout of ranges: lanes.h.
  */
 #include "muon_place.h"

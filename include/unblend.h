@@ -72,8 +72,8 @@ typedef struct ub_open_options {
 
 /*
  * Loads a model onto a device and makes it ready. path is a file, or the name of a model that came with
- * unblend ("digits-fashion"). The first time on a device that compiles kernels, which takes a while. The
- * kernels' sources (*.cl) are looked for in the directory
+ * unblend ("digits-fashion"). The first time on a device, this compiles kernels, which takes a while.
+ * The kernels' sources (*.cl) are looked for in the directory
  * UNBLEND_CL_DIR, beside and above the program, and where unblend was installed. options may be NULL;
  * neither it nor path is needed after the call. NULL on failure.
  */

@@ -84,6 +84,7 @@ static const struct mixed {
     float weights[4];
 } mixtures[] = {{2, {0.5f, 0.5f}},
                 {2, {0.3f, 0.7f}},
+                {2, {0.1f, 0.9f}},
                 {3, {0.2f, 0.5f, 0.3f}},
                 {4, {0.25f, 0.25f, 0.25f, 0.25f}}};
 

@@ -30,6 +30,8 @@ static void bad_spaces_are_refused(void **state)
         {"[space]\nmodel.activation = relu .. tanh\n", "s.ini:2", "no such choice"},
         {"[space]\ntrain.learning_rate = 1e-2 .. 1e-4\n", "s.ini:2", "lower end"},
         {"[space]\ntrain.learning_rate = 1e-4 .. 20\n", "s.ini:2", "out of range"},
+        {"[space]\nmodel.filters = 8 .. 4096\n", "s.ini:2", "out of range"},
+        {"[space]\ntrain.source_weights = 1 .. 2\n", "s.ini:2", "not a number"},
         {"[space]\ntrain.learning_rate = 1e-4 .. 1e-2 lgo\n", "s.ini:2", "neither log nor linear"},
         {"[space]\ntrain.learning_rate = 1e-4 ..\n", "s.ini:2", "(nothing)"},
         {"[space]\ntrain.clip_norm = 0 .. 1 log\n", "s.ini:2", "above 0"},
@@ -331,8 +333,13 @@ static void points_follow_from_the_seed(void **state)
 static void ranges_are_covered(void **state)
 {
     (void)state;
-    space *s = space_of("[space]\ntrain.batch = 3 .. 9\n");
+    space *s = space_of("[space]\nmodel.filters = 3 .. 9\n"); /* a list, of which one is enough */
     points p = draw(s, 100);
+    assert_int_equal(p.count, 7);
+    points_release(&p);
+    space_free(s);
+    s = space_of("[space]\ntrain.batch = 3 .. 9\n");
+    p = draw(s, 100);
     assert_int_equal(p.count, 7);
     points_release(&p);
     space_free(s);

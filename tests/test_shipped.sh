@@ -23,7 +23,8 @@ check "the default has at most a million parameters" [ "$parameters" -le 1000000
 check "half a file of 32-bit weights" [ "$(stat -c %s "$file")" -lt $((3 * parameters)) ]
 check "its card has its checksum" grep -q "$(sha256sum <"$file" | cut -d' ' -f1)" "models/$name.md"
 
-(cd / && run evaluate "$name" --data "$sample" --runs 2 --samples 500 --json)
+(cd / && run info "$name" && [ "$status" -eq 0 ])
+check "it is found from anywhere" [ "$?" -eq 0 ]
 works "evaluate takes the name" evaluate "$name" --data "$sample" --runs 2 --samples 500 --json
 check "it is good" at_most "$(error)" 0.0007
 good=$(error)
@@ -54,6 +55,18 @@ works "evaluate it" evaluate "$trained" --runs 1 --samples 300 --json
 plain=$(error)
 works "evaluate it projected" evaluate "$trained" --runs 1 --samples 300 --json --project
 check "that is better" at_most "$(error)" "$(awk -v e="$plain" 'BEGIN { print 0.95 * e }')"
+
+# ---- Held-out images ----
+
+# Of one held-out image of each kind there is only one blend, whatever the seed of the blends.
+works "train with one image held out" train "$kept/run/config.ini" --run "$scratch/one" \
+    --set data.validation=0.0005 --set train.steps_per_epoch=10
+held_out() {
+    run evaluate "$scratch/one/model.safetensors" --held-out --runs 1 --samples 50 --json "$@"
+    error
+}
+check "which images are held out is the model's matter" [ "$(held_out --seed 3)" = "$(held_out --seed 4)" ]
+check "and found without a seed" [ "$(held_out)" = "$(held_out --seed 5)" ]
 
 # ---- 16 bits ----
 

@@ -130,6 +130,25 @@ static void a_signal_ends_validation(void **state)
     close_training(&whole);
 }
 
+/* Also where the time was over before: the last epoch, of the lowest rates, is judged all the same. */
+static void a_signal_does_not_cost_the_last_epoch(void **state)
+{
+    (void)state;
+    static const overrides brief = {"train.minutes=30", "train.validation_steps=20",
+                                    "train.steps_per_epoch=1000000"};
+    training t = open_training("brief", false, brief);
+    looks = 0;
+    jumps_at = 100; /* after some steps */
+    signal_comes_with(SIGTERM, "epoch %ld: validating");
+    is_interrupted(&t, (enum status)(128 + SIGTERM), "epoch 1");
+    jumps_at = 0;
+    assert_false(file_exists(scratch_path("brief/" MODEL_NAME)));
+    t = trained_in("brief", true, brief);
+    assert_int_equal(trainer_history(t.trainer)->count, 1);
+    assert_true(file_exists(scratch_path("brief/" MODEL_NAME)));
+    close_training(&t);
+}
+
 /* One that comes as the last epoch is told of is not forgotten, though nothing is left to train. */
 static void a_signal_at_the_end_is_heard(void **state)
 {
@@ -272,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signal_ends_validation),
+        cmocka_unit_test(a_signal_does_not_cost_the_last_epoch),
         cmocka_unit_test(a_signal_at_the_end_is_heard),
         cmocka_unit_test(a_signal_between_trials_is_heard),
         cmocka_unit_test(a_tiny_share_is_validation),

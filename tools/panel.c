@@ -141,7 +141,7 @@ int main(int argc, char **argv)
     drawing d = {0};
     bool right = argc >= 5 && take_names(&d, argv[3]);
     char *truths = right ? path_join(argv[2], "truth") : NULL;
-    d.mixed = argv[2];
+    d.mixed = right ? argv[2] : NULL;
     d.kinds[d.kind_count++] = (kind){"truth", truths};
     for (int i = 4; right && i < argc; i++)
         right = take_result(&d, argv[i]);

@@ -37,6 +37,19 @@ def read_config(path):
     return config
 
 
+def refuse_what_has_no_twin(config):
+    train, data = config["train"], config["data"]
+    plain = {"average": "0", "clip_norm": "0", "start_from": '""'}
+    strange = [f"train.{key} = {train[key]}" for key, value in plain.items() if train[key] != value]
+    strange += [f"[{section}]" for section in config.sections() if section.startswith("stage.")]
+    if train["schedule"] not in ("constant", "cosine") or train["optimizer"] not in ("adam", "muon"):
+        strange.append(f"train.schedule = {train['schedule']}, train.optimizer = {train['optimizer']}")
+    if data["shift"] != "0" or "true" in data["flip"] or data["channels"] != "1" or data["size"] != "32x32":
+        strange.append("other pictures than 32 x 32 in gray, as they are")
+    if strange:
+        sys.exit(f"torch_recipe: there is no twin of {'; '.join(strange)}")
+
+
 def unquoted(text):
     return text.strip().strip('"')
 
@@ -204,6 +217,9 @@ def main():
         sys.exit(__doc__)
     config, steps = read_config(sys.argv[1]), int(sys.argv[2])
     last = int(sys.argv[3]) if len(sys.argv) == 4 else steps
+    if last <= WARM_STEPS:
+        sys.exit(f"torch_recipe: {last} steps are too few to be timed; it takes more than {WARM_STEPS}")
+    refuse_what_has_no_twin(config)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     seed = int(config["train"]["seed"])
     torch.manual_seed(seed)

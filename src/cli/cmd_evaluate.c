@@ -168,6 +168,14 @@ static int print_report(const report *r, bool json)
     return json ? print_document(r) : print_table(r);
 }
 
+/* --seed is that of the blends. What was held out follows from the model's own. */
+static int open_model(const options *given, model_file *m)
+{
+    options own = *given;
+    own.seed = -1;
+    return options_model(&own, given->arguments[0], m);
+}
+
 static int run_evaluate(const options *given)
 {
     model_file m = {0};
@@ -175,8 +183,8 @@ static int run_evaluate(const options *given)
     report r = {.mixture = &m.mixture, .samples = given->samples, .count = given->runs};
     int result = -1;
     r.runs = allocate((size_t)given->runs, sizeof *r.runs);
-    if (r.runs && !options_model(given, given->arguments[0], &m) &&
-        !open_device(&d, &m.settings->device) && !evaluate(d, given, &m, &r))
+    if (r.runs && !open_model(given, &m) && !open_device(&d, &m.settings->device) &&
+        !evaluate(d, given, &m, &r))
         result = print_report(&r, given->json);
     device_close(d);
     model_close(&m);

@@ -63,12 +63,15 @@ static void describe_sources(const mixture *m, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s%s", k ? " + " : "", m->names[k]);
 }
 
-static int show(const char *name, json_t *document)
+static int show(const char *directory, const char *name, json_t *document)
 {
     model_file m;
     size_t parameters = 0;
     char sources[SOURCES_MAX * (SOURCE_NAME_MAX + 4)];
-    if (model_open(name, NULL, 0, &m))
+    char *path = format_text("%s/%s%s", directory, name, suffix);
+    int opened = path ? model_open(path, NULL, 0, &m) : -1;
+    free(path);
+    if (opened)
         return -1;
     int result = count_parameters(m.settings, &parameters);
     struct image_format f = m.mixture.format;
@@ -94,7 +97,7 @@ static int run_models(const options *given)
     if (!result && !all.count)
         result = fail(STATUS_DATA, "%s: no models there", directory);
     for (size_t i = 0; i < all.count && !result; i++)
-        result = show(all.names[i], document);
+        result = show(directory, all.names[i], document);
     if (!result && document)
         result = print_json(document);
     else

@@ -28,7 +28,7 @@ const command pack_command = {
     .arguments = "MODEL FILE",
     .description =
         "Writes the model MODEL to FILE with its kernels as 16-bit numbers (F16), which\n"
-        "every command reads. `unblend evaluate` tells what that costs.\n",
+        "every command reads. `unblend evaluate` shows what that costs.\n",
     .examples = "  unblend pack runs/first/model.safetensors first.safetensors\n",
     .options = OPTION_FORCE,
     .least = 2,

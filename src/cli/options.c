@@ -368,7 +368,8 @@ static int list_overrides(const options *given, overrides *out)
                  {"device.device", given->device},
                  {"data.directory", given->data},
                  {"train.seed", given->seed >= 0 ? seed : NULL},
-                 {"train.batch", given->train_batch > 0 ? batch : NULL}};
+                 {"train.batch", given->train_batch > 0 ? batch : NULL},
+                 {"train.batch_last", given->train_batch > 0 ? "0" : NULL}};
     enum { FLAGS = sizeof flags / sizeof flags[0] };
     *out = (overrides){allocate(given->set_count + FLAGS, sizeof *out->texts), 0, given->set_count};
     if (!out->texts)

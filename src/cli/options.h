@@ -66,7 +66,7 @@ void options_free(options *given);
 
 /* The settings of path (NULL: none) under what was given: --set, and --platform, --device, --data,
  * --seed and --batch (OPTION_TRAIN_BATCH) as device.platform, device.device, data.directory,
- * train.seed and train.batch. */
+ * train.seed and train.batch (which then does not grow). */
 int options_settings(const options *given, const char *path, settings **out);
 
 /* A model file; what was given overrides its own settings. */

@@ -274,7 +274,7 @@ const key keys[] = {
      .initial = "0",
      .low = 0,
      .high = 1000000.0,
-     .help = "Monitored loss with which an epoch ends the training; 0 for none."},
+     .help = "An epoch whose monitored loss is at most this is the last; 0 for none."},
     {.name = "train.keep",
      .type = KEY_CHOICE,
      .field = FIELD(train.keep),
@@ -313,7 +313,7 @@ const key keys[] = {
      .initial = "0",
      .low = 0,
      .high = 1000000.0,
-     .help = "Minutes to train, over all resumed runs, in place of epochs; 0 for none."},
+     .help = "Minutes to train, in place of epochs, resumed runs included; 0 for none."},
 
     {.name = "device.platform",
      .type = KEY_TEXT,

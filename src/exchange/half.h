@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-/* The nearest; of two equally near the even one. Beyond 65,504 infinity; a NaN stays a NaN. */
+#define HALF_LARGEST 65504.0f
+
+/* The nearest; of two equally near the even one. Beyond HALF_LARGEST infinity; a NaN stays a NaN. */
 uint16_t half_from_float(float value);
 
 /* Exactly. */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "exchange/half.h"
 #include "opencl/kernel.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,18 @@ void model_close(model_file *m)
 
 /* ---- 16 bits ---- */
 
+/* Kernels whose values are all small enough; the others stay as they are. */
+static bool can_be_rounded(const struct stored_tensor *t)
+{
+    const float *values = t->data;
+    if (t->type != STORED_F32 || t->dimensions < 2)
+        return false;
+    for (size_t i = 0; i < stored_elements(t); i++)
+        if (!(fabsf(values[i]) <= HALF_LARGEST))
+            return false;
+    return true;
+}
+
 /* In place of the tensor's values, in memory that the caller releases. */
 static uint16_t *round_values(struct stored_tensor *t)
 {
@@ -205,7 +218,7 @@ int model_pack(const model_file *m, const char *path)
     int result = tensors && halves ? 0 : -1;
     for (size_t i = 0; i < count && !result; i++) {
         tensors[i] = *safetensors_at(m->tensors, i);
-        if (tensors[i].type == STORED_F32 && tensors[i].dimensions > 1)
+        if (can_be_rounded(&tensors[i]))
             result = (halves[i] = round_values(&tensors[i])) ? 0 : -1;
     }
     if (!result)

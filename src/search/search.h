@@ -10,7 +10,8 @@
  *
  * Nothing else is remembered: which trials there are follows from the space, which are over from the
  * record, and one that was interrupted resumes from its own checkpoint. So a search that was stopped
- * at any moment ends as one that was not. (A space with train.time_limit is the exception.)
+ * at any moment ends as one that was not. (A space with
+ * train.time_limit or train.minutes is the exception.)
  */
 #ifndef SEARCH_SEARCH_H
 #define SEARCH_SEARCH_H

@@ -62,12 +62,11 @@ static int check_halving(const space *s, const char *origin)
         bool given;
     } others[] = {{"train.time_limit", s->base->train.time_limit > 0},
                   {"train.minutes", s->base->train.minutes > 0},
-                  {"train.batch_last", s->base->train.batch_last > s->base->train.batch}};
+                  {"train.batch_last", s->base->train.batch_last > 0}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].given || find_dimension(s, key_find(others[i].key)))
-            return fail(STATUS_USAGE,
-                        "%s: halving compares trials after as many epochs; remove %s", origin,
-                        others[i].key);
+            return fail(STATUS_USAGE, "%s: halving compares trials after as many epochs; remove %s",
+                        origin, others[i].key);
     if (s->min_epochs * s->eta > epochs)
         return fail(STATUS_USAGE,
                     "%s: search.min_epochs times search.eta is %d, more than train.epochs = %d: "

@@ -199,7 +199,8 @@ static int read_dimension(const reader *r, const key *k, char *text)
     *d = (dimension){.written = {k, copy_text(text), r->line}};
     if (!d->written.text)
         return -1;
-    bool number = (k->type == KEY_INT || k->type == KEY_REAL) && !k->most && !k->choices;
+    bool single = !k->most || k->fewest == 1; /* one number is a value */
+    bool number = (k->type == KEY_INT || k->type == KEY_REAL) && single && !k->choices;
     char *dots = number ? strstr(text, "..") : NULL;
     return dots ? read_range(r, d, text, dots) : read_list(r, d, text);
 }

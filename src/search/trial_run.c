@@ -7,6 +7,7 @@
 #include "train/early_stopping.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ int write_text(const char *directory, const char *name, const char *text)
 static void summarize(const trainer *t, const settings *config, trial *entry)
 {
     const history *h = trainer_history(t);
-    long epochs = config->train.epochs;
+    long epochs = config->train.minutes > 0 ? LONG_MAX : config->train.epochs;
     early_stopping best = early_stopping_new(&config->train);
     for (size_t i = 0; i < h->count && (long)i < epochs; i++) {
         const epoch_record *e = &h->epochs[i];

@@ -10,7 +10,7 @@
 
 typedef struct early_stopping {
     double min_delta; /* less than this is no improvement */
-    double enough;    /* with so little training ends; 0: with none */
+    double enough;    /* training ends when the best is at most this; 0: never */
     long patience;    /* epochs without improvement; 0: never stops */
     struct early_stopping_state {
         double best;

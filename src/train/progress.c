@@ -8,7 +8,7 @@
 
 static const double interval = 0.2; /* seconds between live lines */
 
-/* batch_rate: batches a second. Steps of more batches, later on, will take longer than is told. */
+/* batch_rate: batches a second. Later steps of more batches take longer than this assumes. */
 static double seconds_left(const progress *p, long epoch, const step_sums *sums, double elapsed,
                            double batch_rate)
 {

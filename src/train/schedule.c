@@ -38,7 +38,7 @@ static double share(double done, double whole)
     return whole > 0 && done < whole ? done / whole : 1;
 }
 
-/* From base down to min_rate, which is reached as the last step begins. */
+/* From base down to min_rate, which the step behind the last would have. */
 static double half_cosine(const schedule *s, double part)
 {
     const double pi = 3.14159265358979323846;
@@ -50,13 +50,13 @@ static double half_cosine(const schedule *s, double part)
  * the cosine begins with the time. */
 static double cosine(const schedule *s, training_point at)
 {
-    bool warm = at.step >= s->warmup;
-    double rise = warm ? 1 : (double)(at.step + 1) / (double)s->warmup;
+    bool risen = at.step >= s->warmup;
+    double rise = risen ? 1 : (double)(at.step + 1) / (double)s->warmup;
     if (s->seconds > 0)
         return rise * half_cosine(s, share(at.seconds, s->seconds));
-    return warm ? half_cosine(
-                      s, share((double)(at.step - s->warmup), (double)(s->total_steps - s->warmup)))
-                : rise * s->base;
+    return risen ? half_cosine(s, share((double)(at.step - s->warmup),
+                                        (double)(s->total_steps - s->warmup)))
+                 : rise * s->base;
 }
 
 double schedule_rate(const schedule *s, training_point at)

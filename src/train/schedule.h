@@ -3,8 +3,7 @@
  * loss stops falling (Keras' ReduceLROnPlateau). And the batch, which may double as training goes on
  * (Smith et al. 2018).
  *
- * How far a training is, is counted in steps of train.epochs, or in seconds of train.minutes where they are
- * given.
+ * Progress is counted in steps of train.epochs, or in seconds of train.minutes where they are given.
  */
 #ifndef TRAIN_SCHEDULE_H
 #define TRAIN_SCHEDULE_H

@@ -38,14 +38,14 @@ struct trainer {
 
 /* ---- Setting up ---- */
 
-/* Random values, or those of train.start_from. */
-static int first_values(trainer *t)
+/* Random values, or those of train.start_from; a resumed training will have its own. */
+static int first_values(trainer *t, bool resume)
 {
     const struct train_config *c = &t->settings->train;
     model_file m;
     if (params_initialize(t->params, (uint64_t)c->seed))
         return -1;
-    if (!*c->start_from)
+    if (resume || !*c->start_from)
         return 0;
     if (model_open(c->start_from, NULL, 0, &m))
         return fail_while("train.start_from");
@@ -54,7 +54,7 @@ static int first_values(trainer *t)
     return result ? fail_while("train.start_from, whose network should be that of [model]") : 0;
 }
 
-static int build_networks(trainer *t)
+static int build_networks(trainer *t, bool resume)
 {
     int batch = t->settings->train.batch;
     bool validate =
@@ -62,7 +62,8 @@ static int build_networks(trainer *t)
     if (params_new(&t->params, t->device) ||
         network_new(&t->network, t->params, t->settings, batch, NETWORK_TRAIN) ||
         (validate && network_new(&t->validation, t->params, t->settings, batch, NETWORK_INFER)) ||
-        params_allocate(t->params, true) || first_values(t) || network_prepare(t->network) ||
+        params_allocate(t->params, true) || first_values(t, resume) ||
+        network_prepare(t->network) ||
         stepper_new(&t->stepper, t->batches, t->network, &t->settings->train))
         return -1;
     if (!validate)
@@ -122,7 +123,7 @@ int trainer_new(trainer **out, device *d, const settings *s, const char *run_dir
         (progress){.config = &s->train, .mixture = &s->data.mixture, .started = clock_seconds()};
     if (!t->run || !t->model_path ||
         batches_open(&t->batches, d, &s->data, (uint64_t)s->train.seed, false) ||
-        build_networks(t) || (resume && resume_run(t))) {
+        build_networks(t, resume) || (resume && resume_run(t))) {
         trainer_free(t);
         return -1;
     }
@@ -334,7 +335,8 @@ static bool is_finished(const trainer *t)
                  t->stopping.state.best_epoch);
         return true;
     }
-    if (t->history.count && out_of_time(t)) { /* there is a model by then */
+    bool between = t->stepper->step == t->state.first_step; /* an epoch under way is judged first */
+    if (t->history.count && between && out_of_time(t)) {    /* there is a model by then */
         if (c->minutes > 0 && point_of(t).seconds >= c->minutes * 60)
             log_info("train.minutes = %g are over", c->minutes);
         else
