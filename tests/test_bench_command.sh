@@ -74,9 +74,10 @@ check "its shares are the whole" shares_are_whole 1
 
 # ---- JSON, and a model ----
 
-works "train a model to bench" train configs/demo.ini --run "$kept/run" "${small[@]}" \
+works "train a model to bench" train configs/unet-small.ini --run "$kept/run" "${small[@]}" \
     --set model.modules=1 --set model.convolutions=1 \
-    --set train.steps_per_epoch=2 --set train.epochs=1 --set train.validation_steps=0
+    --set data.directory=tests/sample --set train.steps_per_epoch=2 --set train.epochs=1 \
+    --set train.validation_steps=0
 works "bench --json of a model" bench "$kept/run/model.safetensors" --batch 128 --json
 check "is JSON, and nothing else" json_holds "$scratch/out" '"batch": 128' '"driver"' \
     '"images_per_second"' '"peak_mib"' '"encoder1/conv1"' '"compiled"'
