@@ -2,74 +2,9 @@
  * (cl/image_error.cl). */
 #include "base/error.h"
 #include "base/files.h"
-#include "base/streams.h"
-#include "config/settings.h"
-#include "data/batches.h"
 #include "data/idx.h"
+#include "sample_batches.h"
 #include "scratch.h"
-#include "test_choice.h"
-
-enum { BATCH = 6, SIDE = 32, BORDER = 2, IMAGE = SIDE * SIDE, PIXELS = BATCH * IMAGE, SOURCES = 2 };
-enum { TRAINING = 1600, HELD_OUT = 400, TEST = 500 }; /* images of each sample set */
-
-typedef struct fixture {
-    device *device;
-    settings *settings;
-    batches *training, *test;
-    cl_mem blend, truth;
-} fixture;
-
-/* A batch on the host: mixture, a, b, each (BATCH, SIDE, SIDE). */
-typedef struct batch {
-    float mixture[PIXELS], a[PIXELS], b[PIXELS];
-} batch;
-
-static void must(int result)
-{
-    if (result)
-        fail_msg("%s", error_message());
-}
-
-static int set_up(void **state)
-{
-    static const char *const overrides[] = {"data.directory=tests/sample"};
-    fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    must(settings_load(&f->settings, NULL, overrides, 1));
-    must(device_open(&f->device, test_choice(KERNELS_AUTO)));
-    must(batches_open(&f->training, f->device, &f->settings->data, 1, false));
-    must(batches_open(&f->test, f->device, &f->settings->data, 1, true));
-    must(buffer_new(f->device, PIXELS * sizeof(float), "blend", &f->blend));
-    must(buffer_new(f->device, SOURCES * PIXELS * sizeof(float), "truth", &f->truth));
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    buffer_free(f->device, &f->blend);
-    buffer_free(f->device, &f->truth);
-    batches_close(f->training);
-    batches_close(f->test);
-    device_close(f->device);
-    settings_free(f->settings);
-    free(f);
-    return 0;
-}
-
-static void draw(fixture *f, batches *from, enum split split, uint64_t seed, unsigned stream,
-                 uint64_t position, batch *out)
-{
-    static float truth[SOURCES * PIXELS];
-    must(batches_next(from, split, seed, stream, position, BATCH, f->blend, f->truth));
-    must(buffer_read(f->device, f->blend, 0, out->mixture, sizeof out->mixture));
-    must(buffer_read(f->device, f->truth, 0, truth, sizeof truth));
-    for (int i = 0; i < PIXELS; i++) {
-        out->a[i] = truth[SOURCES * i];
-        out->b[i] = truth[SOURCES * i + 1];
-    }
-}
 
 /* Pairs of SPLIT_TEST; what the buffers held before must not matter. */
 static void test_pairs(fixture *f, uint64_t seed, unsigned stream, uint64_t position, batch *out)
@@ -153,83 +88,6 @@ static void the_host_draws_the_same_pairs(void **state)
     }
     for (int k = 0; k < SOURCES; k++)
         dataset_close(sets[k]);
-}
-
-/* ---- Variations of training pictures ---- */
-
-enum { SHIFT = 4, VARIED = 40 };
-
-/* Where the picture lies in `moved`, down and right of the middle, if it is `plain` there; mirrored: plain
- * from right to left. */
-static bool lies_at(const float *moved, const float *plain, int down, int right, bool mirrored)
-{
-    for (int y = 0; y < SIDE; y++)
-        for (int x = 0; x < SIDE; x++) {
-            int row = y - down, column = mirrored ? SIDE - 1 - (x - right) : x - right;
-            bool inside = row >= 0 && row < SIDE && column >= 0 && column < SIDE;
-            if (moved[y * SIDE + x] != (inside ? plain[row * SIDE + column] : 0))
-                return false;
-        }
-    return true;
-}
-
-/* Counts how often each place is met; fails if a picture is at none of them. */
-static void find_places(const float *moved, const float *plain, bool may_be_mirrored,
-                        int met[2 * SHIFT + 1][2 * SHIFT + 1], int *mirrored)
-{
-    for (int down = -SHIFT; down <= SHIFT; down++)
-        for (int right = -SHIFT; right <= SHIFT; right++)
-            for (int flip = 0; flip <= may_be_mirrored; flip++)
-                if (lies_at(moved, plain, down, right, flip)) {
-                    met[down + SHIFT][right + SHIFT]++;
-                    *mirrored += flip;
-                    return;
-                }
-    fail_msg("a picture is neither moved nor mirrored, but another");
-}
-
-static void training_pictures_are_moved_and_mirrored(void **state)
-{
-    fixture *f = *state;
-    static batch plain, varied;
-    const char *const overrides[] = {"data.directory=tests/sample", "data.shift=4",
-                                     "data.flip=false, true"};
-    int met[SOURCES][2 * SHIFT + 1][2 * SHIFT + 1] = {0}, mirrored[SOURCES] = {0};
-    settings *s;
-    batches *b;
-    if (getenv("UNBLEND_TEST_SHAPES")) /* Oclgrind has seen the kernel by now */
-        skip();
-    must(settings_load(&s, NULL, overrides, 3));
-    must(batches_open(&b, f->device, &s->data, 1, false));
-    for (int i = 0; i < VARIED; i++) {
-        uint64_t position = (uint64_t)(i * BATCH);
-        draw(f, f->training, SPLIT_TRAIN, 1, STREAM_TRAIN, position, &plain);
-        draw(f, b, SPLIT_TRAIN, 1, STREAM_TRAIN, position, &varied);
-        for (int n = 0; n < BATCH; n++) {
-            find_places(varied.a + n * IMAGE, plain.a + n * IMAGE, false, met[0], &mirrored[0]);
-            find_places(varied.b + n * IMAGE, plain.b + n * IMAGE, true, met[1], &mirrored[1]);
-        }
-        for (int k = 0; k < PIXELS; k++)
-            assert_true(varied.mixture[k] == (varied.a[k] + varied.b[k]) / 2);
-    }
-    int rows = 0, columns = 0;
-    for (int i = 0; i <= 2 * SHIFT; i++) {
-        int row = 0, column = 0;
-        for (int k = 0; k <= 2 * SHIFT; k++) {
-            row += met[0][i][k];
-            column += met[0][k][i];
-        }
-        rows += row > 0;
-        columns += column > 0;
-    }
-    assert_int_equal(rows, 2 * SHIFT + 1);
-    assert_int_equal(columns, 2 * SHIFT + 1);
-    assert_true(mirrored[1] > VARIED * BATCH / 3 && mirrored[1] < VARIED * BATCH * 2 / 3);
-    draw(f, f->training, SPLIT_VALIDATION, 1, STREAM_VALIDATION, 0, &plain);
-    draw(f, b, SPLIT_VALIDATION, 1, STREAM_VALIDATION, 0, &varied);
-    assert_memory_equal(&plain, &varied, sizeof plain);
-    batches_close(b);
-    settings_free(s);
 }
 
 /* ---- Splits ---- */
@@ -655,7 +513,6 @@ int main(void)
         cmocka_unit_test(a_pair_follows_from_seed_stream_and_position),
         cmocka_unit_test(the_mixture_is_the_average),
         cmocka_unit_test(the_host_draws_the_same_pairs),
-        cmocka_unit_test(training_pictures_are_moved_and_mirrored),
         cmocka_unit_test(splits_share_no_image),
         cmocka_unit_test(each_set_has_its_own_size),
         cmocka_unit_test(what_is_held_out_follows_the_seed),
