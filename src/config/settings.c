@@ -172,16 +172,25 @@ static void derive_names(struct data_config *data)
         snprintf(data->mixture.names[1], sizeof data->mixture.names[1], "fashion");
 }
 
+/* Of a list with an item for each source. items: what they are called. */
+static int check_count(const building *b, const char *key, const char *items, int count)
+{
+    char what[160];
+    int sources = b->s->data.mixture.sources;
+    if (count == sources)
+        return 0;
+    snprintf(what, sizeof what, "%s has %d %s for the %d sources of data.sources", key, count,
+             items, sources);
+    return blame(b, key, what);
+}
+
 static int check_names(const building *b)
 {
     const struct data_config *data = &b->s->data;
     const mixture *m = &data->mixture;
     char what[160];
-    if (data->name_count != m->sources) {
-        snprintf(what, sizeof what, "data.names has %d names for the %d sources of data.sources",
-                 data->name_count, m->sources);
-        return blame(b, "data.names", what);
-    }
+    if (check_count(b, "data.names", "names", data->name_count))
+        return -1;
     for (int i = 0; i < m->sources; i++)
         for (int k = 0; k < i; k++) {
             if (strcmp(m->names[i], m->names[k]))
@@ -193,26 +202,13 @@ static int check_names(const building *b)
     return 0;
 }
 
-static int check_weights(const building *b)
+static int check_counts(const building *b)
 {
-    char what[120];
-    if (b->s->train.weight_count == b->s->data.mixture.sources)
-        return 0;
-    snprintf(what, sizeof what,
-             "train.source_weights has %d weights for the %d sources of data.sources",
-             b->s->train.weight_count, b->s->data.mixture.sources);
-    return blame(b, "train.source_weights", what);
-}
-
-static int check_flips(const building *b)
-{
-    char what[120];
-    int count = b->s->data.flip_count, sources = b->s->data.mixture.sources;
-    if (!count || count == sources)
-        return 0;
-    snprintf(what, sizeof what, "data.flip has %d items for the %d sources of data.sources", count,
-             sources);
-    return blame(b, "data.flip", what);
+    int flips = b->s->data.flip_count;
+    return check_count(b, "train.source_weights", "weights", b->s->train.weight_count) ||
+                   (flips && check_count(b, "data.flip", "items", flips))
+               ? -1
+               : 0;
 }
 
 /* The batch doubles to batch_last. */
@@ -242,10 +238,7 @@ static int complete(building *b)
         derive_names(data);
     while (!train->weights_given && train->weight_count < data->mixture.sources)
         train->source_weights[train->weight_count++] = 1;
-    return count_stages(b) || check_names(b) || check_weights(b) || check_flips(b) ||
-                   check_batch_last(b)
-               ? -1
-               : 0;
+    return count_stages(b) || check_names(b) || check_counts(b) || check_batch_last(b) ? -1 : 0;
 }
 
 /* Takes back what followed from other keys, which may change now. */
