@@ -1,12 +1,11 @@
 /*
  * Muon (src/train/muon.h) without its matrix products. All matrices lie behind one another in rows of
- * 64 values. Layout of ranges: lanes.h.
+ * MUON_ROW values. Layout of ranges: lanes.h.
  */
 #include "muon_place.h"
 #include "rows.h"
 
 #define MOMENTUM 0.95f
-#define ROW 64
 
 /* moments = MOMENTUM * moments + (1 - MOMENTUM) * gradients, and the same once more for x (Nesterov). */
 kernel void muon_start(global const float *gradients, global float *moments, global float *x,
@@ -34,8 +33,8 @@ kernel void muon_norms(global const float *x, constant muon_place *places, globa
     const int i = get_global_id(1);
     lane sum = 0.0f;
     for (int p = places[i].first; p < places[i].first + places[i].rows; p++)
-        FOR_LANES(c, ROW) {
-            const lane value = load_lane(x + (size_t)p * ROW + c, ROW - c);
+        FOR_LANES(c, MUON_ROW) {
+            const lane value = load_lane(x + (size_t)p * MUON_ROW + c, MUON_ROW - c);
             sum += value * value;
         }
     const float total = row_sum(sum, meeting);
@@ -48,9 +47,9 @@ kernel void muon_scale(global float *x, constant muon_place *places, global cons
 {
     const int i = get_global_id(1);
     for (int p = places[i].first; p < places[i].first + places[i].rows; p++)
-        FOR_LANES(c, ROW) {
-            global float *at = x + (size_t)p * ROW + c;
-            store_lane(load_lane(at, ROW - c) * scales[i], at, ROW - c);
+        FOR_LANES(c, MUON_ROW) {
+            global float *at = x + (size_t)p * MUON_ROW + c;
+            store_lane(load_lane(at, MUON_ROW - c) * scales[i], at, MUON_ROW - c);
         }
 }
 
@@ -63,9 +62,10 @@ kernel void muon_update(global float *values, global const float *x, constant mu
         return;
     const float step = rate * places[i].length;
     for (int p = places[i].first; p < places[i].first + places[i].rows; p++)
-        FOR_LANES(c, ROW) {
-            const size_t at = (size_t)p * ROW + c;
-            const lane value = load_lane(values + offset + at, ROW - c);
-            store_lane(value - step * load_lane(x + at, ROW - c), values + offset + at, ROW - c);
+        FOR_LANES(c, MUON_ROW) {
+            const size_t at = (size_t)p * MUON_ROW + c;
+            const lane value = load_lane(values + offset + at, MUON_ROW - c);
+            store_lane(value - step * load_lane(x + at, MUON_ROW - c), values + offset + at,
+                       MUON_ROW - c);
         }
 }

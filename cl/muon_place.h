@@ -2,9 +2,11 @@
 #ifndef MUON_PLACE_H
 #define MUON_PLACE_H
 
+#define MUON_ROW 64 /* values */
+
 typedef struct muon_place {
-    int first,
-        rows; /* in rows of 64 values, from the first matrix; the last row is filled up with 0 */
+    /* In rows of MUON_ROW, from the first matrix; the last row is filled up with 0. */
+    int first, rows;
     float length; /* of a step: 0.2 * sqrt(the longer side) */
 } muon_place;
 

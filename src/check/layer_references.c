@@ -449,14 +449,14 @@ static struct reference_mixture mixture_of(const layer *l, double weights[])
 
 static void consistent_forward(reference_run *r)
 {
-    double weights[CONSISTENT_SOURCES_MAX];
+    double weights[LAYER_SOURCES_MAX];
     struct reference_mixture shape = mixture_of(r->layer, weights);
     reference_consistent_forward(&shape, r->inputs[0], r->inputs[1], r->y);
 }
 
 static void consistent_backward(reference_run *r)
 {
-    double weights[CONSISTENT_SOURCES_MAX];
+    double weights[LAYER_SOURCES_MAX];
     struct reference_mixture shape = mixture_of(r->layer, weights);
     reference_consistent_backward(&shape, r->g, r->dinputs[0], r->dinputs[1]);
 }

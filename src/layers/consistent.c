@@ -18,9 +18,9 @@ static int consistent_shape(layer *l)
 {
     const struct consistent_options *o = l->options;
     shape z = l->inputs[Z]->shape, x = l->inputs[MIXTURE]->shape;
-    if (o->sources < 2 || o->sources > CONSISTENT_SOURCES_MAX)
+    if (o->sources < 2 || o->sources > LAYER_SOURCES_MAX)
         return fail(STATUS_RUNTIME, "a mixture of %d sources; it should be of 2 to %d", o->sources,
-                    CONSISTENT_SOURCES_MAX);
+                    LAYER_SOURCES_MAX);
     for (int k = 0; k < o->sources; k++)
         if (!(o->weights[k] > 0))
             return fail(STATUS_RUNTIME, "source %d has weight %g in the mixture", k + 1,
@@ -82,7 +82,7 @@ tensor *consistent(graph *g, const char *name, tensor *z, tensor *mixture, int s
                    const float weights[])
 {
     struct consistent_options o = {.sources = sources};
-    for (int k = 0; k < CONSISTENT_SOURCES_MAX; k++)
+    for (int k = 0; k < LAYER_SOURCES_MAX; k++)
         o.weights[k] = k < sources ? weights[k] : 0;
     return graph_add(g, &consistent_layer, name, &o, (tensor *[]){z, mixture}, 2);
 }

@@ -45,16 +45,15 @@ struct position_embedding_options {
 struct dropout_options {
     double rate;
 };
-enum { MSE_SOURCES_MAX = 4 };
+enum { LAYER_SOURCES_MAX = 4 };
 struct mse_options {
     int sources;
-    float weights[MSE_SOURCES_MAX]; /* of their losses in what training makes small */
+    float weights[LAYER_SOURCES_MAX]; /* of their losses in what training makes small */
 };
 
-enum { CONSISTENT_SOURCES_MAX = 4 };
 struct consistent_options {
     int sources;
-    float weights[CONSISTENT_SOURCES_MAX]; /* of the sources in the mixture */
+    float weights[LAYER_SOURCES_MAX]; /* of the sources in the mixture */
 };
 
 /* "relu", ...; ACT_LINEAR for an unknown name. */

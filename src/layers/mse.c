@@ -31,7 +31,7 @@ static int mse_shape(layer *l)
     const struct mse_options *o = l->options;
     if (!shape_equal(l->inputs[0]->shape, l->inputs[1]->shape))
         return fail(STATUS_RUNTIME, "prediction and truth differ in shape");
-    if (o->sources < 1 || o->sources > MSE_SOURCES_MAX || l->inputs[0]->shape.c % o->sources)
+    if (o->sources < 1 || o->sources > LAYER_SOURCES_MAX || l->inputs[0]->shape.c % o->sources)
         return fail(STATUS_RUNTIME, "%d channels are not those of %d sources",
                     l->inputs[0]->shape.c, o->sources);
     l->workspace_bytes = (size_t)span_count(l) * (size_t)o->sources * sizeof(float);
@@ -87,7 +87,7 @@ tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth, int s
             const float weights[])
 {
     struct mse_options o = {.sources = sources};
-    for (int k = 0; k < MSE_SOURCES_MAX; k++)
+    for (int k = 0; k < LAYER_SOURCES_MAX; k++)
         o.weights[k] = weights && k < sources ? weights[k] : 1;
     return graph_add(g, &mse_layer, name, &o, (tensor *[]){prediction, truth}, 2);
 }

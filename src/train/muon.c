@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ITERATIONS = 5, ROW = 64 };
+enum { ITERATIONS = 5 };
 
 /* Of x (x^T x)^i, i = 0, 1, 2: with these, five iterations take singular values from 0.01 to near 1. */
 static const float coefficients[] = {3.4445f, -4.7750f, 2.0315f};
@@ -40,8 +40,8 @@ static int upload_places(muon *m)
         const param *item = p->items[i];
         if (is_ours(item))
             places[count++] = (muon_place){
-                (int)((item->offset - p->matrix_offset) / ROW),
-                (int)((item->count + ROW - 1) / ROW),
+                (int)((item->offset - p->matrix_offset) / MUON_ROW),
+                (int)((item->count + MUON_ROW - 1) / MUON_ROW),
                 (float)(0.2 * sqrt(item->rows > item->columns ? item->rows : item->columns))};
     }
     int result = buffer_new(p->device, bytes, "places of matrices", &m->places) ||
