@@ -33,7 +33,8 @@ static int get_kernels(optimizer *o, device *d)
     return o->adam && o->move_average && o->squares && o->limit && o->add_up ? 0 : -1;
 }
 
-static int make_buffers(optimizer *o)
+/* adds_up: steps may be of several batches. */
+static int make_buffers(optimizer *o, bool adds_up)
 {
     device *d = o->params->device;
     size_t bytes = o->params->trainable_floats * sizeof(float);
@@ -43,7 +44,7 @@ static int make_buffers(optimizer *o)
         buffer_new(d, sizeof(float), "gradient scale", &o->scale) ||
         buffer_fill(d, o->first_moment, 0, 0, bytes) ||
         buffer_fill(d, o->second_moment, 0, 0, bytes) ||
-        (o->adds_up && buffer_new(d, bytes, "gradients so far", &o->so_far)))
+        (adds_up && buffer_new(d, bytes, "gradients so far", &o->so_far)))
         return -1;
     if (!o->average_decay)
         return 0;
@@ -62,12 +63,11 @@ int optimizer_new(optimizer **out, params *p, const struct train_config *c)
     o->beta2 = c->beta_2;
     o->clip_norm = c->clip_norm;
     o->average_decay = c->average;
-    o->adds_up = c->batch_last > c->batch;
     o->warm_average = c->moving_averages == AVERAGES_WARM;
     if (c->optimizer == OPTIMIZER_ADAMW)
         o->weight_decay = c->weight_decay;
     o->muon_part = c->muon_rate / c->learning_rate;
-    if (get_kernels(o, p->device) || make_buffers(o) ||
+    if (get_kernels(o, p->device) || make_buffers(o, c->batch_last > c->batch) ||
         (c->optimizer == OPTIMIZER_MUON && muon_new(&o->muon, p))) {
         optimizer_free(o);
         return -1;

@@ -19,8 +19,7 @@ typedef struct optimizer {
     bool warm_average;                             /* averages.h */
     cl_mem first_moment, second_moment;            /* (trainable_floats) */
     cl_mem average; /* (trainable_floats); NULL without a moving average */
-    bool adds_up;   /* steps may be of several batches: */
-    cl_mem so_far;  /* (trainable_floats), the gradients of those before; else NULL */
+    cl_mem so_far;  /* (trainable_floats): gradients of a step's batches so far; NULL: it has one */
     cl_mem partial, scale;
     kernel *add_up, *squares, *limit, *adam, *move_average;
     muon *muon;       /* of the matrices; NULL: Adam trains them too */

@@ -233,7 +233,7 @@ static int train_epoch(trainer *t)
         double rate = schedule_rate(&t->schedule, at);
         if (stepper_step(t->stepper, rate, schedule_batches(&t->schedule, at), &t->state.sums))
             return -1;
-        progress_step(&t->progress, t->state.epoch, &t->state.sums, point_of(t).seconds, rate);
+        progress_step(&t->progress, t->state.epoch, &t->state.sums, at.seconds, rate);
         if (save_if_due(t))
             return -1;
     }
@@ -379,12 +379,13 @@ int trainer_time_steps(trainer *t, long steps, bool bare, double *seconds)
     t->progress.begun = begun;
     t->checkpoint_at = INFINITY;
     for (long i = 0; i < steps; i++) {
-        double rate = bare ? t->schedule.base : schedule_rate(&t->schedule, point_of(t));
+        training_point at = point_of(t);
+        double rate = bare ? t->schedule.base : schedule_rate(&t->schedule, at);
         if (stepper_step(t->stepper, rate, 1, &t->state.sums))
             return -1;
         if (bare)
             continue;
-        progress_step(&t->progress, t->state.epoch, &t->state.sums, point_of(t).seconds, rate);
+        progress_step(&t->progress, t->state.epoch, &t->state.sums, at.seconds, rate);
         if (save_if_due(t))
             return -1;
     }
