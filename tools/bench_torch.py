@@ -13,7 +13,6 @@ Then a driver on standard input says what to run, so that it can alternate with 
 With --steps or --seconds nothing is read: both are run, and a second JSON object is printed.
 """
 import argparse
-import copy
 import json
 import math
 import os
@@ -44,10 +43,9 @@ import torch  # noqa: E402
 
 import torch_unet  # noqa: E402
 import torch_unet_transformer  # noqa: E402
-from torch_common import ConvTranspose, losses  # noqa: E402
+from torch_common import losses, variants  # noqa: E402
 
 PLAIN = "nchw, direct"
-LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 # ---- steps ----
@@ -85,18 +83,6 @@ def inference_step(model, x):
         with torch.no_grad():
             return model(x)
     return step
-
-
-def variants(model):
-    """{name: copy of the model} for every memory layout and way to run the transposed convolutions."""
-    models = {}
-    for layout, order in LAYOUTS.items():
-        for way in ("direct", "subpixel"):
-            variant = models[f"{layout}, {way}"] = copy.deepcopy(model).to(memory_format=order)
-            for layer in variant.modules():
-                if isinstance(layer, ConvTranspose):
-                    layer.subpixel = way == "subpixel"
-    return models
 
 
 def training_candidates(model, images):

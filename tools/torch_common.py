@@ -4,6 +4,7 @@ Inside, tensors are NCHW and kernels have the layouts PyTorch is fast with. At t
 layouts, which are those of Keras: named_views() gives each tensor of a model as a view in that layout, so reading and
 writing through it need no second copy.
 """
+import copy
 import json
 import math
 import struct
@@ -189,6 +190,23 @@ def require_counts(model, total, trainable, what):
     counted = count_parameters(model)
     if counted != (total, trainable):
         raise AssertionError(f"{what}: {counted} parameters (total, trainable), the reference has {(total, trainable)}")
+
+
+# ---- ways to run a model ----
+
+LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+def variants(model):
+    """{name: copy of the model} for every memory layout and way to run the transposed convolutions."""
+    models = {}
+    for layout, order in LAYOUTS.items():
+        for way in ("direct", "subpixel"):
+            variant = models[f"{layout}, {way}"] = copy.deepcopy(model).to(memory_format=order)
+            for layer in variant.modules():
+                if isinstance(layer, ConvTranspose):
+                    layer.subpixel = way == "subpixel"
+    return models
 
 
 # ---- safetensors: 8 bytes header size, JSON header, then the tensors, little-endian ----

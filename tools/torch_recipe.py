@@ -10,8 +10,6 @@ convolutions the fastest is taken. Prints a JSON object: seconds a step, and whe
 error of 50,000 held-out pairs.
 """
 import configparser
-import copy
-import itertools
 import json
 import math
 import os
@@ -21,7 +19,7 @@ import time
 import numpy
 import torch
 
-from torch_common import BatchNorm, ConvTranspose, losses
+from torch_common import BatchNorm, losses, variants
 from torch_unet import UNet
 
 WARM_STEPS = 20
@@ -178,19 +176,9 @@ class Recipe:
         self.muon.step(float(self.train["muon_rate"]) * part)
 
 
-def variants(network):
-    orders = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
-    for (layout, order), way in itertools.product(orders.items(), ("direct", "subpixel")):
-        variant = copy.deepcopy(network).to(memory_format=order)
-        for layer in variant.modules():
-            if isinstance(layer, ConvTranspose):
-                layer.subpixel = way == "subpixel"
-        yield f"{layout}, {way}", variant
-
-
 def fastest(network, train, steps, pairs):
     timed = []
-    for name, variant in variants(network):
+    for name, variant in variants(network).items():
         recipe = Recipe(variant.train(), train, steps)
         for step in range(2):
             recipe.step(step, pairs)
@@ -199,7 +187,7 @@ def fastest(network, train, steps, pairs):
             recipe.step(step, pairs)
         timed.append((time.perf_counter() - start, name))
     best = min(timed)[1]
-    return best, dict(variants(network))[best]
+    return best, variants(network)[best]
 
 
 @torch.no_grad()
