@@ -68,6 +68,17 @@ held_out() {
 check "which images are held out is the model's matter" [ "$(held_out --seed 3)" = "$(held_out --seed 4)" ]
 check "and found without a seed" [ "$(held_out)" = "$(held_out --seed 5)" ]
 
+# ---- The script that goes on ----
+
+for wrong in "" "an-hour" "5 digits-fashion more" "-3"; do
+    # shellcheck disable=SC2086 # words
+    tools/train-on $wrong >"$scratch/out" 2>"$scratch/err"
+    check "train-on refuses '$wrong'" [ "$?" -eq 2 ]
+done
+tools/train-on 5 no-such-model >"$scratch/out" 2>"$scratch/err"
+check "train-on refuses an unknown model" [ "$?" -eq 1 ]
+check "and names what is missing" grep -q "configs/no-such-model.ini is missing" "$scratch/err"
+
 # ---- 16 bits ----
 
 works "pack" pack "$trained" "$scratch/packed.safetensors"
