@@ -71,17 +71,19 @@ void gather_panel(local float *panel, global const float *b, int b_row, int b_co
     }
 }
 
-void store_row(global float *to, const float16 sum[VECTORS], int columns, float alpha, float beta)
+/* to = alpha * sum + beta * from */
+void store_row(global float *to, global const float *from, const float16 sum[VECTORS], int columns,
+               float alpha, float beta)
 {
     for (int v = 0; v < VECTORS; v++) {
         const float16 value = alpha * sum[v];
         if (columns >= 16 * (v + 1)) {
-            vstore16(beta == 0.0f ? value : value + beta * vload16(v, to), v, to);
+            vstore16(beta == 0.0f ? value : value + beta * vload16(v, from), v, to);
         } else {
             float part[16];
             vstore16(value, 0, part);
             for (int i = 16 * v; i < columns; i++)
-                to[i] = part[i - 16 * v] + (beta == 0.0f ? 0.0f : beta * to[i]);
+                to[i] = part[i - 16 * v] + (beta == 0.0f ? 0.0f : beta * from[i]);
         }
     }
 }
@@ -92,11 +94,12 @@ void store_row(global float *to, const float16 sum[VECTORS], int columns, float 
     for (int j = 0; j < depth; j++)                                                                \
     TILE_STEP(sum, TILE, (value)[offset[r] + j * a_column], (panel) + j * stride)
 
-/* A block of rows of c, row0 to last - 1, in the columns from begin to end - 1. Pointers are to first
- * values; the rest is as in the kernels below. */
+/* A block of rows of c, row0 to last - 1, in the columns from begin to end - 1. d lies as c does and is
+ * what beta multiplies. Pointers are to first values; the rest is as in the kernels below. */
 void multiply(global const float *a, int a_row, int a_column, global const float *b, int b_row,
-              int b_column, global float *c, int c_row, int row0, int last, int begin, int end,
-              int n, int k, int deepest, float alpha, float beta, local float *panel)
+              int b_column, global const float *d, global float *c, int c_row, int row0, int last,
+              int begin, int end, int n, int k, int deepest, float alpha, float beta,
+              local float *panel)
 {
     for (int first = begin; first < end; first += LANES) {
         const int columns = min(LANES, n - first);
@@ -117,9 +120,10 @@ void multiply(global const float *a, int a_row, int a_column, global const float
                     ADD_PRODUCT(sum, value, offset, a_column, from, b_row, depth);
                 else
                     ADD_PRODUCT(sum, value, offset, a_column, panel, LANES, depth);
-                for (int r = 0; r < TILE && i + r < last; r++)
-                    store_row(c + (size_t)(i + r) * c_row + first, sum[r], columns, alpha,
-                              k0 ? 1.0f : beta);
+                for (int r = 0; r < TILE && i + r < last; r++) {
+                    const size_t at = (size_t)(i + r) * c_row + first;
+                    store_row(c + at, (k0 ? c : d) + at, sum[r], columns, alpha, k0 ? 1.0f : beta);
+                }
             }
         }
     }
@@ -137,14 +141,14 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
     a += a_offset + (size_t)outer_index * a_outer + (size_t)inner_index * a_inner;
     b += b_offset + (size_t)outer_index * b_outer + (size_t)inner_index * b_inner;
     c += c_offset + (size_t)outer_index * c_outer + (size_t)inner_index * c_inner;
-    multiply(a, a_row, a_column, b, b_row, b_column, c, c_row, row0, last, begin, end, n, k,
+    multiply(a, a_row, a_column, b, b_row, b_column, c, c, c_row, row0, last, begin, end, n, k,
              deepest, alpha, beta, panel);
 }
 
-/* Products of different shapes in one launch: work-group g does the block that is g - first of the product
+/* Products of different shapes in one launch, c = alpha * op(a) * op(b) + beta * d: work-group g does the block that is g - first of the product
  * with the largest first <= g. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-gemm_group(global const float *a, global const float *b, global float *c,
+gemm_group(global const float *a, global const float *b, global const float *d, global float *c,
            constant gemm_product *products, int count, int deepest, float alpha, float beta,
            local float *panel)
 {
@@ -156,6 +160,6 @@ gemm_group(global const float *a, global const float *b, global float *c,
     const int number = group - p->first, down = number / p->across, across = number % p->across;
     const int row0 = down * p->block, begin = across * p->panels * LANES;
     multiply(a + p->a_offset, p->a_row, p->a_column, b + p->b_offset, p->b_row, p->b_column,
-             c + p->c_offset, p->c_row, row0, min(p->m, row0 + p->block), begin,
+             d + p->c_offset, c + p->c_offset, p->c_row, row0, min(p->m, row0 + p->block), begin,
              min(p->n, begin + p->panels * LANES), p->n, p->k, deepest, alpha, beta, panel);
 }

@@ -2,11 +2,9 @@
 #ifndef MUON_PLACE_H
 #define MUON_PLACE_H
 
-#define MUON_ROW 64 /* values */
-
 typedef struct muon_place {
-    /* In rows of MUON_ROW, from the first matrix; the last row is filled up with 0. */
-    int first, rows;
+    int gram;     /* where its Gram matrix begins, in floats */
+    int side;     /* of the Gram matrix */
     float length; /* of a step: 0.2 * sqrt(the longer side) */
 } muon_place;
 

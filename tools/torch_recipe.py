@@ -104,14 +104,19 @@ def split_sets(data, seed):
 # ---- the recipe ----
 
 def orthogonalise(matrix):
+    """By its Gram matrix, as src/train/muon.h has it."""
     a, b, c = NEWTON_SCHULZ
     wide = matrix.shape[0] < matrix.shape[1]
-    x = matrix.T if wide else matrix
-    x = x / (x.norm() + 1e-7)
-    for _ in range(5):
-        gram = x.T @ x
-        x = torch.addmm(x, x, torch.addmm(gram, gram, gram, beta=b, alpha=c), beta=a)
-    return x.T if wide else x
+    gram = matrix @ matrix.T if wide else matrix.T @ matrix
+    scale = 1 / (gram.trace().sqrt() + 1e-7)
+    gram, product = gram * scale**2, scale * torch.eye(len(gram))
+    for iteration in range(5):
+        polynomial = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        product = torch.addmm(product, product, polynomial, beta=a)
+        if iteration < 4:
+            gram = torch.addmm(gram, gram, polynomial, beta=a)
+            gram = torch.addmm(gram, gram, polynomial, beta=a)
+    return product @ matrix if wide else matrix @ product
 
 
 class Muon:

@@ -244,32 +244,43 @@ int gemm_group_new(gemm_group **out, device *d, const gemm_operands *products, s
     return 0;
 }
 
-static int run_one(device *d, const gemm_operands *p, float alpha, cl_mem a, cl_mem b, float beta,
-                   cl_mem c)
+/* CLBlast adds only to what is in c. */
+static int run_one(device *dev, const gemm_operands *p, float alpha, cl_mem a, cl_mem b, float beta,
+                   cl_mem d, cl_mem c)
 {
     matrix of_a = p->a, of_b = p->b, of_c = p->c;
+    size_t offset = of_c.offset * sizeof(float);
+    size_t bytes = (size_t)p->shape.m * (size_t)of_c.row_stride * sizeof(float);
     of_a.buffer = a;
     of_b.buffer = b;
     of_c.buffer = c;
-    return gemm(d, &p->shape, alpha, of_a, of_b, beta, of_c);
+    if (d != c && beta != 0 && buffer_copy(dev, d, offset, c, offset, bytes))
+        return -1;
+    return gemm(dev, &p->shape, alpha, of_a, of_b, beta, of_c);
 }
 
-int gemm_group_run(gemm_group *g, float alpha, cl_mem a, cl_mem b, float beta, cl_mem c)
+static int run_together(gemm_group *g, float alpha, cl_mem a, cl_mem b, float beta, cl_mem d,
+                        cl_mem c)
 {
-    device *d = g->device;
+    device *dev = g->device;
     char options[64];
-    int result = 0;
-    for (size_t i = 0; i < g->count && d->kernels != KERNELS_VECTOR && !result; i++)
-        result = run_one(d, &g->products[i], alpha, a, b, beta, c);
-    if (!g->count || d->kernels != KERNELS_VECTOR)
-        return result;
-    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", g->lanes / 16, d->tuning.tile);
-    kernel *k = kernel_get(d, "gemm_vector", options, "gemm_group");
+    snprintf(options, sizeof options, "-DVECTORS=%d -DTILE=%d", g->lanes / 16, dev->tuning.tile);
+    kernel *k = kernel_get(dev, "gemm_vector", options, "gemm_group");
     if (!k)
         return -1;
-    return LAUNCH(d, k, range_single((size_t)g->work_groups, 1, 1), ARG(a), ARG(b), ARG(c),
-                  ARG(g->table), ARG((int)g->count), ARG(g->depth), ARG(alpha), ARG(beta),
+    return LAUNCH(dev, k, range_single((size_t)g->work_groups, 1, 1), ARG(a), ARG(b), ARG(d),
+                  ARG(c), ARG(g->table), ARG((int)g->count), ARG(g->depth), ARG(alpha), ARG(beta),
                   LOCAL((size_t)g->depth * (size_t)g->lanes * sizeof(float)));
+}
+
+int gemm_group_run(gemm_group *g, float alpha, cl_mem a, cl_mem b, float beta, cl_mem d, cl_mem c)
+{
+    if (g->device->kernels == KERNELS_VECTOR)
+        return g->count ? run_together(g, alpha, a, b, beta, d, c) : 0;
+    for (size_t i = 0; i < g->count; i++)
+        if (run_one(g->device, &g->products[i], alpha, a, b, beta, d, c))
+            return -1;
+    return 0;
 }
 
 void gemm_group_free(gemm_group *g)

@@ -27,14 +27,18 @@ typedef struct gemm_shape {
 int gemm(device *d, const gemm_shape *shape, float alpha, matrix a, matrix b, float beta, matrix c);
 
 /* Products of different shapes, done together: on devices with vector kernels in one launch. Operands of
- * one kind share a buffer, which is given when they are run; shapes are of single products. */
+ * one kind share a buffer, which is given when they are run; shapes are of single products.
+ *
+ *     c = alpha * op(a) * op(b) + beta * d
+ *
+ * d has the layout of c and may be c itself, or what a or b is in; c is no factor. */
 typedef struct gemm_group gemm_group;
 typedef struct gemm_operands {
     gemm_shape shape;
     matrix a, b, c; /* without buffers */
 } gemm_operands;
 int gemm_group_new(gemm_group **out, device *d, const gemm_operands *products, size_t count);
-int gemm_group_run(gemm_group *g, float alpha, cl_mem a, cl_mem b, float beta, cl_mem c);
+int gemm_group_run(gemm_group *g, float alpha, cl_mem a, cl_mem b, float beta, cl_mem d, cl_mem c);
 void gemm_group_free(gemm_group *g);
 
 /* Hands CLBlast the parameters in d->tuning, if there are any, for its products on this device. In
