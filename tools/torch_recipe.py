@@ -136,7 +136,8 @@ class Muon:
 
 
 def is_matrix(parameter):
-    return parameter.dim() > 1 and min(parameter.flatten(1).shape) >= 16
+    """Kernels of one input channel, among them those of depthwise convolutions, are none."""
+    return parameter.dim() > 1 and parameter.shape[1] > 1 and min(parameter.flatten(1).shape) >= 16
 
 
 class Recipe:

@@ -66,7 +66,7 @@ class UNet(nn.Module):
     """Mixture (N, H, W, 1) in, both sources (N, H, W, 1) out; H and W are multiples of 2^(modules - 1)."""
 
     def __init__(self, filters=128, modules=3, convolutions=2, activation="relu", residual=False, batch_norm=True,
-                 consistent=False):
+                 consistent=False, make_level=Level):
         super().__init__()
         self.depth = modules
         self.consistent = consistent
@@ -76,7 +76,8 @@ class UNet(nn.Module):
         convolutions = for_each(convolutions, modules, doubled=False)
 
         def level(inputs, number, decodes):
-            return Level(inputs, filters[number - 1], convolutions[number - 1], activation, decodes, residual, batch_norm)
+            return make_level(inputs, filters[number - 1], convolutions[number - 1], activation, decodes, residual,
+                              batch_norm)
 
         for number in range(1, modules + 1):
             self.add_module(f"encoder{number}", level(inputs, number, False))
