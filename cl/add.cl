@@ -12,6 +12,8 @@ kernel void add_forward(global const float *a, global const float *b, global flo
         }
 }
 
+#ifndef INFERENCE
+
 /* dx = g for either input, added to dx if accumulate. */
 kernel void add_backward(global const float *g, global float *dx, int pixels, int channels,
                          int span, int accumulate)
@@ -26,3 +28,5 @@ kernel void add_backward(global const float *g, global float *dx, int pixels, in
             store_lane(value, dx + at, left);
         }
 }
+
+#endif

@@ -12,6 +12,8 @@
 
 #define PIXELS_AHEAD 32 /* that are fetched ahead */
 
+#ifndef INFERENCE
+
 /* partial (spans, 2, channels): mean of the span, and sum of squares around it. */
 kernel void moments_of_spans(global const float *x, global float *partial, int pixels, int channels,
                              int span)
@@ -37,6 +39,8 @@ kernel void moments_of_spans(global const float *x, global float *partial, int p
     }
 }
 
+#endif
+
 void scale_and_shift(global float *moments, global const float *gamma, global const float *beta,
                      int c, int channels, float mean, float variance, float epsilon)
 {
@@ -46,6 +50,8 @@ void scale_and_shift(global float *moments, global const float *gamma, global co
     moments[MOMENT_SCALE * channels + c] = gamma[c] * inverse;
     moments[MOMENT_SHIFT * channels + c] = beta[c] - gamma[c] * inverse * mean;
 }
+
+#ifndef INFERENCE
 
 /* Merges the spans (Chan, Golub and LeVeque 1979), moves the moving statistics. Item: channel. */
 kernel void moments_of_batch(global const float *partial, global const float *gamma,
@@ -68,6 +74,8 @@ kernel void moments_of_batch(global const float *partial, global const float *ga
     moving_variance[c] = momentum * moving_variance[c] + (1.0f - momentum) * variance;
     scale_and_shift(moments, gamma, beta, c, channels, mean, variance, epsilon);
 }
+
+#endif
 
 kernel void moments_of_moving(global const float *gamma, global const float *beta,
                               global const float *moving_mean, global const float *moving_variance,
@@ -97,6 +105,8 @@ lane gradient_inside(lane x, lane g, channel k)
 {
     return g * activation_slope(activate(fma(x, k.scale, k.shift)));
 }
+
+#ifndef INFERENCE
 
 /* partial (spans, 2, channels): sums of the gradient and of gradient * normalised x. */
 kernel void gradient_sums_of_spans(global const float *x, global const float *g,
@@ -182,3 +192,5 @@ kernel void normalise_backward_frozen(global const float *x, global const float 
         }
     }
 }
+
+#endif

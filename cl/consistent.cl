@@ -86,6 +86,8 @@ kernel void consistent_forward(global const float *z, global const float *x, glo
         y[first + (size_t)k * channels] = found[k];
 }
 
+#ifndef INFERENCE
+
 /*
  * Straight through the box: the gradient of the projection onto sum w_k y_k = x alone, which is
  * dz = g - w (w . g) / (w . w) and dx = (w . g) / (w . w). What the box holds back thus still learns
@@ -116,3 +118,5 @@ kernel void consistent_backward(global const float *g, global float *dz, global 
     if (write_dx)
         dx[i] = write_dx == 2 ? dx[i] + along : along;
 }
+
+#endif

@@ -109,6 +109,8 @@ kernel void pack_narrow(global const float *weights, global float *packed, narro
     packed[((size_t)o * kernel_size + ky) * shape.tap_row + i] = value;
 }
 
+#ifndef INFERENCE
+
 /*
  * Weight gradient, first pass, over a chunk of images: vectors lie along tap rows of x again, their
  * factors are values of g (images, h, w, cout). partial (chunks, cout, K * tap_row + 1); a tap
@@ -188,3 +190,5 @@ kernel void narrow_reduce(global const float *partial, global float *gradient,
     else
         bias_gradient[o] = sum;
 }
+
+#endif

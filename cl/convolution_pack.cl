@@ -25,6 +25,8 @@ kernel void pack_weights(global const float *weights, global float *packed, glob
     }
 }
 
+#ifndef INFERENCE
+
 /*
  * gradient[m, co] = sum over chunks of partial[chunk, m, co] for the `rows` rows of the weights;
  * row `rows` goes to bias_gradient. partial (chunks, rows + 1, padded). Item m * cout + co; bias is
@@ -45,3 +47,5 @@ kernel void reduce_weight_gradient(global const float *partial, global float *gr
     else
         bias_gradient[co] = sum;
 }
+
+#endif

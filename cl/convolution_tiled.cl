@@ -100,6 +100,8 @@ convolve(VIEW_ARGS(x), global const float *weights, global const float *bias, SI
     }
 }
 
+#ifndef INFERENCE
+
 /* Weight gradient, first pass. Rows are (tap, channel) of the weights, columns output channels, the
  * inner dimension runs over the pixels of a chunk of images. The blocks of the first row also sum g,
  * for the bias. */
@@ -152,3 +154,5 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
             sums[(size_t)rows * padded + column + GROUP_SIDE * c] = bias[c];
     }
 }
+
+#endif

@@ -162,6 +162,8 @@ void load_panel(view g, size_t pixel, int first, int cout, float16 value[VECTORS
     }
 }
 
+#ifndef INFERENCE
+
 #ifndef ROWS
 #define ROWS TILE
 #endif
@@ -289,3 +291,5 @@ convolve_weight_gradient(VIEW_ARGS(x), VIEW_ARGS(g), global float *partial, glob
         }
     }
 }
+
+#endif

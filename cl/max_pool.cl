@@ -107,6 +107,8 @@ kernel void max_pool_forward(global const float *x, global const float *moments,
     }
 }
 
+#ifndef INFERENCE
+
 /* Each of the window's four gets g or nothing. Without accumulate the caller has zeroed what odd
  * sizes leave out. */
 kernel void max_pool_backward(global const uchar *places, global const float *g, global float *dx,
@@ -131,3 +133,5 @@ kernel void max_pool_backward(global const uchar *places, global const float *g,
         }
     }
 }
+
+#endif

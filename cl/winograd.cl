@@ -297,6 +297,8 @@ winograd_convolve(VIEW_ARGS(x), global const float *packed, global const float *
     }
 }
 
+#ifndef INFERENCE
+
 /* ---- Weight gradient ---- */
 
 void finish_tiles(gradients g, int c, tile_range tiles, tiling of)
@@ -452,6 +454,8 @@ winograd_reduce(global const float *partial, global float *gradient, global floa
             vstore16(d[j], 0, gradient + ((size_t)(i * 3 + j) * cin + c) * cout + o);
     }
 }
+
+#endif
 
 /* ---- Weights ---- */
 

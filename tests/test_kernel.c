@@ -347,6 +347,45 @@ static void second_run_loads_the_binary(void **state)
     assert_true(compiles(f)); /* an included file changed */
 }
 
+static const char both_cl[] = "kernel void forward(global float *x)\n{\n    x[0] = 1.0f;\n}\n"
+                              "#ifndef INFERENCE\n"
+                              "kernel void backward(global float *x)\n{\n    x[0] = 2.0f;\n}\n"
+                              "#endif\n";
+
+static float run_both(fixture *f, bool inference, const char *name)
+{
+    float value = 0;
+    cl_mem buffer;
+    device_close(f->d);
+    f->d = NULL;
+    assert_int_equal(device_open(&f->d, (device_choice){.inference = inference}), 0);
+    assert_int_equal(buffer_new(f->d, sizeof value, "x", &buffer), 0);
+    kernel *k = kernel_get(f->d, "both", "", name);
+    assert_non_null(k);
+    if (!LAUNCH(f->d, k, range_single(1, 1, 1), ARG(buffer)))
+        assert_int_equal(buffer_read(f->d, buffer, 0, &value, sizeof value), 0);
+    buffer_free(f->d, &buffer);
+    return value;
+}
+
+/* For inference, what only training needs is not compiled; but what a training has compiled is used. */
+static void inference_goes_without_the_kernels_of_training(void **state)
+{
+    fixture *f = *state;
+    write_kernels("both.cl", both_cl);
+    assert_true(run_both(f, true, "forward") == 1 && f->d->builds.compiled == 1);
+    assert_true(run_both(f, true, "forward") == 1 && f->d->builds.compiled == 0);
+    assert_true(run_both(f, true, "backward") == 0);
+    expect_message(STATUS_RUNTIME, "backward is for training");
+    assert_null(kernel_get(f->d, "scale", "", "nothing"));
+    assert_true(run_both(f, false, "backward") == 2 && f->d->builds.compiled == 1);
+    assert_true(run_both(f, true, "backward") == 2 && f->d->builds.compiled == 0);
+    setenv("UNBLEND_NO_CACHE", "1", 1); /* nothing is compiled before it is used then */
+    write_kernels("shared.h", shared_h);
+    assert_true(run_both(f, true, "backward") == 2);
+    unsetenv("UNBLEND_NO_CACHE");
+}
+
 static void damaged_binaries_are_replaced(void **state)
 {
     fixture *f = *state;
@@ -426,7 +465,7 @@ int main(void)
         TEST(second_run_loads_the_binary),     TEST(binaries_of_others_are_not_taken),
         TEST(damaged_binaries_are_replaced),   TEST(a_binary_the_driver_refuses_is_replaced),
         TEST(the_cache_has_its_place),         TEST(works_without_a_place_for_the_cache),
-        TEST(structs_arrive_by_value),
+        TEST(structs_arrive_by_value),         TEST(inference_goes_without_the_kernels_of_training),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

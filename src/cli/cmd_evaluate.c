@@ -183,7 +183,7 @@ static int run_evaluate(const options *given)
     report r = {.mixture = &m.mixture, .samples = given->samples, .count = given->runs};
     int result = -1;
     r.runs = allocate((size_t)given->runs, sizeof *r.runs);
-    if (r.runs && !open_model(given, &m) && !open_device(&d, &m.settings->device) &&
+    if (r.runs && !open_model(given, &m) && !open_device_for_inference(&d, &m.settings->device) &&
         !evaluate(d, given, &m, &r))
         result = print_report(&r, given->json);
     device_close(d);

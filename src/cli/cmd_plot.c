@@ -30,7 +30,8 @@ static int plot_panel(const options *given, const char *run)
     device *d = NULL;
     int result = -1;
     char *path = path_join(run, MODEL_NAME);
-    if (path && !options_model(given, path, &m) && !open_device(&d, &m.settings->device))
+    if (path && !options_model(given, path, &m) &&
+        !open_device_for_inference(&d, &m.settings->device))
         result = picture_panel(d, m.settings, m.tensors, path, run, (int)given->count);
     device_close(d);
     model_close(&m);

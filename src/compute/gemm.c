@@ -250,11 +250,11 @@ static int run_one(device *dev, const gemm_operands *p, float alpha, cl_mem a, c
 {
     matrix of_a = p->a, of_b = p->b, of_c = p->c;
     size_t offset = of_c.offset * sizeof(float);
-    size_t bytes = (size_t)p->shape.m * (size_t)of_c.row_stride * sizeof(float);
+    size_t floats = (size_t)(p->shape.m - 1) * (size_t)of_c.row_stride + (size_t)p->shape.n;
     of_a.buffer = a;
     of_b.buffer = b;
     of_c.buffer = c;
-    if (d != c && beta != 0 && buffer_copy(dev, d, offset, c, offset, bytes))
+    if (d != c && beta != 0 && buffer_copy(dev, d, offset, c, offset, floats * sizeof(float)))
         return -1;
     return gemm(dev, &p->shape, alpha, of_a, of_b, beta, of_c);
 }

@@ -40,12 +40,13 @@ static enum kernel_family family_named(const char *name)
 }
 
 static int open_with(int (*open)(device **, device_choice), device **out,
-                     const struct device_config *c)
+                     const struct device_config *c, bool inference)
 {
     device_choice choice = {.platform = c->platform,
                             .device = c->device,
                             .kernels = family_named(c->kernels),
-                            .class = tuning_class_named(c->class)};
+                            .class = tuning_class_named(c->class),
+                            .inference = inference};
     if (open(out, choice))
         return -1;
     log_info("device: %s (%s)", (*out)->info.name, device_kind(&(*out)->info));
@@ -54,10 +55,15 @@ static int open_with(int (*open)(device **, device_choice), device **out,
 
 int open_device(device **out, const struct device_config *c)
 {
-    return open_with(device_open_tuned, out, c);
+    return open_with(device_open_tuned, out, c, false);
+}
+
+int open_device_for_inference(device **out, const struct device_config *c)
+{
+    return open_with(device_open_tuned, out, c, true);
 }
 
 int open_device_untuned(device **out, const struct device_config *c)
 {
-    return open_with(device_open, out, c);
+    return open_with(device_open, out, c, false);
 }

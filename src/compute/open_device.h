@@ -14,7 +14,9 @@
 
 /* Opens it and tells the user which it is. */
 int open_device(device **out, const struct device_config *c);
-/* The same, leaving its profile aside. */
+/* The same for a process that trains nothing: compiling takes less than half the time. */
+int open_device_for_inference(device **out, const struct device_config *c);
+/* Like open_device(), leaving its profile aside. */
 int open_device_untuned(device **out, const struct device_config *c);
 
 /* device_open() (opencl/device.h) with the device's profile, if it has one that fits. */

@@ -50,6 +50,7 @@ int device_open(device **out, device_choice choice)
         goto failed;
     d->info = *chosen;
     d->info.class = choice.class;
+    d->inference = choice.inference;
     d->kernels = choice.kernels == KERNELS_AUTO ? device_family(&d->info) : choice.kernels;
     d->tuning = device_class(&d->info)->values;
     if (open_chosen(d))

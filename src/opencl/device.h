@@ -42,6 +42,7 @@ typedef struct device_choice {
     const char *platform, *device; /* an index as `unblend devices` prints it, or part of a name */
     enum kernel_family kernels;
     const tuning_class *class; /* whose defaults it starts with */
+    bool inference;            /* nothing will be trained on it: kernel_get() */
 } device_choice;
 
 /* Programs made ready so far; drivers may put part of the work off until a kernel first runs. */
@@ -61,6 +62,7 @@ typedef struct device {
     cl_context context;
     cl_command_queue queue;
     enum kernel_family kernels; /* never KERNELS_AUTO */
+    bool inference;             /* nothing is trained on it */
     tuning tuning;              /* its class's, or its profile's (compute/profile.h) */
     char *profile;              /* the profile's path; NULL without one */
     annotation annotation;      /* of the commands that are enqueued next */

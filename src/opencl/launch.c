@@ -172,6 +172,9 @@ static int complete_range(const kernel *k, range *r)
 
 int launch(device *d, kernel *k, range r, const arg *args, size_t count)
 {
+    if (!k->id)
+        return fail(STATUS_RUNTIME,
+                    "kernel %s is for training; the device was opened for inference", k->name);
     if (set_arguments(d, k, args, count) || complete_range(k, &r))
         return -1;
     cl_int code = clEnqueueNDRangeKernel(d->queue, k->id, DIMENSIONS, NULL, r.global, r.local, 0,

@@ -108,27 +108,39 @@ static cl_program build_from_source(device *d, const char *file, const char *sou
     return NULL;
 }
 
-static cl_program build(device *d, const char *file, const char *options)
+/* From the cache; if it is not there, and `compile`, from source. */
+static cl_program build_with(device *d, const char *file, const char *source, const char *options,
+                             bool compile)
 {
     char key[CACHE_KEY_SIZE];
-    cl_program id = NULL;
-    double begun = clock_seconds();
-    char *source = source_expand(file);
-    if (!source)
-        goto done;
     key_for(d, source, options, key);
-    id = build_from_cache(d, options, key);
+    cl_program id = build_from_cache(d, options, key);
     d->builds.cached += id != NULL;
-    if (id)
-        goto done;
+    if (id || !compile)
+        return id;
     id = build_from_source(d, file, source, options);
     d->builds.compiled += id != NULL;
     if (id)
         store_in_cache(id, key);
-done:
+    return id;
+}
+
+static int build(device *d, program *p)
+{
+    double begun = clock_seconds();
+    bool inference = d->inference && cache_is_on();
+    char *source = source_expand(p->file);
+    if (source)
+        p->id = build_with(d, p->file, source, p->options, !inference);
+    if (source && !p->id && inference) {
+        char *options = format_text("%s -DINFERENCE=1", p->options);
+        p->id = options ? build_with(d, p->file, source, options, true) : NULL;
+        p->inference = true;
+        free(options);
+    }
     d->builds.seconds += clock_seconds() - begun;
     free(source);
-    return id;
+    return p->id ? 0 : -1;
 }
 
 static void program_free(program *p)
@@ -166,7 +178,7 @@ static program *program_new(device *d, const char *file, char *options)
         return NULL;
     }
     p->options = options;
-    if (!(p->file = copy_text(file)) || !(p->id = build(d, file, options))) {
+    if (!(p->file = copy_text(file)) || build(d, p)) {
         program_free(p);
         return NULL;
     }
@@ -193,6 +205,10 @@ static int kernel_create(device *d, program *p, kernel *k)
 {
     cl_int code;
     k->id = clCreateKernel(p->id, k->name, &code);
+    if (code == CL_INVALID_KERNEL_NAME && p->inference) {
+        k->id = NULL;
+        return 0;
+    }
     if (code == CL_INVALID_KERNEL_NAME)
         return fail(STATUS_DEVICE, "%s.cl has no kernel named %s", p->file, k->name);
     if (cl_check(d, code, "clCreateKernel", __FILE__, __LINE__) ||

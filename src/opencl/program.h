@@ -5,7 +5,7 @@
 #include "opencl/kernel.h"
 
 struct kernel {
-    cl_kernel id;
+    cl_kernel id; /* NULL: its program was built for inference and lacks it */
     char *name;
     const char *file; /* its program's */
     cl_uint argument_count;
@@ -17,6 +17,7 @@ struct kernel {
 typedef struct program {
     char *file, *options;
     cl_program id;
+    bool inference; /* built without the kernels of training */
     struct kernel *kernels;
     struct program *next; /* of the same device */
 } program;
