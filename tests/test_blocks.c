@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "gradient_check.h"
+#include "layers/layers.h"
 #include "models/network.h"
 #include <string.h>
 
@@ -82,6 +83,41 @@ static void modules_add_pairs(void **state)
     }
 }
 
+static enum activation activation_of(const network *n, const char *name)
+{
+    for (size_t i = 0; i < n->graph->layer_count; i++)
+        if (!strcmp(n->graph->layers[i]->name, name))
+            return ((const struct activation_options *)n->graph->layers[i]->options)->kind;
+    fail_msg("there is no layer %s", name);
+    return ACT_LINEAR;
+}
+
+/* Inside a gated pair are two thirds of the channels, by sixteens where that is possible. */
+static void gated_pairs_are_narrower(void **state)
+{
+    static const char *const overrides[] = {"model.filters=6 32 64", "model.convolutions=4",
+                                            "model.residual=true", "model.gated=true"};
+    (void)state;
+    settings *s = settings_with(overrides, 4);
+    params *p;
+    must(params_new(&p, NULL));
+    network *n = network_on(p, s);
+    shape_is(n, "encoder1/conv2", 32, 32, 8);
+    shape_is(n, "encoder1/gate1", 32, 32, 4);
+    shape_is(n, "encoder1/conv3", 32, 32, 6);
+    shape_is(n, "encoder2/norm2", 16, 16, 32);
+    assert_int_equal(activation_of(n, "encoder2/norm1"), ACT_RELU);
+    assert_int_equal(activation_of(n, "encoder2/norm2"), ACT_LINEAR); /* the gate is one */
+    shape_is(n, "encoder2/gate1", 16, 16, 16);
+    shape_is(n, "decoder2/add1", 16, 16, 32);
+    shape_is(n, "encoder3/conv2", 8, 8, 96);
+    shape_is(n, "encoder3/gate1", 8, 8, 48);
+    assert_null(graph_find(n->graph, "encoder1/gate2")); /* the fourth convolution has no partner */
+    network_free(n);
+    params_free(p);
+    settings_free(s);
+}
+
 /* As many parameters as without, since sums have none; and fewer without norms. */
 static void parameters_are_counted(void **state)
 {
@@ -104,7 +140,7 @@ static void parameters_are_counted(void **state)
     }
 }
 
-static void lists_that_do_not_fit_are_refused(void **state)
+static void what_does_not_fit_is_refused(void **state)
 {
     static const struct {
         const char *override, *message;
@@ -113,6 +149,7 @@ static void lists_that_do_not_fit_are_refused(void **state)
          "model.filters has 2 numbers for the 3 resolutions of model.modules"},
         {"model.convolutions=1 2 3 4",
          "model.convolutions has 4 numbers for the 3 resolutions of model.modules"},
+        {"model.gated=true", "model.gated needs model.residual: it is about residual pairs"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -174,6 +211,14 @@ static void residual_gradients_follow_the_loss(void **state)
                               6);
 }
 
+static void gated_gradients_follow_the_loss(void **state)
+{
+    (void)state;
+    gradients_follow_the_loss((const char *[]){SMOOTH, "model.filters=4 6", "model.residual=true",
+                                               "model.gated=true", "model.convolutions=3"},
+                              7);
+}
+
 static void gradients_without_norms_follow_the_loss(void **state)
 {
     (void)state;
@@ -189,9 +234,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_resolution_has_its_own),
         cmocka_unit_test(modules_add_pairs),
+        cmocka_unit_test(gated_pairs_are_narrower),
         cmocka_unit_test(parameters_are_counted),
-        cmocka_unit_test(lists_that_do_not_fit_are_refused),
+        cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(residual_gradients_follow_the_loss),
+        cmocka_unit_test(gated_gradients_follow_the_loss),
         cmocka_unit_test(gradients_without_norms_follow_the_loss),
     };
     return cmocka_run_group_tests_name("blocks", tests, open_for_trainings, close_after_trainings);

@@ -9,8 +9,10 @@
 static inline device_choice test_choice(enum kernel_family kernels)
 {
     const char *class = getenv("UNBLEND_DEVICE_CLASS");
-    return (device_choice){getenv("UNBLEND_PLATFORM"), getenv("UNBLEND_DEVICE"), kernels,
-                           class ? tuning_class_named(class) : NULL};
+    return (device_choice){.platform = getenv("UNBLEND_PLATFORM"),
+                           .device = getenv("UNBLEND_DEVICE"),
+                           .kernels = kernels,
+                           .class = class ? tuning_class_named(class) : NULL};
 }
 
 /*

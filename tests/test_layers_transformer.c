@@ -43,6 +43,15 @@ static void add_matches(void **state)
     check_images(state, &add_layer, NULL, 2);
 }
 
+static void gate_matches(void **state)
+{
+    for (size_t i = 0; i < limited(COUNT(images)); i++) {
+        shape x = images[i];
+        x.c *= 2;
+        check(state, &(layer_case){&gate_layer, NULL, {x}, 1, false});
+    }
+}
+
 static void pools_match(void **state)
 {
     check_images(state, &global_pool_layer, NULL, 1);
@@ -396,6 +405,7 @@ static void impossible_layers_are_refused(void **state)
     tensor *other = graph_input(g, "other", (shape){2, 3, 4, 1});
     assert_null(build_impossible_dropout(g, x));
     assert_null(add(g, "add", x, other));
+    assert_null(gate(g, "gate", x));
     assert_null(scale_channels(g, "channels", x, other));
     assert_null(scale_pixels(g, "pixels", x, x));
     const float weights[] = {0.5f, 0.5f, 0};
@@ -485,6 +495,7 @@ int main(void)
         cmocka_unit_test(position_embedding_matches),
         cmocka_unit_test(dropout_matches),
         cmocka_unit_test(add_matches),
+        cmocka_unit_test(gate_matches),
         cmocka_unit_test(pools_match),
         cmocka_unit_test(scales_match),
         cmocka_unit_test(consistent_matches),

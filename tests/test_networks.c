@@ -286,6 +286,8 @@ static void fused_passes_change_nothing(void **state)
         {"model.architecture=unet", "model.activation=tanh"},
         {"model.architecture=unet", "model.residual=true", "model.convolutions=3",
          "model.consistent=true"},
+        {"model.architecture=unet", "model.residual=true", "model.convolutions=3",
+         "model.gated=true"},
         {"model.architecture=unet-transformer"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bench fused = wide_bench(cases[i], false);

@@ -239,6 +239,30 @@ static void join_gradients(void **state)
     check_layer(&add, NULL, ELEMENTS, (const size_t[]){ELEMENTS, ELEMENTS});
 }
 
+static void gate_forward(const void *shape, double **in, double *y)
+{
+    const size_t *rows_channels = shape;
+    reference_gate_forward(rows_channels[0], rows_channels[1], in[0], y);
+}
+
+static void gate_backward(const void *shape, double **in, const double *g, double **d)
+{
+    const size_t *rows_channels = shape;
+    reference_gate_backward(rows_channels[0], rows_channels[1], in[0], g, d[0]);
+}
+
+static const struct layer gate = {"gate", 1, gate_forward, gate_backward};
+
+static void gate_gradients(void **state)
+{
+    (void)state;
+    static const size_t shapes[][2] = {{1, 1}, {5, 3}, {2, 16}};
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        size_t count = shapes[i][0] * shapes[i][1], twice = 2 * count;
+        check_layer(&gate, shapes[i], count, &twice);
+    }
+}
+
 static const float mse_weights[] = {1, 0.5f, 2};
 
 struct mse {
@@ -292,6 +316,7 @@ int main(void)
         cmocka_unit_test(frozen_batch_norm_gradients),
         cmocka_unit_test(activation_gradients),
         cmocka_unit_test(join_gradients),
+        cmocka_unit_test(gate_gradients),
         cmocka_unit_test(mse_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,6 +282,19 @@ static void add_backward(reference_run *r)
                            r->dinputs[1]);
 }
 
+static void gate_forward(reference_run *r)
+{
+    shape y = r->layer->output->shape;
+    reference_gate_forward(shape_count(y) / (size_t)y.c, (size_t)y.c, r->inputs[0], r->y);
+}
+
+static void gate_backward(reference_run *r)
+{
+    shape y = r->layer->output->shape;
+    reference_gate_backward(shape_count(y) / (size_t)y.c, (size_t)y.c, r->inputs[0], r->g,
+                            r->dinputs[0]);
+}
+
 /* Image by image, as the reference keeps means and maxima apart. */
 static void global_pool_forward(reference_run *r)
 {
@@ -469,6 +482,7 @@ REFERENCE(activation)
 REFERENCE(max_pool)
 REFERENCE(concat)
 REFERENCE(mse)
+REFERENCE(gate)
 REFERENCE(layer_norm)
 REFERENCE(position_embedding)
 REFERENCE(dropout)

@@ -32,10 +32,15 @@ void reference_leaky_relu_backward(size_t count, const double *y, const double *
         dx[i] = y[i] > 0 ? g[i] : LEAKY_SLOPE * g[i];
 }
 
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
 void reference_sigmoid_forward(size_t count, const double *x, double *y)
 {
     for (size_t i = 0; i < count; i++)
-        y[i] = 1 / (1 + exp(-x[i]));
+        y[i] = sigmoid(x[i]);
 }
 
 void reference_sigmoid_backward(size_t count, const double *y, const double *g, double *dx)
@@ -130,6 +135,24 @@ void reference_add_backward(size_t count, const double *g, double *da, double *d
         memcpy(da, g, count * sizeof *g);
     if (db)
         memcpy(db, g, count * sizeof *g);
+}
+
+void reference_gate_forward(size_t rows, size_t channels, const double *x, double *y)
+{
+    for (size_t row = 0; row < rows; row++, x += 2 * channels)
+        for (size_t c = 0; c < channels; c++)
+            *y++ = x[c] * sigmoid(x[channels + c]);
+}
+
+void reference_gate_backward(size_t rows, size_t channels, const double *x, const double *g,
+                             double *dx)
+{
+    for (size_t row = 0; row < rows; row++, x += 2 * channels, dx += 2 * channels)
+        for (size_t c = 0; c < channels; c++, g++) {
+            double s = sigmoid(x[channels + c]);
+            dx[c] = *g * s;
+            dx[channels + c] = *g * x[c] * s * (1 - s);
+        }
 }
 
 static size_t mse_source(const struct reference_mse *m, size_t i)

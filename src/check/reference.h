@@ -125,6 +125,11 @@ void reference_concat_backward(size_t rows, size_t a_channels, size_t b_channels
 void reference_add_forward(size_t count, const double *a, const double *b, double *y);
 void reference_add_backward(size_t count, const double *g, double *da, double *db);
 
+/* Gated linear unit: x (rows, 2 * channels), a and then b; y (rows, channels) = a * sigmoid(b). */
+void reference_gate_forward(size_t rows, size_t channels, const double *x, double *y);
+void reference_gate_backward(size_t rows, size_t channels, const double *x, const double *g,
+                             double *dx);
+
 /* Keras MeanSquaredError: the mean over all count elements of (p - t)^2; dp is its gradient. */
 /* p and t: (pixels, sources, channels). losses: the mean of (p - t)^2 of each source. */
 struct reference_mse {

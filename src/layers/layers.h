@@ -93,6 +93,10 @@ tensor *concat(graph *g, const char *name, tensor *a, tensor *b);
 /* Add. Runs in place of a where nobody else needs a: of a residual pair, give the branch first. */
 tensor *add(graph *g, const char *name, tensor *a, tensor *b);
 
+/* a * sigmoid(b) (gated linear unit, Dauphin et al. 2017), where a is the first half of x's channels and b the
+ * second: (n, h, w, 2c) to (n, h, w, c). An odd number of channels is an error. */
+tensor *gate(graph *g, const char *name, tensor *x);
+
 /* Dense on the channels of each pixel: (n, h, w, c) to (n, h, w, units). Params kernel (c, units),
  * bias (units). dense_he() starts He normal. */
 tensor *dense(graph *g, const char *name, tensor *x, int units);
@@ -165,7 +169,8 @@ tensor *consistent(graph *g, const char *name, tensor *z, tensor *mixture, int s
     X(scale_pixels)                                                                                \
     X(dense)                                                                                       \
     X(attention)                                                                                   \
-    X(consistent)
+    X(consistent)                                                                                  \
+    X(gate)
 #define DECLARE_LAYER(name) extern const layer_type name##_layer;
 LAYERS(DECLARE_LAYER)
 

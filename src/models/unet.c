@@ -15,6 +15,12 @@
  *     x = activation(norm(x))
  *
  * An even number of convolutions leaves one alone at the end: x = x + conv(activation(norm(x))).
+ *
+ * Gated, a pair has another inside, of about as many operations: conv2 makes twice two thirds of the channels,
+ * and one half of them, times the sigmoid of the other, goes into conv3 (gated linear units, Dauphin et al.
+ * 2017):
+ *
+ *     x = x + conv3(gate(norm2(conv2(activation(norm1(x))))))
  */
 #include "base/error.h"
 #include "layers/layers.h"
@@ -24,7 +30,7 @@
 typedef struct builder {
     graph *graph;
     enum activation activation;
-    bool batch_norm, residual;
+    bool batch_norm, residual, gated;
 } builder;
 
 /* What follows convolution i of a module, from 1: its norm, if there is one, and the activation. */
@@ -48,14 +54,39 @@ static tensor *plain_module(const builder *b, label module, tensor *x, int filte
     return x;
 }
 
+/* Two thirds of the filters: the nearest multiple of what Winograd's kernels take, where there is one. */
+static int gated_filters(int filters)
+{
+    enum { UNIT = 16 };
+    int wanted = (2 * filters + 2) / 3;
+    return filters < UNIT ? wanted : (wanted + UNIT / 2) / UNIT * UNIT;
+}
+
+static tensor *gated_pair(const builder *b, label module, int i, tensor *x, int filters)
+{
+    tensor *y = convolve(b, module, i, x, 2 * gated_filters(filters));
+    if (b->batch_norm)
+        y = batch_norm(b->graph, label_of(module.text, "/norm%d", i).text, y, ACT_LINEAR);
+    y = gate(b->graph, label_of(module.text, "/gate%d", i / 2).text, y);
+    return convolve(b, module, i + 1, y, filters);
+}
+
+static tensor *plain_pair(const builder *b, label module, int i, tensor *x, int filters)
+{
+    tensor *y = activate(b, module, i, convolve(b, module, i, x, filters));
+    return convolve(b, module, i + 1, y, filters);
+}
+
 static tensor *residual_module(const builder *b, label module, tensor *x, int filters,
                                int convolutions)
 {
     x = convolve(b, module, 1, x, filters);
     for (int i = 2; i <= convolutions; i += 2) {
-        tensor *y = convolve(b, module, i, activate(b, module, i - 1, x), filters);
-        if (i < convolutions)
-            y = convolve(b, module, i + 1, activate(b, module, i, y), filters);
+        tensor *y = activate(b, module, i - 1, x);
+        if (i == convolutions)
+            y = convolve(b, module, i, y, filters);
+        else
+            y = (b->gated ? gated_pair : plain_pair)(b, module, i, y, filters);
         x = add(b->graph, label_of(module.text, "/add%d", i / 2).text, y, x);
     }
     return activate(b, module, convolutions, x);
@@ -74,6 +105,14 @@ static tensor *decode(const builder *b, label module, tensor *x, tensor *skip, i
     x = conv2d_transpose(b->graph, label_of(module.text, "/up").text, x, filters);
     x = concat(b->graph, label_of(module.text, "/join").text, x, skip);
     return convolutions(b, module, x, filters, count);
+}
+
+static int check_gated(const stage *s)
+{
+    return s->config->gated && !s->config->residual
+               ? fail(STATUS_USAGE, "%s.gated needs %s.residual: it is about residual pairs",
+                      s->section, s->section)
+               : 0;
 }
 
 static int check_size(const stage *s, shape size)
@@ -107,8 +146,9 @@ static int convolutions_of(const struct model_config *c, int i)
 tensor *unet_build(graph *g, const stage *s, tensor *input)
 {
     const struct model_config *c = s->config;
-    builder b = {g, activation_named(c->activation), c->batch_norm, c->residual};
-    if (check_size(s, input->shape) || check_list(s, "filters", c->filter_count) ||
+    builder b = {g, activation_named(c->activation), c->batch_norm, c->residual, c->gated};
+    if (check_gated(s) || check_size(s, input->shape) ||
+        check_list(s, "filters", c->filter_count) ||
         check_list(s, "convolutions", c->convolution_count))
         return NULL;
     tensor *skips[RESOLUTIONS_MAX], *x = input;
