@@ -132,8 +132,8 @@ BLOCKS = {
 class BlockLevel(Level):
     """A module of one convolution and a residual block."""
 
-    def __init__(self, make_block, inputs, filters, convolutions, activation, decodes, residual, batch_norm):
-        super().__init__(inputs, filters, 1, activation, decodes, residual, batch_norm)
+    def __init__(self, make_block, inputs, filters, convolutions, activation, decodes, residual, batch_norm, gated):
+        super().__init__(inputs, filters, 1, activation, decodes, residual, batch_norm, gated)
         self.block = make_block(filters)
         self.last_norm = BatchNorm(filters)
 

@@ -42,8 +42,6 @@ def refuse_what_has_no_twin(config):
     strange += [f"[{section}]" for section in config.sections() if section.startswith("stage.")]
     if train["schedule"] not in ("constant", "cosine") or train["optimizer"] not in ("adam", "muon"):
         strange.append(f"train.schedule = {train['schedule']}, train.optimizer = {train['optimizer']}")
-    if config["model"]["gated"] == "true":
-        strange.append("model.gated = true")
     if data["shift"] != "0" or "true" in data["flip"] or data["channels"] != "1" or data["size"] != "32x32":
         strange.append("other pictures than 32 x 32 in gray, as they are")
     if strange:
@@ -63,7 +61,8 @@ def build_network(model):
     if model["architecture"] != "unet":
         sys.exit("torch_recipe: only U-Nets have a twin here")
     return UNet(numbers(model["filters"]), int(model["modules"]), numbers(model["convolutions"]), model["activation"],
-                model["residual"] == "true", model["batch_norm"] == "true", model["consistent"] == "true")
+                model["residual"] == "true", model["batch_norm"] == "true", model["consistent"] == "true",
+                model["gated"] == "true")
 
 
 # ---- data ----

@@ -12,28 +12,44 @@ ACTIVATIONS = {
 }
 
 
+def gated_filters(filters):
+    """As src/models/unet.c has it."""
+    wanted = (2 * filters + 2) // 3
+    return wanted if filters < 16 else (wanted + 8) // 16 * 16
+
+
 class Level(nn.Module):
     """One module of the encoder, or of the decoder (decodes=True), which starts by doubling the size and
     joining the skip. Then a row of [conv 3x3 -> batch norm -> activation], all with `filters` filters; or a
-    residual one: src/models/unet.c says which layers that has.
+    residual one, whose pairs may be gated: src/models/unet.c says which layers that has.
     """
 
-    def __init__(self, inputs, filters, convolutions, activation, decodes=False, residual=False, batch_norm=True):
+    def __init__(self, inputs, filters, convolutions, activation, decodes=False, residual=False, batch_norm=True,
+                 gated=False):
         super().__init__()
         self.convolutions = convolutions
         self.residual = residual
+        self.gated = gated
         self.activation = ACTIVATIONS[activation]()
         if decodes:
             self.up = ConvTranspose(inputs, filters)
             inputs = 2 * filters
         for number in range(1, convolutions + 1):
-            self.add_module(f"conv{number}", Conv(inputs if number == 1 else filters, filters))
+            starts_pair = gated and number % 2 == 0 and number < convolutions
+            outputs = 2 * gated_filters(filters) if starts_pair else filters
+            self.add_module(f"conv{number}", Conv(inputs, outputs))
             if batch_norm:
-                self.add_module(f"norm{number}", BatchNorm(filters))
+                self.add_module(f"norm{number}", BatchNorm(outputs))
+            inputs = outputs // 2 if starts_pair else outputs
 
     def activate(self, number, x):
         norm = getattr(self, f"norm{number}", None)
         return self.activation(norm(x) if norm else x)
+
+    def gate(self, number, x):
+        norm = getattr(self, f"norm{number}", None)
+        values, gates = (norm(x) if norm else x).chunk(2, dim=1)
+        return values * torch.sigmoid(gates)
 
     def forward(self, x, skip=None):
         if skip is not None:
@@ -42,7 +58,7 @@ class Level(nn.Module):
         for number in range(2, self.convolutions + 1, 2 if self.residual else 1):
             y = getattr(self, f"conv{number}")(self.activate(number - 1, x))
             if self.residual and number < self.convolutions:
-                y = getattr(self, f"conv{number + 1}")(self.activate(number, y))
+                y = getattr(self, f"conv{number + 1}")((self.gate if self.gated else self.activate)(number, y))
             x = x + y if self.residual else y
         return self.activate(self.convolutions, x)
 
@@ -66,7 +82,7 @@ class UNet(nn.Module):
     """Mixture (N, H, W, 1) in, both sources (N, H, W, 1) out; H and W are multiples of 2^(modules - 1)."""
 
     def __init__(self, filters=128, modules=3, convolutions=2, activation="relu", residual=False, batch_norm=True,
-                 consistent=False, make_level=Level):
+                 consistent=False, gated=False, make_level=Level):
         super().__init__()
         self.depth = modules
         self.consistent = consistent
@@ -77,7 +93,7 @@ class UNet(nn.Module):
 
         def level(inputs, number, decodes):
             return make_level(inputs, filters[number - 1], convolutions[number - 1], activation, decodes, residual,
-                              batch_norm)
+                              batch_norm, gated)
 
         for number in range(1, modules + 1):
             self.add_module(f"encoder{number}", level(inputs, number, False))
