@@ -114,15 +114,20 @@ static void opens_by_index_and_part_of_name(void **state)
     snprintf(index, sizeof index, "%d", list[0].device_index);
     snprintf(part, sizeof part, "%.5s", list[0].name);
     device *d = NULL;
-    assert_int_equal(device_open(&d, (device_choice){platform, index, KERNELS_TILED, NULL}), 0);
+    assert_int_equal(
+        device_open(
+            &d, (device_choice){.platform = platform, .device = index, .kernels = KERNELS_TILED}),
+        0);
     assert_int_equal(d->kernels, KERNELS_TILED);
     assert_string_equal(d->info.name, list[0].name);
     device_close(d);
-    assert_int_equal(device_open(&d, (device_choice){list[0].platform, part, KERNELS_VECTOR, NULL}),
+    assert_int_equal(device_open(&d, (device_choice){.platform = list[0].platform,
+                                                     .device = part,
+                                                     .kernels = KERNELS_VECTOR}),
                      0);
     assert_int_equal(d->kernels, KERNELS_VECTOR);
     device_close(d);
-    assert_int_equal(device_open(&d, (device_choice){platform, "99", KERNELS_AUTO, NULL}), -1);
+    assert_int_equal(device_open(&d, (device_choice){.platform = platform, .device = "99"}), -1);
     assert_int_equal(error_status(), STATUS_USAGE);
     device_close(NULL);
     free(list);
