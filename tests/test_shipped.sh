@@ -75,7 +75,7 @@ for wrong in "" "an-hour" "5 digits-fashion more" "-3"; do
     tools/train-on $wrong >"$scratch/out" 2>"$scratch/err"
     check "train-on refuses '$wrong'" [ "$?" -eq 2 ]
 done
-tools/train-on 5 no-such-model >"$scratch/out" 2>"$scratch/err"
+UNBLEND=$unblend tools/train-on 5 no-such-model >"$scratch/out" 2>"$scratch/err"
 check "train-on refuses an unknown model" [ "$?" -eq 1 ]
 check "and names what is missing" grep -q "configs/no-such-model.ini is missing" "$scratch/err"
 

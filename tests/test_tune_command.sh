@@ -44,6 +44,9 @@ defaults() { # CLASS: vectors and tile that it starts with
     esac
 }
 
+export UNBLEND_DEVICE_CLASS=cpu8
+works "devices (cpu8)" devices
+check "names the class (cpu8)" printed "tuning: defaults, CPU with vectors of 8 floats\$"
 for class in cpu16 cpu4; do
     export UNBLEND_DEVICE_CLASS=$class
     read -r vectors tile <<<"$(defaults $class)"
@@ -66,9 +69,6 @@ for class in cpu16 cpu4; do
     check "it has the vector kernels' sizes ($class)" grep -qE '^tile = [0-9]+$' "$profile"
     check "and none of CLBlast's ($class)" not grep -q '^\[xgemm' "$profile"
 done
-export UNBLEND_DEVICE_CLASS=cpu8
-works "devices (cpu8)" devices
-check "names the class (cpu8)" printed "tuning: defaults, CPU with vectors of 8 floats\$"
 unset UNBLEND_DEVICE_CLASS
 UNBLEND_DEVICE_CLASS=cpu32 refuses "a class that does not exist" 2 "UNBLEND_DEVICE_CLASS" "cpu16" \
     devices
