@@ -1,8 +1,6 @@
 /* sums[c] = sum over pixels of x (pixels, channels): span by span, then the spans in order. */
 #include "lanes.h"
 
-#ifndef INFERENCE
-
 kernel void channel_sums_of_spans(global const float *x, global float *partial, int pixels,
                                   int channels, int span)
 {
@@ -27,5 +25,3 @@ kernel void channel_sums(global const float *partial, global float *sums, int ch
         sum += partial[(size_t)i * channels + c];
     sums[c] = sum;
 }
-
-#endif

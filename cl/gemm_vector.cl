@@ -145,8 +145,8 @@ gemm(global const float *a, ulong a_offset, int a_row, int a_column, int a_outer
              deepest, alpha, beta, panel);
 }
 
-/* Products of different shapes in one launch, c = alpha * op(a) * op(b) + beta * d: work-group g does the block that is g - first of the product
- * with the largest first <= g. */
+/* Products of different shapes in one launch, c = alpha * op(a) * op(b) + beta * d. Work-group g does the block
+ * that is g - first of the product with the largest first <= g. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm_group(global const float *a, global const float *b, global const float *d, global float *c,
            constant gemm_product *products, int count, int deepest, float alpha, float beta,

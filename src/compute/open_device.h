@@ -14,7 +14,7 @@
 
 /* Opens it and tells the user which it is. */
 int open_device(device **out, const struct device_config *c);
-/* The same for a process that trains nothing: compiling takes less than half the time. */
+/* The same for a process that trains nothing: less is compiled (kernel_get()). */
 int open_device_for_inference(device **out, const struct device_config *c);
 /* Like open_device(), leaving its profile aside. */
 int open_device_untuned(device **out, const struct device_config *c);

@@ -21,13 +21,14 @@ typedef struct kernel kernel;
  *
  * cl/ is looked for in $UNBLEND_CL_DIR, beside the executable, above it, then under the install
  * prefix. Besides options, -DVECTOR_DEVICE=1 or -DTILED_DEVICE=1 tells the device's kernel family,
- * and -DFETCH=1 or 0 whether to fetch ahead (cl/fetch.h). Of a device that is for inference, programs
- * that have to be compiled for the cache are built with -DINFERENCE=1, which leaves out the kernels of
- * training: for a binary a driver compiles all that a program has. Such a kernel can be had, but
- * not launched. Binaries are kept in
+ * and -DFETCH=1 or 0 whether to fetch ahead (cl/fetch.h). Binaries are kept in
  * $XDG_CACHE_HOME/unblend (default ~/.cache/unblend), keyed by a SHA-256 of the expanded source,
  * options, device, driver version and cache format; any trouble with the cache means building from
  * source.
+ *
+ * For a binary a driver compiles all kernels of a program. So for a device that is for inference, what is
+ * not in the cache is built with -DINFERENCE=1, which leaves out the kernels of training. These can be
+ * had then, but not launched. With the cache off nothing is left out.
  */
 kernel *kernel_get(device *d, const char *file, const char *options, const char *name);
 
