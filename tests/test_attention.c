@@ -195,6 +195,42 @@ static void check_gemm(device *d, const gemm_shape *s, float alpha, float beta)
     free_operand(d, &c);
 }
 
+/* A group of one, which adds to d. */
+static void check_group(device *dev, const gemm_shape *s, float alpha, float beta)
+{
+    rng random = rng_start(2, STREAM_CHECK);
+    operand a = make_operand(dev, &random, s->transpose_a ? s->k : s->m,
+                             s->transpose_a ? s->m : s->k, 1, 1);
+    operand b = make_operand(dev, &random, s->transpose_b ? s->n : s->k,
+                             s->transpose_b ? s->k : s->n, 1, 1);
+    operand c = make_operand(dev, &random, s->m, s->n, 1, 1);
+    operand d = make_operand(dev, &random, s->m, s->n, 1, 1);
+    const gemm_operands product = {*s, a.matrix, b.matrix, c.matrix};
+    gemm_group *group;
+    float *got = allocate(c.count, sizeof *got);
+    assert_non_null(got);
+    if (gemm_group_new(&group, dev, &product, 1) ||
+        gemm_group_run(group, alpha, a.matrix.buffer, b.matrix.buffer, beta, d.matrix.buffer,
+                       c.matrix.buffer) ||
+        buffer_read(dev, c.matrix.buffer, 0, got, c.count * sizeof *got))
+        fail_msg("%s", error_message());
+    multiply(s, alpha, &a, &b, beta, &d);
+    for (int i = 0; i < s->m; i++)
+        for (int j = 0; j < s->n; j++) {
+            double wanted = element(&d, 0, 0, i, j, false);
+            float found = got[GUARD + i * c.matrix.row_stride + j];
+            if (!(fabs(found - wanted) <= 1e-5 * sqrt(s->k) * 4))
+                fail_msg("%d x %d x %d in a group: (%d, %d) is %g and should be %g", s->m, s->n,
+                         s->k, i, j, found, wanted);
+        }
+    gemm_group_free(group);
+    free(got);
+    free_operand(dev, &a);
+    free_operand(dev, &b);
+    free_operand(dev, &c);
+    free_operand(dev, &d);
+}
+
 static void gemm_matches(void **state)
 {
     static const int sizes[][3] = {{1, 1, 1}, {3, 5, 7}, {9, 33, 17}, {70, 64, 400}, {16, 16, 192}};
@@ -209,6 +245,9 @@ static void gemm_matches(void **state)
                             .transpose_b = transposes & 2};
             check_gemm(*state, &s, 1, 0);
             check_gemm(*state, &s, 0.5f, 1);
+            s.outer = s.inner = 1;
+            check_group(*state, &s, 1, 0);
+            check_group(*state, &s, 0.5f, -2);
         }
     }
 }

@@ -27,6 +27,28 @@ static settings *settings_with(const char *const *overrides, size_t count)
 
 /* ---- On paper ---- */
 
+/* A network that has no device. */
+typedef struct on_paper {
+    settings *settings;
+    params *params;
+    network *network;
+} on_paper;
+
+static on_paper draw_network(const char *const *overrides, size_t count)
+{
+    on_paper made = {.settings = settings_with(overrides, count)};
+    must(params_new(&made.params, NULL));
+    made.network = network_on(made.params, made.settings);
+    return made;
+}
+
+static void discard(on_paper *made)
+{
+    network_free(made->network);
+    params_free(made->params);
+    settings_free(made->settings);
+}
+
 static void shape_is(const network *n, const char *layer, int h, int w, int c)
 {
     const tensor *t = graph_find(n->graph, layer);
@@ -40,10 +62,8 @@ static void every_resolution_has_its_own(void **state)
 {
     static const char *const overrides[] = {"model.filters=8 12 20", "model.convolutions=1 3 2"};
     (void)state;
-    settings *s = settings_with(overrides, 2);
-    params *p;
-    must(params_new(&p, NULL));
-    network *n = network_on(p, s);
+    on_paper made = draw_network(overrides, 2);
+    const network *n = made.network;
     shape_is(n, "encoder1/conv1", 32, 32, 8);
     shape_is(n, "encoder2/conv3", 16, 16, 12);
     shape_is(n, "encoder3/conv2", 8, 8, 20);
@@ -54,9 +74,7 @@ static void every_resolution_has_its_own(void **state)
     assert_null(graph_find(n->graph, "encoder2/conv4"));
     assert_null(graph_find(n->graph, "encoder3/conv3"));
     assert_null(graph_find(n->graph, "decoder1/conv2"));
-    network_free(n);
-    params_free(p);
-    settings_free(s);
+    discard(&made);
 }
 
 /* The additions of a module of so many convolutions: of pairs, and of one that is left. */
@@ -66,30 +84,24 @@ static void modules_add_pairs(void **state)
     for (int count = 1; count <= 5; count++) {
         char convolutions[32], name[32];
         snprintf(convolutions, sizeof convolutions, "model.convolutions=%d", count);
-        settings *s = settings_with(
+        on_paper made = draw_network(
             (const char *[]){"model.filters=4", "model.residual=true", convolutions}, 3);
-        params *p;
-        must(params_new(&p, NULL));
-        network *n = network_on(p, s);
+        const network *n = made.network;
         for (int i = 1; i <= 3; i++) {
             snprintf(name, sizeof name, "encoder2/add%d", i);
             assert_int_equal(graph_find(n->graph, name) != NULL, i <= count / 2);
         }
         snprintf(name, sizeof name, "encoder2/norm%d", count);
         shape_is(n, name, 16, 16, 8);
-        network_free(n);
-        params_free(p);
-        settings_free(s);
+        discard(&made);
     }
 }
 
 static enum activation activation_of(const network *n, const char *name)
 {
-    for (size_t i = 0; i < n->graph->layer_count; i++)
-        if (!strcmp(n->graph->layers[i]->name, name))
-            return ((const struct activation_options *)n->graph->layers[i]->options)->kind;
-    fail_msg("there is no layer %s", name);
-    return ACT_LINEAR;
+    const tensor *t = graph_find(n->graph, name);
+    assert_non_null(t);
+    return ((const struct activation_options *)t->producer->options)->kind;
 }
 
 /* Inside a gated pair are two thirds of the channels, by sixteens where that is possible. */
@@ -98,10 +110,8 @@ static void gated_pairs_are_narrower(void **state)
     static const char *const overrides[] = {"model.filters=6 32 64", "model.convolutions=4",
                                             "model.residual=true", "model.gated=true"};
     (void)state;
-    settings *s = settings_with(overrides, 4);
-    params *p;
-    must(params_new(&p, NULL));
-    network *n = network_on(p, s);
+    on_paper made = draw_network(overrides, 4);
+    const network *n = made.network;
     shape_is(n, "encoder1/conv2", 32, 32, 8);
     shape_is(n, "encoder1/gate1", 32, 32, 4);
     shape_is(n, "encoder1/conv3", 32, 32, 6);
@@ -113,9 +123,7 @@ static void gated_pairs_are_narrower(void **state)
     shape_is(n, "encoder3/conv2", 8, 8, 96);
     shape_is(n, "encoder3/gate1", 8, 8, 48);
     assert_null(graph_find(n->graph, "encoder1/gate2")); /* the fourth convolution has no partner */
-    network_free(n);
-    params_free(p);
-    settings_free(s);
+    discard(&made);
 }
 
 /* As many parameters as without, since sums have none; and fewer without norms. */
@@ -129,14 +137,9 @@ static void parameters_are_counted(void **state)
                                     519746};
     (void)state;
     for (size_t i = 0; i < COUNT(overrides); i++) {
-        settings *s = settings_with(overrides[i], overrides[i][1] ? 2 : 1);
-        params *p;
-        must(params_new(&p, NULL));
-        network *n = network_on(p, s);
-        assert_int_equal(params_total(p), totals[i]);
-        network_free(n);
-        params_free(p);
-        settings_free(s);
+        on_paper made = draw_network(overrides[i], overrides[i][1] ? 2 : 1);
+        assert_int_equal(params_total(made.params), totals[i]);
+        discard(&made);
     }
 }
 

@@ -61,6 +61,13 @@ static void put(trials *t, long number, long rung, enum trial_status status, dou
     assert_int_equal(trials_put(t, &entry), 0);
 }
 
+static void discard(trials *t, points *p, space *s)
+{
+    trials_release(t);
+    points_release(p);
+    space_free(s);
+}
+
 /* The best go on; who does is not changed by how those fare who went before. */
 static void the_best_go_on(void **state)
 {
@@ -79,9 +86,7 @@ static void the_best_go_on(void **state)
     put(&t, 6, 2, TRIAL_DONE, 0.009);
     assert_string_equal(awaited(&t, 2), "");
     assert_int_equal(trials_best(&t)->number, 6);
-    trials_release(&t);
-    points_release(&p);
-    space_free(s);
+    discard(&t, &p, s);
 }
 
 /* A place that nobody has earned stays empty. */
@@ -95,9 +100,7 @@ static void who_failed_does_not_go_on(void **state)
         if (number != 4 && number != 8)
             put(&t, number, 0, number % 2 ? TRIAL_MEMORY : TRIAL_DIVERGED, NAN);
     assert_string_equal(awaited(&t, 1), "48");
-    trials_release(&t);
-    points_release(&p);
-    space_free(s);
+    discard(&t, &p, s);
 }
 
 /* ---- The record ---- */
@@ -123,9 +126,7 @@ static void the_record_is_sorted_and_reads_back(void **state)
         assert_true(a->val_loss == b->val_loss || (isnan(a->val_loss) && isnan(b->val_loss)));
     }
     trials_release(&again);
-    trials_release(&t);
-    points_release(&p);
-    space_free(s);
+    discard(&t, &p, s);
 }
 
 static void columns_have_their_values(void **state)
@@ -163,9 +164,7 @@ static void columns_have_their_values(void **state)
     unlink(scratch_path("trials.csv"));
     unlink(scratch_path("trials.json"));
     trials_release(&again);
-    trials_release(&t);
-    points_release(&p);
-    space_free(s);
+    discard(&t, &p, s);
 }
 
 static void odd_texts_are_recorded(void **state)
@@ -186,9 +185,7 @@ static void odd_texts_are_recorded(void **state)
     unlink(scratch_path("trials.csv"));
     unlink(scratch_path("trials.json"));
     trials_release(&again);
-    trials_release(&t);
-    points_release(&p);
-    space_free(s);
+    discard(&t, &p, s);
 }
 
 static void refuse_record(const space *s, const points *p, const char *text, const char *what)

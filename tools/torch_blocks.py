@@ -21,20 +21,17 @@ import argparse
 import configparser
 import json
 import os
-import shlex
-import subprocess
-import sys
 import time
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from configs import SMALL, describe, experiments
 from torch_common import BatchNorm, Conv, ConvTranspose, LayerNorm, count_parameters
 from torch_recipe import Recipe, held_out_error, numbers, split_sets
 from torch_unet import Level, UNet
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOWEST = 64  # filters at the lowest resolution
 
 
@@ -148,15 +145,8 @@ class BlockLevel(Level):
 
 def read_experiment():
     """The config of `residual-333` in force."""
-    with open(os.path.join(ROOT, "docs", "experiments", "list.txt"), encoding="utf-8") as file:
-        changes = next(shlex.split(line)[1:] for line in file if line.startswith("residual-333 "))
-    command = [os.path.join(ROOT, "build", "unblend"), "info", os.path.join(ROOT, "docs", "experiments", "small.ini"), "--json"]
-    done = subprocess.run(command + [part for change in changes for part in ("--set", change)], stdout=subprocess.PIPE,
-                          text=True)
-    if done.returncode:
-        sys.exit(done.returncode)
     config = configparser.ConfigParser()
-    config.read_string(json.loads(done.stdout)["config"])
+    config.read_string(describe(SMALL, experiments()["residual-333"])["config"])
     return config
 
 
