@@ -2,7 +2,8 @@
  * Adam (Kingma and Ba 2015) in Keras' form: p -= rate * m / (sqrt(v) + epsilon), where rate already
  * holds the bias corrections. Before it, as Keras' AdamW (Loshchilov and Hutter 2019),
  * p -= decay * p, with decay = learning rate * weight decay. Gradients are first multiplied by
- * scale[0]. Layout of ranges: lanes.h; padding between parameters has gradient 0 and stays 0.
+ * scale[0]. A range of all parameters, which begins at offset. Layout of ranges: lanes.h; padding between
+ * parameters has gradient 0 and stays 0.
  *
  * status: [0] is the first step whose loss or gradient was not finite, 0 while there is none. From
  * then on nothing moves, so that the parameters stay those of the last good step.
@@ -11,14 +12,14 @@
 
 kernel void adam(global float *values, global const float *gradients, global float *first_moment,
                  global float *second_moment, global const int *status, global const float *scale,
-                 float rate, float decay, float one_less_beta1, float one_less_beta2, float epsilon,
-                 int pixels, int channels, int span)
+                 ulong offset, float rate, float decay, float one_less_beta1, float one_less_beta2,
+                 float epsilon, int pixels, int channels, int span)
 {
     if (status[0])
         return;
     FOR_PIXELS(p, pixels, span)
         FOR_LANES(c, channels) {
-            const size_t i = (size_t)p * channels + c;
+            const size_t i = offset + (size_t)p * channels + c;
             const int left = channels - c;
             const lane g = load_lane(gradients + i, left) * scale[0];
             lane m = load_lane(first_moment + i, left), v = load_lane(second_moment + i, left);

@@ -131,6 +131,14 @@ check "info prints layers" printed '^encoder1/conv1 +conv2d +4x32x32x2'
 check "info prints totals" printed '2,246.*2,166'
 works "info of a config" info configs/unet.ini
 check "the published size" printed '8,272,130.*8,267,010'
+works "info of a schedule of freezing" info configs/unet-small.ini --set train.epochs=9 \
+    --set 'train.freeze=encoder*' --set 'unfreeze.3=encoder3/*' --set 'unfreeze.5=*'
+check "info prints what is frozen first" printed '^ +1 +[0-9,]+  encoder1, encoder2, encoder3$'
+check "info prints what is freed" printed '^ +3 +[0-9,]+  encoder1, encoder2$'
+check "info prints that all is freed" printed '^ +5 +[0-9,]+  nothing$'
+works "info --json of a schedule" info configs/unet-small.ini --set train.epochs=9 --json \
+    --set 'train.freeze=encoder*' --set 'unfreeze.3=encoder3/*/kernel'
+check "info --json says what is frozen when" json_holds "$scratch/out" '"encoder2"' '"encoder3 (part)"'
 works "info --json" info "$model" --json
 check "info --json is JSON" json_holds "$scratch/out" '"layers"' '"trainable": 2166'
 check "with the number of all parameters" [ "$(numbers parameters | tail -n 1)" -eq 2246 ]

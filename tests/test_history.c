@@ -8,9 +8,9 @@
 
 /* Numbers that need all their digits, and some that are not there. */
 static const epoch_record records[] = {
-    {1, 1500, 0.3, 0.7, {0.1, 1.0 / 3}, {2.0 / 3, 0.1 + 0.2}, 1e-3, 9.5, 5052.631578947368},
-    {2, 1500, DBL_MAX, NAN, {DBL_MIN, DBL_MAX / 2}, {NAN, NAN}, 5e-4, 1e-300, 3},
-    {3, 0, 0, INFINITY, {0, -0.0}, {4.9406564584124654e-324, INFINITY}, 6.25e-5, 0, NAN},
+    {1, 1500, 0.3, 0.7, {0.1, 1.0 / 3}, {2.0 / 3, 0.1 + 0.2}, 1e-3, 9.5, 5052.631578947368, 516930},
+    {2, 1500, DBL_MAX, NAN, {DBL_MIN, DBL_MAX / 2}, {NAN, NAN}, 5e-4, 1e-300, 3, 0},
+    {3, 0, 0, INFINITY, {0, -0.0}, {4.9406564584124654e-324, INFINITY}, 6.25e-5, 0, NAN, 1},
 };
 enum { RECORDS = sizeof records / sizeof *records, SOURCES = 2 };
 
@@ -53,6 +53,7 @@ static void comes_back_bit_for_bit(void **state)
         assert_same(&h.epochs[i].learning_rate, &records[i].learning_rate, 1);
         assert_same(&h.epochs[i].seconds, &records[i].seconds, 1);
         assert_same(&h.epochs[i].images_per_second, &records[i].images_per_second, 1);
+        assert_int_equal(h.epochs[i].trainable, records[i].trainable);
     }
     history_release(&h);
 }
@@ -91,26 +92,27 @@ static void table_has_empty_cells(void **state)
 {
     (void)state;
     write_records(2);
-    assert_text_file("history.csv",
-                     "epoch,steps,loss,loss_mnist,loss_fashion,val_loss,val_loss_mnist,"
-                     "val_loss_fashion,learning_rate,seconds,images_per_second\n"
-                     "1,1500,0.3,0.1,0.333333333,0.7,0.666666667,0.3,0.001,9.5,"
-                     "5052.63158\n"
-                     "2,1500,1.79769313e+308,2.22507386e-308,8.98846567e+307,,,,0.0005,1e-300,3\n");
+    assert_text_file(
+        "history.csv",
+        "epoch,steps,loss,loss_mnist,loss_fashion,val_loss,val_loss_mnist,"
+        "val_loss_fashion,learning_rate,seconds,images_per_second,trainable\n"
+        "1,1500,0.3,0.1,0.333333333,0.7,0.666666667,0.3,0.001,9.5,"
+        "5052.63158,516930\n"
+        "2,1500,1.79769313e+308,2.22507386e-308,8.98846567e+307,,,,0.0005,1e-300,3,0\n");
 }
 
 static void three_sources_have_three_columns(void **state)
 {
     (void)state;
     static const mixture three = {.sources = 3, .names = {"a", "b", "c"}};
-    static const epoch_record record = {1, 10, 6, NAN, {1, 2, 3}, {NAN, NAN, NAN}, 0.5, 2, 5};
+    static const epoch_record record = {1, 10, 6, NAN, {1, 2, 3}, {NAN, NAN, NAN}, 0.5, 2, 5, 77};
     history h = history_new(&three), read;
     assert_int_equal(history_add(&h, &record), 0);
     assert_int_equal(history_write(&h, scratch), 0);
     assert_text_file("history.csv",
                      "epoch,steps,loss,loss_a,loss_b,loss_c,val_loss,val_loss_a,val_loss_b,"
-                     "val_loss_c,learning_rate,seconds,images_per_second\n"
-                     "1,10,6,1,2,3,,,,,0.5,2,5\n");
+                     "val_loss_c,learning_rate,seconds,images_per_second,trainable\n"
+                     "1,10,6,1,2,3,,,,,0.5,2,5,77\n");
     assert_int_equal(history_read(scratch_path("history.json"), &read), 0);
     assert_int_equal(read.sources, 3);
     assert_string_equal(read.names[2], "c");

@@ -120,26 +120,6 @@ static void training_starts_from_a_model(void **state)
     safetensors_free(b);
 }
 
-static void a_first_model_of_another_network_is_refused(void **state)
-{
-    char path[700];
-    (void)state;
-    train("small", false, (overrides){"train.epochs=1"});
-    snprintf(path, sizeof path, "train.start_from=%s/small/" MODEL_NAME, scratch);
-    const overrides wider = {path, "model.filters=3"}, nothing = {"train.start_from=nothing-there"};
-    const struct {
-        const char *const *overrides, *says;
-    } cases[] = {{wider, "has another type or shape"}, {nothing, "nothing-there: no such file"}};
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        settings *s = settings_of(cases[i].overrides);
-        trainer *t;
-        assert_int_equal(trainer_new(&t, opened, s, scratch, false), -1);
-        if (!strstr(error_message(), cases[i].says) || !strstr(error_message(), "train.start_from"))
-            fail_msg("%s", error_message());
-        settings_free(s);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,7 +129,6 @@ int main(void)
         cmocka_unit_test(minutes_end_the_training),
         cmocka_unit_test(minutes_go_on_after_a_break),
         cmocka_unit_test(training_starts_from_a_model),
-        cmocka_unit_test(a_first_model_of_another_network_is_refused),
     };
     return cmocka_run_group_tests_name("recipe", tests, open_for_trainings, close_after_trainings);
 }

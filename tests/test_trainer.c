@@ -547,6 +547,7 @@ static void the_whole_state_comes_back(void **state)
     steps t = open_steps((overrides){NULL});
     train_state read = {0},
                 written = {.epoch = 7,
+                           .frozen_as = 3,
                            .first_step = 11,
                            .sums = {.steps = 13, .batches = 21, .loss = {0.1, 1.0 / 3}},
                            .seconds = 2.0 / 3,
@@ -558,7 +559,7 @@ static void the_whole_state_comes_back(void **state)
     t.stepper->batches_done = 31;
     must(checkpoint_write(scratch, t.stepper, &written));
     t.stepper->step = t.stepper->optimizer->step = t.stepper->batches_done = 0;
-    must(checkpoint_read(scratch, t.stepper, &read));
+    must(checkpoint_read(scratch, t.stepper, t.settings, &read));
     assert_int_equal(t.stepper->step, 29);
     assert_int_equal(t.stepper->optimizer->step, 29);
     assert_int_equal(t.stepper->batches_done, 31);

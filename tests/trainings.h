@@ -40,7 +40,7 @@ static inline int close_after_trainings(void **state)
 #define TINY_BATCH 4
 
 /* Ends with NULL. */
-enum { OVERRIDES_MOST = 8 };
+enum { OVERRIDES_MOST = 12 };
 typedef const char *overrides[OVERRIDES_MOST];
 
 /* The least network, under what else is asked for. */

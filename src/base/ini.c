@@ -94,13 +94,15 @@ static int cut_comment(const scan *s, const ini_key *k, char *text)
     }
 }
 
-static int check_is_first(const scan *s, const ini_key *k)
+static int check_is_first(const scan *s, const ini_key *k, const char *bare)
 {
     for (size_t i = 0; i < s->file->count; i++) {
         const ini_entry *e = &s->file->entries[i];
-        if (e->name && !strcmp(e->name, k->name) && !strcasecmp(e->section, s->section))
+        if (!e->name || strcmp(e->name, k->name) || strcasecmp(e->section, s->section))
+            continue;
+        if (!k->many || !strcasecmp(e->bare, bare))
             return fail(s->grammar->refusal, "%s: %s is set twice, first on line %d; remove one",
-                        s->where, k->name, e->line);
+                        s->where, k->many ? bare : k->name, e->line);
     }
     return 0;
 }
@@ -119,7 +121,7 @@ static int scan_entry(scan *s, char *line)
                     "%s: %.80s stands outside a section; put a line such as [%s] above it",
                     s->where, bare, s->grammar->usual);
     ini_key k = {0};
-    if (s->grammar->key(s->section, bare, s->where, &k) || check_is_first(s, &k) ||
+    if (s->grammar->key(s->section, bare, s->where, &k) || check_is_first(s, &k, bare) ||
         (!k.verbatim && cut_comment(s, &k, value)))
         return -1;
     ini_entry *e = add_entry(s);
@@ -130,6 +132,7 @@ static int scan_entry(scan *s, char *line)
     e->label = format_text("%s:%s", s->section, bare);
     if (!e->label)
         return -1;
+    e->bare = e->label + strlen(s->section) + 1;
     swap_bytes(value, disguised, disguises);
     fprintf(s->out, "[%s]\n%s = %s\n", s->section, bare, value);
     return 0;

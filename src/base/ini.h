@@ -26,6 +26,7 @@ typedef struct ini_key {
     const char *separators; /* NULL, or what separates the items of a list */
     bool verbatim;          /* the value is the rest of the line: no quotes, no comment */
     bool warns;             /* of a ; or # in a bare value */
+    bool many;              /* one of many keys that share the name and differ in ini_entry.bare */
 } ini_key;
 
 /* Both functions fail for what they do not know. Names are as they are written; where is
@@ -42,6 +43,7 @@ typedef struct ini_entry {
     int line;
     char *section;    /* as it is written */
     const char *name; /* the grammar's */
+    const char *bare; /* what stands before the =, as it is written */
     /* Without quotes and escapes; but a list as it is written, without comment, each item quoted or
      * bare. */
     char *value;

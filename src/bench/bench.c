@@ -8,6 +8,7 @@
 #include "base/streams.h"
 #include "bench/step.h"
 #include "data/idx.h"
+#include "models/freezing.h"
 #include "train/stepper.h"
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +68,9 @@ static int open_random_sets(const struct data_config *c, struct image_set images
 static int set_up_network(work *w, const settings *c, enum network_use use)
 {
     int batch = c->train.batch;
-    return params_new(&w->params, w->device) ||
+    return freezing_params(&w->params, w->device, c, 1) ||
                    network_new(&w->network, w->params, c, batch, use) ||
+                   freezing_check(c, w->params) ||
                    params_allocate(w->params, use == NETWORK_TRAIN) ||
                    network_prepare(w->network) ||
                    params_initialize(w->params, (uint64_t)c->train.seed)

@@ -1,12 +1,15 @@
 /* unblend info MODEL|CONFIG: layers, parameters and memory. All on paper: no device is needed. */
 #include "base/error.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
+#include "models/freezing.h"
 #include "models/network.h"
 #include "nn/cost.h"
 #include "nn/summary.h"
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct drawing {
     params *params;
@@ -16,9 +19,10 @@ typedef struct drawing {
 static int draw(drawing *d, const settings *s)
 {
     int batch = s->train.batch;
-    return params_new(&d->params, NULL) ||
+    return freezing_params(&d->params, NULL, s, 1) ||
                    network_new(&d->inference, d->params, s, batch, NETWORK_INFER) ||
-                   network_new(&d->training, d->params, s, batch, NETWORK_TRAIN)
+                   network_new(&d->training, d->params, s, batch, NETWORK_TRAIN) ||
+                   freezing_check(s, d->params)
                ? -1
                : 0;
 }
@@ -56,7 +60,100 @@ static void print_memory(const char *what, const network *n)
            n->batch);
 }
 
-static int print_text(const drawing *d)
+/* ---- What is frozen when ---- */
+
+/* The first part of a name: all of "encoder1/conv1/kernel" that tells a module. */
+static size_t module_length(const char *name)
+{
+    return strcspn(name, "/");
+}
+
+static bool same_module(const param *a, const param *b)
+{
+    size_t length = module_length(a->name);
+    return length == module_length(b->name) && !strncmp(a->name, b->name, length);
+}
+
+/* The modules that the rules freeze, wholly or in part, as "encoder1" and "bottleneck (part)". */
+static json_t *frozen_modules(const params *p, const params *rules)
+{
+    json_t *modules = json_array();
+    for (size_t i = 0; i < p->count; i++) {
+        size_t all = 0, frozen = 0;
+        bool is_first = true;
+        for (size_t k = 0; k < p->count; k++) {
+            const param *other = p->items[k];
+            if (!same_module(p->items[i], other) || other->kind != PARAM_WEIGHT)
+                continue;
+            is_first &= k >= i;
+            all++;
+            frozen += !params_would_train(rules, other);
+        }
+        char *text = is_first && frozen && p->items[i]->kind == PARAM_WEIGHT
+                         ? format_text("%.*s%s", (int)module_length(p->items[i]->name),
+                                       p->items[i]->name, frozen < all ? " (part)" : "")
+                         : NULL;
+        if (text)
+            json_array_append_new(modules, json_string(text));
+        free(text);
+    }
+    return modules;
+}
+
+/* [{"epoch": first of a stretch, "trainable": n, "frozen": ["encoder1", ...]}, ...] */
+static json_t *freezing_as_json(const settings *s, const params *p)
+{
+    json_t *list = json_array();
+    for (long epoch = 1; list && epoch <= freezing_last_change(s); epoch++) {
+        params *rules;
+        if (epoch > 1 && !freezing_changes(s, epoch))
+            continue;
+        if (freezing_params(&rules, NULL, s, epoch)) {
+            json_decref(list);
+            return NULL;
+        }
+        json_array_append_new(list,
+                              json_pack("{s:I, s:I, s:o}", "epoch", (json_int_t)epoch, "trainable",
+                                        (json_int_t)freezing_trainable(s, p, epoch), "frozen",
+                                        frozen_modules(p, rules)));
+        params_free(rules);
+    }
+    return list;
+}
+
+/* Nothing where nothing is ever frozen. */
+static int print_freezing(const settings *s, const params *p)
+{
+    json_t *list = freezing_as_json(s, p), *stretch, *module;
+    size_t i, k;
+    char count[32];
+    if (!list)
+        return -1;
+    bool plain = json_array_size(list) == 1 &&
+                 !json_array_size(json_object_get(json_array_get(list, 0), "frozen"));
+    if (!plain)
+        puts("\nfrom epoch  trained parameters  frozen");
+    json_array_foreach(list, i, stretch)
+    {
+        if (plain)
+            break;
+        printf("%10" JSON_INTEGER_FORMAT "  %18s  ",
+               json_integer_value(json_object_get(stretch, "epoch")),
+               summary_count((size_t)json_integer_value(json_object_get(stretch, "trainable")),
+                             count, sizeof count));
+        json_array_foreach(json_object_get(stretch, "frozen"), k, module)
+            printf("%s%s", k ? ", " : "", json_string_value(module));
+        puts(json_array_size(json_object_get(stretch, "frozen")) ? "" : "nothing");
+    }
+    if (!plain && freezing_period(s))
+        printf("after every %ld epochs again as from epoch 1\n", freezing_period(s));
+    json_decref(list);
+    return 0;
+}
+
+/* ---- All of it ---- */
+
+static int print_text(const drawing *d, const settings *s)
 {
     char total[32], trainable[32];
     if (summary_print(d->inference->plan, stdout))
@@ -72,7 +169,7 @@ static int print_text(const drawing *d)
         printf("            on a CPU as for a batch of %d: larger ones are inferred in slices\n",
                NETWORK_SLICE);
     print_memory("training", d->training);
-    return 0;
+    return print_freezing(s, d->params);
 }
 
 static json_t *use_as_json(const network *n)
@@ -104,13 +201,15 @@ static json_t *layers_as_json(const plan *p)
 static int print_document(const drawing *d, const settings *s)
 {
     char *config = settings_ini(s);
-    json_t *document = config ? json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "layers",
-                                          layers_as_json(d->inference->plan), "parameters",
-                                          (json_int_t)params_total(d->params), "trainable",
-                                          (json_int_t)params_trainable(d->params), "inference",
-                                          use_as_json(d->inference), "training",
-                                          use_as_json(d->training), "config", text_as_json(config))
-                              : NULL;
+    json_t *document =
+        config
+            ? json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "layers",
+                        layers_as_json(d->inference->plan), "parameters",
+                        (json_int_t)params_total(d->params), "trainable",
+                        (json_int_t)params_trainable(d->params), "inference",
+                        use_as_json(d->inference), "training", use_as_json(d->training), "freezing",
+                        freezing_as_json(s, d->params), "config", text_as_json(config))
+            : NULL;
     free(config);
     return print_json(document);
 }
@@ -125,7 +224,8 @@ static int run_info(const options *given)
     if (!result && subject.tensors)
         result = check_values(given->arguments[0], subject.tensors, d.params);
     if (!result)
-        result = given->json ? print_document(&d, subject.settings) : print_text(&d);
+        result =
+            given->json ? print_document(&d, subject.settings) : print_text(&d, subject.settings);
     erase(&d);
     model_close(&subject);
     return result;

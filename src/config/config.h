@@ -11,7 +11,7 @@
 #include "image/format.h"
 #include <stdbool.h>
 
-enum { STAGES_MAX = 4, RESOLUTIONS_MAX = 6 };
+enum { STAGES_MAX = 4, RESOLUTIONS_MAX = 6, PATTERNS_MAX = 32 };
 
 /* Values of choices, in the order of the choices of their rows. */
 enum architecture {
@@ -26,6 +26,7 @@ enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_MUON };
 enum averages_kind { AVERAGES_WARM, AVERAGES_KERAS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE_PLATEAU };
 enum monitor { MONITOR_VAL_LOSS, MONITOR_LOSS };
+enum start_mismatch { START_MISMATCH_ERROR, START_MISMATCH_SKIP };
 enum keep { KEEP_BEST, KEEP_LAST };
 
 /* [model], the first stage, and [stage.2] to [stage.4]. */
@@ -80,6 +81,19 @@ struct train_config {
     int checkpoint_seconds, seed, time_limit;
     double minutes;
     char *start_from; /* a model, or empty */
+    /* Patterns of names of parameters: */
+    char *start_only[PATTERNS_MAX]; /* none: all */
+    int start_only_count;
+    enum start_mismatch start_mismatch;
+    char *freeze[PATTERNS_MAX];
+    int freeze_count;
+};
+
+/* [freeze], [unfreeze] and [rate], as family.h has their keys. models/freezing.h says what they mean. */
+struct freezing_config {
+    char *freeze[PATTERNS_MAX], *unfreeze[PATTERNS_MAX], *rates[PATTERNS_MAX];
+    int freeze_count, unfreeze_count, rate_count;
+    int freeze_every, unfreeze_every; /* 0: not given */
 };
 
 struct device_config {
@@ -94,6 +108,7 @@ struct config {
     int stage_count; /* the stages after these hold defaults and are not built */
     struct data_config data;
     struct train_config train;
+    struct freezing_config freezing;
     struct device_config device;
 };
 

@@ -71,6 +71,12 @@ static void write_choices(const char *choices, FILE *out)
 
 void key_write_allowed(const key *k, FILE *out)
 {
+    if (k->family) {
+        fputs(k->family == FAMILY_EPOCHS ? "EPOCH = PATTERN, PATTERN ..."
+                                         : "PATTERN = NUMBER above 0, to 1000",
+              out);
+        return;
+    }
     const char *items = separated_by_blanks(k) ? " numbers, each" : ", separated by commas:";
     if (k->most && k->fewest)
         fprintf(out, "%d to %d%s ", k->fewest, k->most, items);
@@ -102,8 +108,7 @@ void key_write_allowed(const key *k, FILE *out)
     }
 }
 
-static int refuse(const key *k, const char *text, const char *where, const char *why,
-                  const char *hint)
+int key_refuse(const key *k, const char *text, const char *where, const char *why, const char *hint)
 {
     char allowed[256] = "";
     FILE *out = fmemopen(allowed, sizeof allowed, "w");
@@ -131,7 +136,7 @@ static int parse_choice(const key *k, const char *text, const char *where, int *
         guess_offer(&g, name, name);
         word += length + (word[length] == '|');
     }
-    return refuse(k, text, where, "no such choice", k->type == KEY_INT ? "" : g.hint);
+    return key_refuse(k, text, where, "no such choice", k->type == KEY_INT ? "" : g.hint);
 }
 
 static int parse_whole(const key *k, const char *text, const char *where, int *out)
@@ -140,9 +145,9 @@ static int parse_whole(const key *k, const char *text, const char *where, int *o
     int index;
     enum number result = number_whole(text, (long)k->low, (long)k->high, &value);
     if (result == NUMBER_MALFORMED)
-        return refuse(k, text, where, "not a whole number", "");
+        return key_refuse(k, text, where, "not a whole number", "");
     if (result == NUMBER_OUT_OF_RANGE || (k->above_low && (double)value <= k->low))
-        return refuse(k, text, where, "out of range", "");
+        return key_refuse(k, text, where, "out of range", "");
     if (k->choices && parse_choice(k, text, where, &index))
         return -1;
     *out = (int)value;
@@ -154,9 +159,9 @@ static int parse_real(const key *k, const char *text, const char *where, double 
     double value;
     enum number result = number_real(text, k->low, k->high, &value);
     if (result == NUMBER_MALFORMED)
-        return refuse(k, text, where, "not a number", "");
+        return key_refuse(k, text, where, "not a number", "");
     if (result == NUMBER_OUT_OF_RANGE || (k->above_low && value <= k->low))
-        return refuse(k, text, where, "out of range", "");
+        return key_refuse(k, text, where, "out of range", "");
     *out = value;
     return 0;
 }
@@ -165,7 +170,7 @@ static int parse_flag(const key *k, const char *text, const char *where, bool *o
 {
     *out = !strcasecmp(text, "true");
     if (!*out && strcasecmp(text, "false"))
-        return refuse(k, text, where, "neither true nor false", "");
+        return key_refuse(k, text, where, "neither true nor false", "");
     return 0;
 }
 
@@ -176,11 +181,11 @@ static int parse_text(const key *k, const char *text, const char *where, char **
     if (k->type == KEY_WORD && parse_choice(k, text, where, &index))
         return -1;
     if (k->filled && !*text)
-        return refuse(k, text, where, "empty", "");
+        return key_refuse(k, text, where, "empty", "");
     if (written > KEY_TEXT_LIMIT)
-        return refuse(k, text, where,
-                      written > strlen(text) ? "too long, as \\xHH takes four bytes" : "too long",
-                      "");
+        return key_refuse(
+            k, text, where,
+            written > strlen(text) ? "too long, as \\xHH takes four bytes" : "too long", "");
     char *copy = copy_text(text);
     if (!copy)
         return -1;
@@ -193,7 +198,7 @@ static int parse_name(const key *k, const char *text, const char *where, char *o
 {
     size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
     if (text[length] || length < 1 || length > KEY_NAME_LIMIT)
-        return refuse(k, text, where, "not a name", "");
+        return key_refuse(k, text, where, "not a name", "");
     memcpy(out, text, length + 1);
     return 0;
 }
@@ -204,14 +209,14 @@ static int parse_size(const key *k, const char *text, const char *where, struct 
     size_t length = strcspn(text, "x");
     long sides[2];
     if (text[length] != 'x' || length >= sizeof height)
-        return refuse(k, text, where, "not a size", "");
+        return key_refuse(k, text, where, "not a size", "");
     snprintf(height, sizeof height, "%.*s", (int)length, text);
     const char *const parts[2] = {height, text + length + 1};
     for (int i = 0; i < 2; i++) {
         enum number result = number_whole(parts[i], (long)k->low, (long)k->high, &sides[i]);
         if (result != NUMBER_OK)
-            return refuse(k, text, where,
-                          result == NUMBER_MALFORMED ? "not a size" : "out of range", "");
+            return key_refuse(k, text, where,
+                              result == NUMBER_MALFORMED ? "not a size" : "out of range", "");
     }
     out->height = (int)sides[0];
     out->width = (int)sides[1];
@@ -258,9 +263,9 @@ static int parse_next(const key *k, char **text, const char *whole, const char *
     bool last = !*behind;
     *end = '\0';
     if (!*begin)
-        return refuse(k, whole, where, "an item is empty", "");
+        return key_refuse(k, whole, where, "an item is empty", "");
     if (*count == k->most)
-        return refuse(k, whole, where, "too many items", "");
+        return key_refuse(k, whole, where, "too many items", "");
     if (value_unquote(&begin, k->name, where) ||
         parse_item(k, begin, where, item(k, object, *count)))
         return -1;
@@ -288,9 +293,9 @@ static int parse_list(const key *k, const char *text, const char *where, void *o
     while (rest && !result)
         result = parse_next(k, &rest, text, where, object);
     if (!result && item_count(k, object) < k->fewest)
-        result = refuse(k, text, where, "too few items", "");
+        result = key_refuse(k, text, where, "too few items", "");
     if (!result && written_length(k, object) > KEY_TEXT_LIMIT)
-        result = refuse(k, text, where, "too long", "");
+        result = key_refuse(k, text, where, "too long", "");
     free(copy);
     return result;
 }
@@ -387,6 +392,12 @@ static void write_value(const key *k, const void *object, FILE *out)
 
 void key_write(const key *k, const void *object, FILE *out)
 {
+    for (int i = 0; k->family && i < item_count(k, object); i++) {
+        const char *text = *(char **)item(k, object, i), *equals = strchr(text, '=');
+        fprintf(out, "%.*s = %s\n", (int)(equals - text), text, equals + 1);
+    }
+    if (k->family)
+        return;
     fprintf(out, "%s = ", strrchr(k->name, '.') + 1);
     write_value(k, object, out);
     fputc('\n', out);

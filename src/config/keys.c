@@ -30,10 +30,15 @@ static const char *bare_name(const key *k)
 
 const key *key_find(const char *name)
 {
-    for (size_t i = 0; i < key_count; i++)
-        if (!strcasecmp(keys[i].name, name))
+    const key *family = NULL;
+    for (size_t i = 0; i < key_count; i++) {
+        const char *own = keys[i].name;
+        if (!strcasecmp(own, name))
             return &keys[i];
-    return NULL;
+        if (keys[i].family && !strncasecmp(own, name, section_length(own) + 1))
+            family = &keys[i];
+    }
+    return family;
 }
 
 bool key_is_in(const key *k, const char *section)
@@ -62,6 +67,8 @@ int key_unknown(const char *name, const char *where)
     for (size_t i = 0; i < key_count; i++) {
         if (!strcasecmp(bare_name(&keys[i]), bare))
             guess_offer(&nearest, keys[i].name, keys[i].name);
+        if (keys[i].family)
+            continue;
         guess_offer(&whole, keys[i].name, keys[i].name);
         guess_offer(&alone, bare_name(&keys[i]), keys[i].name);
     }
@@ -105,8 +112,10 @@ int key_ini_key(const char *section, const char *name, const char *where, ini_ke
     const key *k = key_find(whole);
     if (!k)
         return key_unknown(whole, where);
-    *out = (ini_key){
-        .name = k->name, .separators = k->most ? "," : NULL, .warns = k->type == KEY_TEXT};
+    *out = (ini_key){.name = k->name,
+                     .separators = k->most ? "," : NULL,
+                     .warns = k->type == KEY_TEXT,
+                     .many = k->family};
     return 0;
 }
 
@@ -126,6 +135,10 @@ static void print_key(const key *k, const char *mark, FILE *out)
 {
     bool text = k->type == KEY_TEXT && !k->most;
     fprintf(out, "; %s\n", k->help);
+    if (k->family) {
+        fprintf(out, ";%s\n", k->initial);
+        return;
+    }
     if (!text) {
         fputs(";   allowed: ", out);
         key_write_allowed(k, out);

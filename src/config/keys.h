@@ -27,12 +27,21 @@ enum key_type {
 
 enum { KEY_TEXT_LIMIT = 900, KEY_NAME_LIMIT = 32 }; /* such a value fits on a line of an INI file */
 
+/* A row may be a family of keys, of which a config has any number. Its name is "section.*"; what stands in
+ * place of the * is */
+enum key_family {
+    FAMILY_NONE,
+    FAMILY_EPOCHS,  /* an epoch; the value is a list of patterns of parameter names */
+    FAMILY_PATTERNS /* such a pattern; the value is a number */
+};
+
 typedef struct key {
     const char *name; /* "section.key" */
     enum key_type type;
     size_t field;            /* where in the object; of a list, its first item */
     size_t count;            /* lists: where in the object the int is that counts the items */
     int fewest, most;        /* lists: how many items are allowed; most is 0 if it is no list */
+    enum key_family family;  /* the object has a list of texts, "NAME=VALUE" (family.h) */
     int stage;               /* of the network; 0 also where it is not about one */
     const char *initial;     /* the default, as it would be written in an INI file */
     double low, high;        /* numbers and sizes */
@@ -48,7 +57,7 @@ typedef struct key {
 extern const key keys[];
 extern const size_t key_count;
 
-/* The row called `name` ("section.key", in any case), or NULL. */
+/* The row called `name` ("section.key", in any case), or of the family that it belongs to; or NULL. */
 const key *key_find(const char *name);
 
 /* Compared in any case. */
@@ -80,11 +89,19 @@ void keys_print(FILE *out);
  */
 int key_parse(const key *k, const char *text, const char *where, void *object);
 
+/*
+ * A key of a family: bare is its own part of the name. It takes its place among those that are there, or
+ * that of the same name; an empty text removes it. With in_order, an epoch that does not come after those
+ * that are there is a mistake.
+ */
+int key_parse_member(const key *k, const char *bare, const char *text, bool in_order,
+                     const char *where, void *object);
+
 /* Turns the texts of a flat copy into texts of its own. On failure it can be released. */
 int key_own(const key *k, void *copy);
 void key_release(const key *k, void *object);
 
-/* "name = value" as a line that parses back to the same value. */
+/* "name = value" as a line that parses back to the same value; of a family a line for each key. */
 void key_write(const key *k, const void *object, FILE *out);
 
 /* One text for each value of a key of the table, however it was written; NULL after fail() if it is
@@ -92,5 +109,9 @@ void key_write(const key *k, const void *object, FILE *out);
 char *key_normalize(const key *k, const char *text, const char *where);
 
 void key_write_allowed(const key *k, FILE *out);
+
+/* STATUS_USAGE for where, k = text: why, and what is allowed. hint: "" or more to say. */
+int key_refuse(const key *k, const char *text, const char *where, const char *why,
+               const char *hint);
 
 #endif

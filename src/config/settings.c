@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/identify.h"
 #include "base/memory.h"
+#include "config/family.h"
 #include "config/keys.h"
 #include <locale.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ static void say_place(char where[INI_WHERE_SIZE], const building *b, const place
 static int apply_defaults(settings *s)
 {
     for (size_t i = 0; i < key_count; i++)
-        if (key_parse(&keys[i], keys[i].initial, "default", s))
+        if (!keys[i].family && key_parse(&keys[i], keys[i].initial, "default", s))
             return -1;
     s->stage_count = 1;
     return 0;
@@ -65,7 +66,8 @@ static int apply_entry(building *b, const ini_entry *e)
     const key *k = key_find(e->name);
     b->places[k - keys] = here;
     ini_where(where, b->origin, e->line);
-    return key_parse(k, e->value, where, b->s);
+    return k->family ? key_parse_member(k, e->bare, e->value, true, where, b->s)
+                     : key_parse(k, e->value, where, b->s);
 }
 
 static int apply_ini(building *b, const ini *file)
@@ -97,7 +99,7 @@ static int apply_override(building *b, const char *override)
     const char *equals = strchr(override, '=');
     if (!equals || equals == override)
         return fail(STATUS_USAGE, "--set %.80s: expected section.key=value", override);
-    char name[64], where[32] = "--set";
+    char name[160], where[32] = "--set";
     snprintf(name, sizeof name, "%.*s", (int)(equals - override), override);
     const key *k = key_find(name);
     if (!k)
@@ -106,7 +108,8 @@ static int apply_override(building *b, const char *override)
         snprintf(where, sizeof where, "%s or --set", k->flag);
     b->places[k - keys] = (place){.overridden = true};
     note_stage(b, k->stage, b->places[k - keys]);
-    return key_parse(k, equals + 1, where, b->s);
+    return k->family ? key_parse_member(k, strchr(name, '.') + 1, equals + 1, false, where, b->s)
+                     : key_parse(k, equals + 1, where, b->s);
 }
 
 static int apply_overrides(building *b, const char *const *overrides, size_t count)
@@ -228,6 +231,42 @@ static int check_batch_last(const building *b)
     return blame(b, "train.batch_last", what);
 }
 
+static int blame_epoch(const building *b, const char *section, const char *what, int number)
+{
+    char key[32], text[160];
+    snprintf(key, sizeof key, "%s.*", section);
+    snprintf(text, sizeof text, what, number);
+    return blame(b, key, text);
+}
+
+/* That [freeze] or [unfreeze] has no epoch that the training does not come to. */
+static int check_epochs(const building *b, const char *section, char *const texts[], int count)
+{
+    const struct train_config *train = &b->s->train;
+    const struct freezing_config *f = &b->s->freezing;
+    int every = f->freeze_every ? f->freeze_every : f->unfreeze_every;
+    long last = count ? family_epoch(texts[count - 1]) : 0;
+    if (every && last > every)
+        return blame_epoch(b, section, "the epochs begin anew every %d; a later one never comes",
+                           every);
+    if (train->minutes <= 0 && last > train->epochs)
+        return blame_epoch(b, section, "train.epochs is %d; a later epoch never comes",
+                           train->epochs);
+    return 0;
+}
+
+static int check_freezing(const building *b)
+{
+    const struct freezing_config *f = &b->s->freezing;
+    if (f->freeze_every && f->unfreeze_every && f->freeze_every != f->unfreeze_every)
+        return blame(b, "unfreeze.every",
+                     "freeze.every and unfreeze.every differ; one of them is enough");
+    return check_epochs(b, "freeze", f->freeze, f->freeze_count) ||
+                   check_epochs(b, "unfreeze", f->unfreeze, f->unfreeze_count)
+               ? -1
+               : 0;
+}
+
 static int complete(building *b)
 {
     struct data_config *data = &b->s->data;
@@ -238,7 +277,10 @@ static int complete(building *b)
         derive_names(data);
     while (!train->weights_given && train->weight_count < data->mixture.sources)
         train->source_weights[train->weight_count++] = 1;
-    return count_stages(b) || check_names(b) || check_counts(b) || check_batch_last(b) ? -1 : 0;
+    return count_stages(b) || check_names(b) || check_counts(b) || check_batch_last(b) ||
+                   check_freezing(b)
+               ? -1
+               : 0;
 }
 
 /* Takes back what followed from other keys, which may change now. */

@@ -10,6 +10,15 @@ static void full_name(const param *item, const char *prefix, char *name, size_t 
     snprintf(name, size, "%s%s", prefix, item->name);
 }
 
+bool params_fit(const param *item, const struct stored_tensor *stored)
+{
+    bool fits = (stored->type == STORED_F32 || stored->type == STORED_F16) &&
+                stored->dimensions == item->rank;
+    for (int i = 0; fits && i < item->rank; i++)
+        fits = stored->shape[i] == (size_t)item->dims[i];
+    return fits;
+}
+
 static int check_stored(const param *item, const char *prefix, const safetensors *file,
                         const char *path)
 {
@@ -18,13 +27,10 @@ static int check_stored(const param *item, const char *prefix, const safetensors
     const struct stored_tensor *stored = safetensors_find(file, name);
     if (!stored)
         return fail(STATUS_DATA, "%s: tensor %s is missing", path, name);
-    bool fits = (stored->type == STORED_F32 || stored->type == STORED_F16) &&
-                stored->dimensions == item->rank;
-    for (int i = 0; fits && i < item->rank; i++)
-        fits = stored->shape[i] == (size_t)item->dims[i];
-    return fits ? 0
-                : fail(STATUS_DATA, "%s: tensor %s has another type or shape than the model needs",
-                       path, name);
+    return params_fit(item, stored)
+               ? 0
+               : fail(STATUS_DATA, "%s: tensor %s has another type or shape than the model needs",
+                      path, name);
 }
 
 int params_check(const params *p, const char *prefix, bool trainable_only, const safetensors *file,
@@ -37,24 +43,51 @@ int params_check(const params *p, const char *prefix, bool trainable_only, const
     return 0;
 }
 
+int params_check_chosen(const params *p, const char *prefix, const bool *chosen,
+                        const safetensors *file, const char *path)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (chosen[i] && check_stored(p->items[i], prefix, file, path))
+            return -1;
+    return 0;
+}
+
+/* values, as they lie in a buffer of so many floats, with what is chosen from the file; and to the buffer. */
+static int import(params *p, cl_mem buffer, float *values, size_t floats, const char *prefix,
+                  const bool *chosen, bool trainable_only, const safetensors *file)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const param *item = p->items[i];
+        char name[160];
+        if ((trainable_only && !param_is_trainable(item)) || (chosen && !chosen[i]))
+            continue;
+        full_name(item, prefix, name, sizeof name);
+        stored_floats(safetensors_find(file, name), values + item->offset);
+    }
+    p->version++;
+    return buffer_write(p->device, buffer, 0, values, floats * sizeof *values);
+}
+
 int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
                   const safetensors *file)
 {
     size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
     float *values = allocate(floats, sizeof *values); /* zeros between params */
-    if (!values)
-        return -1;
-    for (size_t i = 0; i < p->count; i++) {
-        const param *item = p->items[i];
-        char name[160];
-        if (trainable_only && !param_is_trainable(item))
-            continue;
-        full_name(item, prefix, name, sizeof name);
-        stored_floats(safetensors_find(file, name), values + item->offset);
-    }
-    int result = buffer_write(p->device, buffer, 0, values, floats * sizeof *values);
+    int result =
+        values ? import(p, buffer, values, floats, prefix, NULL, trainable_only, file) : -1;
     free(values);
-    p->version++;
+    return result;
+}
+
+int params_import_chosen(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
+                         const bool *chosen, const safetensors *file)
+{
+    size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
+    float *values = allocate(floats, sizeof *values);
+    int result = values && !buffer_read(p->device, buffer, 0, values, floats * sizeof *values)
+                     ? import(p, buffer, values, floats, prefix, chosen, trainable_only, file)
+                     : -1;
+    free(values);
     return result;
 }
 

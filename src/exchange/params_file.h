@@ -13,9 +13,18 @@
 /* STATUS_DATA unless the file has a tensor of the right name, type and dims for every param. */
 int params_check(const params *p, const char *prefix, bool trainable_only, const safetensors *file,
                  const char *path);
+/* The same for the params that chosen (p->count) marks. */
+int params_check_chosen(const params *p, const char *prefix, const bool *chosen,
+                        const safetensors *file, const char *path);
 /* After params_check(). */
 int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
                   const safetensors *file);
+/* Of the params that chosen (p->count) marks, whose tensors are in the file and fit. The buffer keeps what it
+ * has of the others. */
+int params_import_chosen(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
+                         const bool *chosen, const safetensors *file);
+/* Whether the tensor has the param's shape, in a type of weights. */
+bool params_fit(const param *item, const struct stored_tensor *stored);
 /* Check and import of the values. */
 int params_load(params *p, const safetensors *file, const char *path);
 

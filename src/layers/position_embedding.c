@@ -18,7 +18,8 @@ static int position_embedding_shape(layer *l)
         params_declare(l->store, l->name, (int[]){x.h * x.w, x.c}, 2, INIT_NORMAL, PARAM_WEIGHT);
     if (!table)
         return -1;
-    table->frozen |= o->fixed;
+    table->fixed |= o->fixed;
+    table->frozen |= table->fixed;
     l->params[l->param_count++] = table;
     return layer_output_shape(l, x.n, x.h, x.w, x.c);
 }

@@ -12,6 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct param_rule {
+    enum { RULE_FREEZE, RULE_UNFREEZE, RULE_RATE } kind;
+    double factor; /* of RULE_RATE */
+    char *pattern;
+};
+
 int params_new(params **out, device *d)
 {
     params *p = allocate(1, sizeof *p);
@@ -36,23 +42,56 @@ void params_free(params *p)
     }
     buffer_free(p->device, &p->values);
     buffer_free(p->device, &p->gradients);
-    for (size_t i = 0; i < p->frozen_count; i++)
-        free(p->frozen[i]);
-    free(p->frozen);
+    for (size_t i = 0; i < p->rule_count; i++)
+        free(p->rules[i].pattern);
+    free(p->rules);
     free(p->items);
     free(p);
 }
 
-int params_freeze(params *p, const char *pattern)
+static int add_rule(params *p, struct param_rule rule)
 {
     assert(!p->count);
-    char *copy = copy_text(pattern);
-    if (!copy || grow(&p->frozen, &p->frozen_capacity, p->frozen_count + 1, sizeof *p->frozen)) {
-        free(copy);
+    rule.pattern = copy_text(rule.pattern);
+    if (!rule.pattern || grow(&p->rules, &p->rule_capacity, p->rule_count + 1, sizeof *p->rules)) {
+        free(rule.pattern);
         return -1;
     }
-    p->frozen[p->frozen_count++] = copy;
+    p->rules[p->rule_count++] = rule;
     return 0;
+}
+
+int params_freeze(params *p, const char *pattern)
+{
+    return add_rule(p, (struct param_rule){RULE_FREEZE, 0, (char *)pattern});
+}
+
+int params_unfreeze(params *p, const char *pattern)
+{
+    return add_rule(p, (struct param_rule){RULE_UNFREEZE, 0, (char *)pattern});
+}
+
+int params_scale_rate(params *p, const char *pattern, double factor)
+{
+    return add_rule(p, (struct param_rule){RULE_RATE, factor, (char *)pattern});
+}
+
+bool params_freezes(const params *p, const char *name)
+{
+    bool frozen = false;
+    for (size_t i = 0; i < p->rule_count; i++)
+        if (p->rules[i].kind != RULE_RATE && !fnmatch(p->rules[i].pattern, name, 0))
+            frozen = p->rules[i].kind == RULE_FREEZE;
+    return frozen;
+}
+
+static double rate_of(const params *p, const char *name)
+{
+    double rate = 1;
+    for (size_t i = 0; i < p->rule_count; i++)
+        if (p->rules[i].kind == RULE_RATE && !fnmatch(p->rules[i].pattern, name, 0))
+            rate = p->rules[i].factor;
+    return rate;
 }
 
 size_t params_matching(const params *p, const char *pattern)
@@ -63,20 +102,17 @@ size_t params_matching(const params *p, const char *pattern)
     return matching;
 }
 
-static bool is_frozen(const params *p, const char *name)
-{
-    for (size_t i = 0; i < p->frozen_count; i++)
-        if (!fnmatch(p->frozen[i], name, 0))
-            return true;
-    return false;
-}
-
 bool param_is_trainable(const param *item)
 {
     return item->kind == PARAM_WEIGHT && !item->frozen;
 }
 
-static param *find(const params *p, const char *name)
+bool params_would_train(const params *rules, const param *item)
+{
+    return item->kind == PARAM_WEIGHT && !item->fixed && !params_freezes(rules, item->name);
+}
+
+param *params_find(const params *p, const char *name)
 {
     for (size_t i = 0; i < p->count; i++)
         if (!strcmp(p->items[i]->name, name))
@@ -102,7 +138,7 @@ static void split_dims(param *item)
 param *params_declare(params *p, const char *name, const int *dims, int rank,
                       enum initializer initializer, enum param_kind kind)
 {
-    param *item = find(p, name);
+    param *item = params_find(p, name);
     if (item) {
         if (item->rank == rank && !memcmp(item->dims, dims, (size_t)rank * sizeof *dims))
             return item;
@@ -131,7 +167,8 @@ param *params_declare(params *p, const char *name, const int *dims, int rank,
     item->initializer = initializer;
     split_dims(item);
     item->kind = kind;
-    item->frozen = is_frozen(p, name);
+    item->frozen = params_freezes(p, name);
+    item->rate = rate_of(p, name);
     p->items[p->count++] = item;
     return item;
 }

@@ -30,7 +30,10 @@ typedef struct param {
     int rank;
     size_t count;
     enum param_kind kind;
-    bool frozen;
+    bool fixed;  /* by its layer, in every training */
+    bool frozen; /* in this one, or fixed */
+    double rate; /* its learning rate, as a multiple of the training's */
+    long since;  /* steps of the training before this weight was trained */
     enum initializer initializer;
     int fan_out;       /* of a kernel, for its start; 0: receptive field * out */
     int rows, columns; /* seen as a matrix (param_is_matrix()) */
@@ -43,8 +46,8 @@ typedef struct params {
     device *device;
     param **items;
     size_t count, capacity;
-    char **frozen; /* patterns */
-    size_t frozen_count, frozen_capacity;
+    struct param_rule *rules;
+    size_t rule_count, rule_capacity;
     cl_mem
         values; /* all params, each aligned, gaps zero: first the trainable ones, of which matrices
                       come last */
@@ -58,14 +61,27 @@ typedef struct params {
 int params_new(params **out, device *d);
 void params_free(params *p);
 
-/* Freezes every param whose name matches the shell pattern; * matches slashes too. Call it before
- * the first declaration, because layers look at what is frozen when they are added. */
+/*
+ * Rules for every param whose name matches the shell pattern, where * matches slashes too. Of several, the last
+ * counts. Call them before the first declaration, because layers look at what is frozen when they are added.
+ */
 int params_freeze(params *p, const char *pattern);
+int params_unfreeze(params *p, const char *pattern);
+int params_scale_rate(params *p, const char *pattern, double factor);
+
+/* Whether the rules freeze a param of that name. */
+bool params_freezes(const params *p, const char *name);
 
 /* How many names match: a pattern that freezes nothing is a mistake. */
 size_t params_matching(const params *p, const char *pattern);
 
 bool param_is_trainable(const param *item);
+
+/* Whether it would be under the rules of other params. */
+bool params_would_train(const params *rules, const param *item);
+
+/* NULL if there is none of that name. */
+param *params_find(const params *p, const char *name);
 
 /*
  * A kernel with at least MATRIX_LEAST rows and columns, where its dims are split so that the smaller side is

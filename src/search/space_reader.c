@@ -87,6 +87,8 @@ static int accept_key(const char *section, const char *name, const char *where, 
     const key *k = key_find(name);
     if (!k)
         return key_unknown(name, where);
+    if (k->family)
+        return fail(STATUS_USAGE, "%s: %s cannot be searched", where, name);
     bool choices = is_list_of_choices(section);
     *out = (ini_key){.name = k->name,
                      .separators = k->most   ? (choices ? "|," : ",")

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "exchange/params_file.h"
+#include "models/freezing.h"
 #include "models/model_file.h"
 #include <jansson.h>
 #include <math.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 static const char family[] = "unblend checkpoint ", format_name[] = "unblend checkpoint 3";
+static const char not_understood[] = "%s: the state in it cannot be understood";
 
 /* ---- The state as JSON ---- */
 
@@ -37,11 +39,22 @@ static json_t *losses_json(const double losses[], int sources)
     return list;
 }
 
+/* {"name": steps} for the params that were not trained from the first step on. */
+static json_t *since_json(const params *p)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; object && i < p->count; i++)
+        if (p->items[i]->since)
+            json_object_set_new(object, p->items[i]->name,
+                                json_integer((json_int_t)p->items[i]->since));
+    return object;
+}
+
 static char *state_text(const stepper *t, const train_state *s)
 {
     json_t *root = json_pack(
         "{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}, s:I, s:I, "
-        "s:f}",
+        "s:f, s:I, s:o}",
         "step", (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step",
         (json_int_t)s->first_step, "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
         losses_json(s->sums.loss, t->network->mixture.sources), "epoch_seconds", s->seconds,
@@ -50,7 +63,8 @@ static char *state_text(const stepper *t, const train_state *s)
         (json_int_t)s->schedule.resting, "stopping", "best", from_best(s->stopping.best),
         "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait,
         "batches", (json_int_t)t->batches_done, "epoch_batches", (json_int_t)s->sums.batches,
-        "elapsed", s->elapsed);
+        "elapsed", s->elapsed, "frozen_as", (json_int_t)s->frozen_as, "since",
+        since_json(t->network->params));
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     if (!text)
@@ -71,31 +85,46 @@ static int parse_losses(const json_t *list, int sources, double losses[])
     return 0;
 }
 
-static int parse_state(const char *text, const char *path, int sources, long *step, long *batches,
-                       train_state *s)
+/* Checkpoints of unblend 0.2 have none. */
+static int parse_since(const json_t *object, params *p, long step)
+{
+    for (size_t i = 0; object && i < p->count; i++) {
+        const json_t *since = json_object_get(object, p->items[i]->name);
+        long value = (long)json_integer_value(since);
+        if (value < 0 || value > step)
+            return -1;
+        p->items[i]->since = value;
+    }
+    return 0;
+}
+
+static int parse_state(const char *text, const char *path, int sources, params *p, long *step,
+                       long *batches, train_state *s)
 {
     json_error_t error;
-    json_int_t numbers[9], batches_done, epoch_batches;
-    json_t *losses, *schedule_best, *stopping_best,
-        *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    json_int_t numbers[9], batches_done, epoch_batches, frozen_as = 0;
+    json_t *since = NULL, *losses, *schedule_best, *stopping_best,
+           *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     int broken =
         !root ||
         json_unpack(
             root,
             "{s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}, s:I, "
-            "s:I, s:F}",
+            "s:I, s:F, s?I, s?o}",
             "step", &numbers[0], "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
             &numbers[3], "epoch_loss", &losses, "epoch_seconds", &s->seconds, "history",
             &numbers[4], "schedule", "rate", &s->schedule.rate, "best", &schedule_best, "wait",
             &numbers[5], "resting", &numbers[6], "stopping", "best", &stopping_best, "best_epoch",
             &numbers[7], "wait", &numbers[8], "batches", &batches_done, "epoch_batches",
-            &epoch_batches, "elapsed", &s->elapsed) ||
+            &epoch_batches, "elapsed", &s->elapsed, "frozen_as", &frozen_as, "since", &since) ||
         parse_losses(losses, sources, s->sums.loss);
     if (!broken) {
         *step = (long)numbers[0];
         *batches = (long)batches_done;
         s->sums.batches = (long)epoch_batches;
         s->epoch = (long)numbers[1];
+        s->frozen_as = frozen_as ? (long)frozen_as : s->epoch;
+        broken = parse_since(since, p, *step);
         s->first_step = (long)numbers[2];
         s->sums.steps = (long)numbers[3];
         s->history = (long)numbers[4];
@@ -107,10 +136,10 @@ static int parse_state(const char *text, const char *path, int sources, long *st
         s->stopping.wait = (long)numbers[8];
     }
     json_decref(root);
-    broken = broken || *step < 0 || s->epoch < 1 || s->first_step < 0 || s->first_step > *step ||
-             s->sums.steps < 0 || s->history < 0 || *batches < *step ||
-             s->sums.batches < s->sums.steps || !(s->elapsed >= 0);
-    return broken ? fail(STATUS_DATA, "%s: the state in it cannot be understood", path) : 0;
+    broken = broken || *step < 0 || s->epoch < 1 || s->frozen_as < 1 || s->frozen_as > s->epoch ||
+             s->first_step < 0 || s->first_step > *step || s->sums.steps < 0 || s->history < 0 ||
+             *batches < *step || s->sums.batches < s->sums.steps || !(s->elapsed >= 0);
+    return broken ? fail(STATUS_DATA, not_understood, path) : 0;
 }
 
 /* ---- Tensors ---- */
@@ -212,12 +241,39 @@ int checkpoint_write(const char *run, const stepper *t, const train_state *state
     return result;
 }
 
-/* A tensor too many is one of another network, or of settings that need more. */
-static int check_count(const safetensors *file, const char *path, const params *p, int parts)
+/* What the moments of a checkpoint belong to. */
+typedef struct trained_then {
+    bool *kept;   /* (params) trained then and now: has moments */
+    bool *freed;  /* (params) trained only now */
+    size_t count; /* trained then */
+} trained_then;
+
+static void trained_then_release(trained_then *t)
 {
-    size_t needed = p->count;
-    for (size_t i = 0; i < p->count; i++)
-        needed += param_is_trainable(p->items[i]) ? (size_t)parts : 0;
+    free(t->kept);
+    free(t->freed);
+}
+
+static int find_trained(trained_then *out, const params *p, const settings *s, long epoch)
+{
+    params *rules = NULL;
+    *out = (trained_then){allocate(p->count + 1, sizeof(bool)),
+                          allocate(p->count + 1, sizeof(bool)), 0};
+    if (!out->kept || !out->freed || freezing_params(&rules, NULL, s, epoch))
+        return -1;
+    for (size_t i = 0; i < p->count; i++) {
+        bool then = params_would_train(rules, p->items[i]), now = param_is_trainable(p->items[i]);
+        out->kept[i] = then && now;
+        out->freed[i] = now && !then;
+        out->count += then;
+    }
+    params_free(rules);
+    return 0;
+}
+
+/* A tensor too many is one of another network, or of settings that need more. */
+static int check_count(const safetensors *file, const char *path, size_t needed)
+{
     return safetensors_count(file) == needed
                ? 0
                : fail(STATUS_DATA,
@@ -226,53 +282,106 @@ static int check_count(const safetensors *file, const char *path, const params *
                       path, safetensors_count(file), needed);
 }
 
-static int load(const safetensors *file, const char *path, stepper *t, train_state *state)
+static int check_format(const safetensors *file, const char *path)
 {
-    params *p = t->network->params;
-    part parts[PARTS_MAX];
-    int count = list_parts(t, parts);
-    train_state read = {0};
-    long step = 0, batches = 0;
     const char *format = safetensors_metadata(file, "format");
-    const char *text = safetensors_metadata(file, "state");
     if (format && !strncmp(format, family, strlen(family)) && strcmp(format, format_name))
         return fail(STATUS_DATA,
                     "%s: a checkpoint of another version of unblend, which this one cannot resume; "
                     "train.start_from can begin with the run's " MODEL_NAME,
                     path);
-    if (!format || strcmp(format, format_name) || !text)
+    if (!format || strcmp(format, format_name) || !safetensors_metadata(file, "state"))
         return fail(STATUS_DATA, "%s: not a checkpoint of unblend", path);
-    if (params_check(p, "", false, file, path) || /* says what differs in another network */
-        parse_state(text, path, t->network->mixture.sources, &step, &batches, &read))
-        return -1;
-    for (int i = 0; i < count; i++)
-        if (params_check(p, parts[i].prefix, true, file, path))
-            return -1;
-    if (check_count(file, path, p, count) || params_import(p, p->values, "", false, file))
-        return -1;
-    for (int i = 0; i < count; i++)
-        if (params_import(p, parts[i].buffer, parts[i].prefix, true, file))
-            return -1;
-    t->step = t->optimizer->step = step;
-    t->batches_done = batches;
-    *state = read;
     return 0;
 }
 
-int checkpoint_read(const char *run, stepper *t, train_state *state)
+/* Freed parameters have no moments yet, and their average is what they are. */
+static int import_parts(stepper *t, const trained_then *trained, const part *parts, int count,
+                        const safetensors *file)
 {
-    safetensors *file;
-    char *path = path_join(run, CHECKPOINT_NAME);
-    int result = -1;
-    if (path && !safetensors_read(path, &file)) {
-        result = load(file, path, t, state);
-        safetensors_free(file);
-    } else if (path) {
+    params *p = t->network->params;
+    for (int i = 0; i < count; i++) {
+        bool average = parts[i].buffer == t->optimizer->average;
+        if (params_import_chosen(p, parts[i].buffer, parts[i].prefix, true, trained->kept, file) ||
+            (average && params_import_chosen(p, parts[i].buffer, "", true, trained->freed, file)))
+            return -1;
+    }
+    return 0;
+}
+
+static int load(const safetensors *file, const char *path, stepper *t, const settings *s,
+                train_state *state)
+{
+    params *p = t->network->params;
+    part parts[PARTS_MAX];
+    int count = list_parts(t, parts), result = -1;
+    train_state read = {0};
+    trained_then trained = {0};
+    long step = 0, batches = 0;
+    if (check_format(file, path) ||
+        params_check(p, "", false, file, path) || /* says what differs in another network */
+        parse_state(safetensors_metadata(file, "state"), path, t->network->mixture.sources, p,
+                    &step, &batches, &read) ||
+        find_trained(&trained, p, s, read.frozen_as))
+        goto done;
+    if (check_count(file, path, p->count + (size_t)count * trained.count))
+        goto done;
+    for (int i = 0; i < count; i++)
+        if (params_check_chosen(p, parts[i].prefix, trained.kept, file, path))
+            goto done;
+    if (params_import(p, p->values, "", false, file) ||
+        import_parts(t, &trained, parts, count, file))
+        goto done;
+    for (size_t i = 0; i < p->count; i++)
+        if (trained.freed[i])
+            p->items[i]->since = step;
+    t->step = t->optimizer->step = step;
+    t->batches_done = batches;
+    *state = read;
+    result = optimizer_regroup(t->optimizer);
+done:
+    trained_then_release(&trained);
+    return result;
+}
+
+/* NULL after fail(). */
+static safetensors *open_checkpoint(const char *run, char **path)
+{
+    safetensors *file = NULL;
+    *path = path_join(run, CHECKPOINT_NAME);
+    if (*path && safetensors_read(*path, &file))
         fail_while(
             "cannot resume; the checkpoint before it, if any, is %s/%s, and can be put in its "
             "place",
             run, CHECKPOINT_PREVIOUS_NAME);
+    return file;
+}
+
+int checkpoint_epoch(const char *run, long *epoch)
+{
+    char *path;
+    json_error_t error;
+    safetensors *file = open_checkpoint(run, &path);
+    int result = file ? check_format(file, path) : -1;
+    *epoch = 1;
+    if (!result) {
+        json_t *state = json_loads(safetensors_metadata(file, "state"), 0, &error);
+        *epoch = (long)json_integer_value(json_object_get(state, "epoch"));
+        json_decref(state);
+        if (*epoch < 1)
+            result = fail(STATUS_DATA, not_understood, path);
     }
+    safetensors_free(file);
+    free(path);
+    return result;
+}
+
+int checkpoint_read(const char *run, stepper *t, const settings *s, train_state *state)
+{
+    char *path;
+    safetensors *file = open_checkpoint(run, &path);
+    int result = file ? load(file, path, t, s, state) : -1;
+    safetensors_free(file);
     free(path);
     return result;
 }

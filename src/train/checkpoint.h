@@ -15,6 +15,7 @@
 
 typedef struct train_state {
     long epoch;      /* under way, from 1 */
+    long frozen_as;  /* since which epoch it has had these moments (models/freezing.h) */
     long first_step; /* the stepper's step at its begin */
     step_sums sums;  /* of its finished steps */
     double seconds;  /* they took */
@@ -37,8 +38,14 @@ int checkpoint_look(const char *run, bool *there);
 /* Removes both: the training will not be resumed. */
 void checkpoint_remove(const char *run);
 
-/* Into a stepper of the same settings. STATUS_DATA if there is none or it is damaged; then nothing
- * has changed. */
-int checkpoint_read(const char *run, stepper *t, train_state *state);
+/* The epoch that was under way; fails as checkpoint_read() does. */
+int checkpoint_epoch(const char *run, long *epoch);
+
+/*
+ * Into a stepper of the same settings. Parameters that were frozen when the checkpoint was written, and are not
+ * in the stepper's network, begin with fresh moments; moments of parameters that are frozen now are left.
+ * STATUS_DATA if there is none or it is damaged; then nothing has changed.
+ */
+int checkpoint_read(const char *run, stepper *t, const settings *s, train_state *state);
 
 #endif

@@ -65,11 +65,12 @@ static json_t *losses_json(const history *h, double total, const double losses[]
 
 static json_t *epoch_json(const history *h, const epoch_record *e)
 {
-    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "epoch", (json_int_t)e->epoch, "steps",
-                     (json_int_t)e->steps, "loss", losses_json(h, e->total, e->loss), "val_loss",
-                     losses_json(h, e->val_total, e->val_loss), "learning_rate",
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "epoch", (json_int_t)e->epoch,
+                     "steps", (json_int_t)e->steps, "loss", losses_json(h, e->total, e->loss),
+                     "val_loss", losses_json(h, e->val_total, e->val_loss), "learning_rate",
                      number_as_json(e->learning_rate), "seconds", number_as_json(e->seconds),
-                     "images_per_second", number_as_json(e->images_per_second));
+                     "images_per_second", number_as_json(e->images_per_second), "trainable",
+                     (json_int_t)e->trainable);
 }
 
 static int write_document(const history *h, const char *path)
@@ -110,7 +111,7 @@ static void print_row(const history *h, const epoch_record *e, FILE *out)
     print_cell(e->learning_rate, out);
     print_cell(e->seconds, out);
     print_cell(e->images_per_second, out);
-    fputc('\n', out);
+    fprintf(out, ",%ld\n", e->trainable);
 }
 
 /* Names of sources need no quotes: settings allow letters, digits, _ and - only. */
@@ -123,7 +124,7 @@ static void print_titles(const history *h, FILE *out)
         for (int k = 0; k < h->sources; k++)
             fprintf(out, ",%s_%s", losses[i], h->names[k]);
     }
-    fputs(",learning_rate,seconds,images_per_second\n", out);
+    fputs(",learning_rate,seconds,images_per_second,trainable\n", out);
 }
 
 static int write_table(const history *h, const char *path)
@@ -188,6 +189,9 @@ static const char *read_epoch(const history *h, json_t *object, epoch_record *ou
         return "val_loss";
     if (read_number(json_object_get(object, "learning_rate"), &out->learning_rate))
         return "learning_rate";
+    out->trainable = (long)json_integer_value(json_object_get(object, "trainable"));
+    if (out->trainable < 0)
+        return "trainable";
     if (read_number(json_object_get(object, "seconds"), &out->seconds))
         return "seconds";
     if (read_number(json_object_get(object, "images_per_second"), &out->images_per_second))

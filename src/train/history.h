@@ -5,7 +5,7 @@
  *     {"sources": ["mnist", "fashion"],
  *      "epochs": [{"epoch": 1, "steps": 1500, "loss": {"total": 0.02, "mnist": 0.01, ...},
  *                  "val_loss": {...}, "learning_rate": 0.001, "seconds": 9.5,
- *                  "images_per_second": 5052.6}, ...]}
+ *                  "images_per_second": 5052.6, "trainable": 516930}, ...]}
  *
  * Where there is no finite value JSON has null and CSV an empty cell. JSON keeps every bit of a
  * number, CSV nine digits.
@@ -24,6 +24,7 @@ typedef struct epoch_record {
     double val_loss[SOURCES_MAX]; /* on held-out pairs; like val_total NaN without validation */
     double learning_rate;
     double seconds, images_per_second; /* of the training steps, validation left out */
+    long trainable;                    /* parameters that were not frozen; 0: not recorded */
 } epoch_record;
 
 typedef struct history {

@@ -76,9 +76,10 @@ static int make_products(muon *m, muon_place *places, gemm_operands *all)
         const param *item = p->items[i];
         if (!is_ours(item))
             continue;
-        places[to.count] = (muon_place){
-            (int)to.square_floats, smaller_side(item),
-            (float)(0.2 * sqrt(item->rows > item->columns ? item->rows : item->columns))};
+        places[to.count] =
+            (muon_place){(int)to.square_floats, smaller_side(item),
+                         (float)(0.2 * item->rate *
+                                 sqrt(item->rows > item->columns ? item->rows : item->columns))};
         add_products(&to, item, item->offset, item->offset - p->matrix_offset);
     }
     return buffer_new(d, bytes, "places of matrices", &m->places) ||

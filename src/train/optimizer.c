@@ -54,6 +54,52 @@ static int make_buffers(optimizer *o, bool adds_up)
                : 0;
 }
 
+static int by_offset(const void *a, const void *b)
+{
+    const param *one = *(param *const *)a, *other = *(param *const *)b;
+    return one->offset < other->offset ? -1 : one->offset > other->offset;
+}
+
+/* Adam's part of the params, as they lie. */
+static size_t list_params(const optimizer *o, const param **list, size_t end)
+{
+    const params *p = o->params;
+    size_t count = 0;
+    for (size_t i = 0; i < p->count; i++)
+        if (param_is_trainable(p->items[i]) && p->items[i]->offset < end)
+            list[count++] = p->items[i];
+    qsort(list, count, sizeof(param *), by_offset);
+    return count;
+}
+
+int optimizer_regroup(optimizer *o)
+{
+    params *p = o->params;
+    size_t end = o->muon ? p->matrix_offset : p->trainable_floats;
+    const param **list = allocate(p->count + 1, sizeof *list);
+    adam_group *groups = allocate(p->count + 1, sizeof *groups);
+    if (!list || !groups) {
+        free(list);
+        free(groups);
+        return -1;
+    }
+    free(o->groups);
+    o->groups = groups;
+    o->group_count = 0;
+    size_t count = list_params(o, list, end);
+    for (size_t i = 0; i < count; i++) {
+        const param *item = list[i];
+        adam_group *last = o->group_count ? &groups[o->group_count - 1] : NULL;
+        if (!last || last->rate != item->rate || last->since != item->since) {
+            last = &groups[o->group_count++];
+            *last = (adam_group){item->offset, 0, item->rate, item->since};
+        }
+        last->floats = (i + 1 < count ? list[i + 1]->offset : end) - last->offset;
+    }
+    free(list);
+    return 0;
+}
+
 int optimizer_new(optimizer **out, params *p, const struct train_config *c)
 {
     optimizer *o = allocate(1, sizeof *o);
@@ -68,7 +114,7 @@ int optimizer_new(optimizer **out, params *p, const struct train_config *c)
         o->weight_decay = c->weight_decay;
     o->muon_part = c->muon_rate / c->learning_rate;
     if (get_kernels(o, p->device) || make_buffers(o, c->batch_last > c->batch) ||
-        (c->optimizer == OPTIMIZER_MUON && muon_new(&o->muon, p))) {
+        (c->optimizer == OPTIMIZER_MUON && muon_new(&o->muon, p)) || optimizer_regroup(o)) {
         optimizer_free(o);
         return -1;
     }
@@ -82,6 +128,7 @@ void optimizer_free(optimizer *o)
         return;
     device *d = o->params->device;
     muon_free(o->muon);
+    free(o->groups);
     buffer_free(d, &o->first_moment);
     buffer_free(d, &o->second_moment);
     buffer_free(d, &o->average);
@@ -124,28 +171,30 @@ int optimizer_add_up(optimizer *o, int batch, int batches)
                   ARG(batch == batches - 1), ARG(over.pixels), ARG(over.channels), ARG(over.span));
 }
 
-static int adam_step(optimizer *o, double learning_rate, cl_mem status)
+static int adam_step(const optimizer *o, const adam_group *g, double learning_rate, cl_mem status)
 {
     params *p = o->params;
-    double rate = learning_rate * sqrt(1 - pow(o->beta2, (double)o->step)) /
-                  (1 - pow(beta1, (double)o->step));
-    size_t floats = o->muon ? p->matrix_offset : p->trainable_floats;
-    spans over = spans_flat(p->device, (shape){1, 1, 1, (int)floats});
-    if (!floats)
-        return 0;
+    double steps = (double)(o->step - g->since), group_rate = learning_rate * g->rate;
+    double rate = group_rate * sqrt(1 - pow(o->beta2, steps)) / (1 - pow(beta1, steps));
+    spans over = spans_flat(p->device, (shape){1, 1, 1, (int)g->floats});
     return LAUNCH(p->device, o->adam, spans_range(p->device, &over), ARG(p->values),
                   ARG(p->gradients), ARG(o->first_moment), ARG(o->second_moment), ARG(status),
-                  ARG(o->scale), ARG((float)rate), ARG((float)(learning_rate * o->weight_decay)),
-                  ARG((float)(1 - beta1)), ARG((float)(1 - o->beta2)), ARG((float)epsilon),
-                  ARG(over.pixels), ARG(over.channels), ARG(over.span));
+                  ARG(o->scale), ARG((cl_ulong)g->offset), ARG((float)rate),
+                  ARG((float)(group_rate * o->weight_decay)), ARG((float)(1 - beta1)),
+                  ARG((float)(1 - o->beta2)), ARG((float)epsilon), ARG(over.pixels),
+                  ARG(over.channels), ARG(over.span));
 }
 
 int optimizer_step(optimizer *o, double learning_rate, cl_mem status)
 {
     params *p = o->params;
     o->step++;
-    if (scale_gradients(o, status) || adam_step(o, learning_rate, status) ||
-        (o->muon &&
+    if (scale_gradients(o, status))
+        return -1;
+    for (size_t i = 0; i < o->group_count; i++)
+        if (adam_step(o, &o->groups[i], learning_rate, status))
+            return -1;
+    if ((o->muon &&
          muon_step(o->muon, learning_rate * o->muon_part, o->first_moment, o->scale, status)))
         return -1;
     p->version++;

@@ -12,6 +12,13 @@
 #include "opencl/kernel.h"
 #include "train/muon.h"
 
+/* Params that lie side by side and have the same rate and age. */
+typedef struct adam_group {
+    size_t offset, floats; /* in the params' values */
+    double rate;           /* as a multiple of the training's */
+    long since;            /* param.since: the bias corrections count from there */
+} adam_group;
+
 typedef struct optimizer {
     params *params; /* the caller's */
     double beta2;
@@ -22,6 +29,8 @@ typedef struct optimizer {
     cl_mem so_far;  /* (trainable_floats): gradients of a step's batches so far; NULL: it has one */
     cl_mem partial, scale;
     kernel *add_up, *squares, *limit, *adam, *move_average;
+    adam_group *groups; /* (group_count) of what Adam trains */
+    size_t group_count;
     muon *muon;       /* of the matrices; NULL: Adam trains them too */
     double muon_part; /* its rate, as part of Adam's */
     long step;        /* steps done */
@@ -30,6 +39,9 @@ typedef struct optimizer {
 /* p must have been allocated with gradients and hold its first values. */
 int optimizer_new(optimizer **out, params *p, const struct train_config *c);
 void optimizer_free(optimizer *o);
+
+/* After a param's `since` has changed. */
+int optimizer_regroup(optimizer *o);
 
 /* Of a step of several batches, after batch number `batch` from 0: the params' gradients of the last are
  * then the mean over all. */

@@ -9,11 +9,14 @@
 #include "base/streams.h"
 #include "data/batches.h"
 #include "evaluate/evaluate.h"
+#include "models/freezing.h"
 #include "models/model_file.h"
 #include "models/objective.h"
+#include "nn/summary.h"
 #include "train/checkpoint.h"
 #include "train/progress.h"
 #include "train/run_directory.h"
+#include "train/start.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,38 +35,25 @@ struct trainer {
     history history;
     train_state state; /* of the epoch under way */
     progress progress;
+    long frozen_as;       /* since which epoch the networks are as they are (models/freezing.h) */
     double checkpoint_at; /* when the next one is due within an epoch */
     double elapsed;       /* seconds of training before this process */
 };
 
 /* ---- Setting up ---- */
 
-/* Random values, or those of train.start_from; a resumed training will have its own. */
-static int first_values(trainer *t, bool resume)
-{
-    const struct train_config *c = &t->settings->train;
-    model_file m;
-    if (params_initialize(t->params, (uint64_t)c->seed))
-        return -1;
-    if (resume || !*c->start_from)
-        return 0;
-    if (model_open(c->start_from, NULL, 0, &m))
-        return fail_while("train.start_from");
-    int result = params_load(t->params, m.tensors, c->start_from);
-    model_close(&m);
-    return result ? fail_while("train.start_from, whose network should be that of [model]") : 0;
-}
-
-static int build_networks(trainer *t, bool resume)
+/* For the freezing of that epoch; a training that is resumed will have values of its own. */
+static int build_networks(trainer *t, long epoch, bool resume)
 {
     int batch = t->settings->train.batch;
     bool validate =
         t->settings->train.validation_steps > 0 && batches_least(t->batches, SPLIT_VALIDATION) > 0;
-    if (params_new(&t->params, t->device) ||
+    t->frozen_as = freezing_since(t->settings, epoch);
+    if (freezing_params(&t->params, t->device, t->settings, epoch) ||
         network_new(&t->network, t->params, t->settings, batch, NETWORK_TRAIN) ||
         (validate && network_new(&t->validation, t->params, t->settings, batch, NETWORK_INFER)) ||
-        params_allocate(t->params, true) || first_values(t, resume) ||
-        network_prepare(t->network) ||
+        freezing_check(t->settings, t->params) || params_allocate(t->params, true) ||
+        (!resume && start_values(t->params, t->settings)) || network_prepare(t->network) ||
         stepper_new(&t->stepper, t->batches, t->network, &t->settings->train))
         return -1;
     if (!validate)
@@ -97,13 +87,26 @@ static int resume_history(trainer *t)
 
 static int resume_run(trainer *t)
 {
-    if (checkpoint_read(t->run, t->stepper, &t->state) || resume_history(t))
+    if (checkpoint_read(t->run, t->stepper, t->settings, &t->state) || resume_history(t))
         return -1;
     t->elapsed = t->state.elapsed;
     t->schedule.state = t->state.schedule;
     t->stopping.state = t->state.stopping;
     log_info("resumed in epoch %ld, after %ld of its steps", t->state.epoch, t->state.sums.steps);
     return 0;
+}
+
+static void free_networks(trainer *t)
+{
+    stepper_free(t->stepper);
+    evaluator_free(t->evaluator);
+    network_free(t->validation);
+    network_free(t->network);
+    params_free(t->params);
+    t->stepper = NULL;
+    t->evaluator = NULL;
+    t->validation = t->network = NULL;
+    t->params = NULL;
 }
 
 int trainer_new(trainer **out, device *d, const settings *s, const char *run_directory, bool resume)
@@ -119,11 +122,13 @@ int trainer_new(trainer **out, device *d, const settings *s, const char *run_dir
     t->stopping = early_stopping_new(&s->train);
     t->history = history_new(&s->data.mixture);
     t->state.epoch = 1;
+    long epoch = 1;
     t->progress =
         (progress){.config = &s->train, .mixture = &s->data.mixture, .started = clock_seconds()};
     if (!t->run || !t->model_path ||
         batches_open(&t->batches, d, &s->data, (uint64_t)s->train.seed, false) ||
-        build_networks(t, resume) || (resume && resume_run(t))) {
+        (resume && checkpoint_epoch(run_directory, &epoch)) || build_networks(t, epoch, resume) ||
+        (resume && resume_run(t))) {
         trainer_free(t);
         return -1;
     }
@@ -135,11 +140,7 @@ void trainer_free(trainer *t)
 {
     if (!t)
         return;
-    stepper_free(t->stepper);
-    evaluator_free(t->evaluator);
-    network_free(t->validation);
-    network_free(t->network);
-    params_free(t->params);
+    free_networks(t);
     batches_close(t->batches);
     history_release(&t->history);
     free(t->model_path);
@@ -185,6 +186,7 @@ static int write_checkpoint(trainer *t)
     t->state.schedule = t->schedule.state;
     t->state.stopping = t->stopping.state;
     t->state.history = (long)t->history.count;
+    t->state.frozen_as = t->frozen_as;
     /* else two runs of the same seed would differ */
     t->state.elapsed = t->settings->train.minutes > 0 ? point_of(t).seconds : 0;
     t->checkpoint_at = clock_seconds() + (double)t->settings->train.checkpoint_seconds;
@@ -271,6 +273,7 @@ static epoch_record record_epoch(const trainer *t)
         .epoch = t->state.epoch,
         .steps = sums->steps,
         .learning_rate = schedule_rate(&t->schedule, last),
+        .trainable = (long)params_trainable(t->params),
         .seconds = t->state.seconds,
         .images_per_second = (double)(sums->batches * t->network->batch) / t->state.seconds,
     };
@@ -324,6 +327,31 @@ static int end_epoch(trainer *t)
     return history_write(&t->history, t->run) || write_checkpoint(t) ? -1 : 0;
 }
 
+static void tell_freezing(const trainer *t)
+{
+    char trained[32], all[32];
+    log_info("epoch %ld: %s of %s parameters are trained", t->state.epoch,
+             summary_count(params_trainable(t->params), trained, sizeof trained),
+             summary_count(params_total(t->params), all, sizeof all));
+}
+
+/*
+ * Before an epoch with another freezing the networks are built anew, and the training goes on from the
+ * checkpoint that the epoch before has left: to the bit what a resumed run does.
+ */
+static int follow_freezing(trainer *t)
+{
+    long epoch = t->state.epoch;
+    if (freezing_since(t->settings, epoch) == t->frozen_as)
+        return 0;
+    free_networks(t);
+    if (build_networks(t, epoch, true) ||
+        checkpoint_read(t->run, t->stepper, t->settings, &t->state))
+        return -1;
+    tell_freezing(t);
+    return 0;
+}
+
 static bool is_finished(const trainer *t)
 {
     const struct train_config *c = &t->settings->train;
@@ -365,7 +393,7 @@ int trainer_run(trainer *t)
     t->progress.started = clock_seconds();
     t->checkpoint_at = t->progress.started + (double)t->settings->train.checkpoint_seconds;
     while (!result && !is_finished(t))
-        result = train_epoch(t) || end_epoch(t) ? -1 : 0;
+        result = follow_freezing(t) || train_epoch(t) || end_epoch(t) ? -1 : 0;
     if (!result)
         result = check_signals(t); /* one that came as the last epoch ended */
     signals_release();

@@ -1,0 +1,149 @@
+#include "train/start.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "models/freezing.h"
+#include "models/model_file.h"
+#include "models/network.h"
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many, and the first of them. */
+typedef struct tally {
+    size_t count;
+    char names[160];
+} tally;
+
+typedef struct report {
+    size_t loaded, left_out;
+    tally missing, shaped,
+        extra; /* only the network has it; both, but in other shapes; only the model */
+} report;
+
+static void add_to_tally(tally *t, const char *name)
+{
+    size_t used = strlen(t->names);
+    const char *between = !t->count ? "" : ", ";
+    if (t->count++ < 3 && used + strlen(name) + 6 < sizeof t->names)
+        snprintf(t->names + used, sizeof t->names - used, "%s%s", between, name);
+    else if (used + 6 < sizeof t->names && strcmp(t->names + used - 3, "..."))
+        snprintf(t->names + used, sizeof t->names - used, ", ...");
+}
+
+static bool is_wanted(const struct train_config *c, const char *name)
+{
+    for (int i = 0; i < c->start_only_count; i++)
+        if (!fnmatch(c->start_only[i], name, 0))
+            return true;
+    return !c->start_only_count;
+}
+
+/* Marks in chosen what can be taken. */
+static report compare(const params *p, const struct train_config *c, const safetensors *file,
+                      bool *chosen)
+{
+    report r = {0};
+    for (size_t i = 0; i < p->count; i++) {
+        const param *item = p->items[i];
+        const struct stored_tensor *stored = safetensors_find(file, item->name);
+        if (!is_wanted(c, item->name))
+            r.left_out++;
+        else if (!stored)
+            add_to_tally(&r.missing, item->name);
+        else if (!(chosen[i] = params_fit(item, stored)))
+            add_to_tally(&r.shaped, item->name);
+        else
+            r.loaded++;
+    }
+    for (size_t i = 0; i < safetensors_count(file) && !c->start_only_count; i++)
+        if (!params_find(p, safetensors_at(file, i)->name))
+            add_to_tally(&r.extra, safetensors_at(file, i)->name);
+    return r;
+}
+
+/* "; 3 of another shape (encoder1/conv1/kernel, ...)" */
+static void write_tally(FILE *out, const tally *t, const char *what)
+{
+    if (t->count)
+        fprintf(out, "; %zu %s (%s)", t->count, what, t->names);
+}
+
+static char *report_text(const report *r)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        return NULL;
+    fprintf(out, "%zu parameters fit", r->loaded);
+    if (r->left_out)
+        fprintf(out, "; %zu are left out by train.start_only", r->left_out);
+    write_tally(out, &r->missing, "are not in it");
+    write_tally(out, &r->shaped, "have another shape");
+    write_tally(out, &r->extra, "are only in it");
+    if (!fclose(out))
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* "", or that the two are of different kinds. */
+static const char *other_architecture(const settings *mine, const settings *its, char *text,
+                                      size_t size)
+{
+    const char *a = network_architecture(mine->stages[0].architecture),
+               *b = network_architecture(its->stages[0].architecture);
+    *text = '\0';
+    if (strcmp(a, b))
+        snprintf(text, size, "a %s, while [model] is a %s; ", b, a);
+    return text;
+}
+
+static int take(params *p, const settings *s, const model_file *m, const char *path, bool *chosen)
+{
+    char kinds[80];
+    report r = compare(p, &s->train, m->tensors, chosen);
+    char *text = report_text(&r);
+    bool differs = r.missing.count || r.shaped.count || r.extra.count;
+    int result = text ? 0 : fail(STATUS_MEMORY, "out of memory: train.start_from");
+    if (!result && !r.loaded)
+        result = fail(STATUS_DATA, "train.start_from: nothing in %s fits: %s%s", path,
+                      other_architecture(s, m->settings, kinds, sizeof kinds), text);
+    else if (!result && differs && s->train.start_mismatch == START_MISMATCH_ERROR)
+        result = fail(STATUS_DATA,
+                      "train.start_from: %s is of another network: %s%s. train.start_mismatch = "
+                      "skip begins with what fits, train.start_only names what is wanted",
+                      path, other_architecture(s, m->settings, kinds, sizeof kinds), text);
+    if (!result)
+        result = params_import_chosen(p, p->values, "", false, chosen, m->tensors);
+    if (!result)
+        log_info("begins with %s: %s", path, text);
+    free(text);
+    return result;
+}
+
+static int take_model(params *p, const settings *s)
+{
+    const char *path = s->train.start_from;
+    model_file m;
+    for (int i = 0; i < s->train.start_only_count; i++)
+        if (freezing_check_pattern(p, "train.start_only", s->train.start_only[i]))
+            return -1;
+    if (model_open(path, NULL, 0, &m))
+        return fail_while("train.start_from");
+    bool *chosen = allocate(p->count + 1, sizeof *chosen);
+    int result = chosen ? take(p, s, &m, path, chosen) : -1;
+    free(chosen);
+    model_close(&m);
+    return result;
+}
+
+int start_values(params *p, const settings *s)
+{
+    if (params_initialize(p, (uint64_t)s->train.seed))
+        return -1;
+    return *s->train.start_from ? take_model(p, s) : 0;
+}

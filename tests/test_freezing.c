@@ -1,0 +1,380 @@
+/*
+ * Training a part of the parameters: patterns in the settings, what they freeze in which epoch, breaks at
+ * every change, fresh moments, rates of groups, and beginning with a part of another model.
+ */
+#include "trainings.h"
+
+#include "models/freezing.h"
+#include "models/model_file.h"
+#include "models/network.h"
+#include "settings_cases.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- Settings ---- */
+
+static const char scheduled[] = "[train]\n"
+                                "epochs = 30\n"
+                                "freeze = encoder*, heads/*\n"
+                                "[unfreeze]\n"
+                                "5 = encoder2/*, heads* ; and more\n"
+                                "010 = *\n"
+                                "[freeze]\n"
+                                "20 = \tencoder1*\n"
+                                "[rate]\n"
+                                "encoder* = 0.1\n"
+                                "encoder2/conv?/kernel = 1e-2\n";
+
+static void a_schedule_is_read_and_written(void **state)
+{
+    (void)state;
+    settings *s = parsed(scheduled);
+    for (int round = 0; round < 2; round++) {
+        const struct freezing_config *f = &s->freezing;
+        assert_int_equal(s->train.freeze_count, 2);
+        assert_string_equal(s->train.freeze[1], "heads/*");
+        assert_int_equal(f->unfreeze_count, 2);
+        assert_string_equal(f->unfreeze[0], "5=encoder2/*, heads*");
+        assert_string_equal(f->unfreeze[1], "10=*");
+        assert_int_equal(f->freeze_count, 1);
+        assert_string_equal(f->freeze[0], "20=encoder1*");
+        assert_int_equal(f->rate_count, 2);
+        assert_string_equal(f->rates[1], "encoder2/conv?/kernel=1e-2");
+        char *text = settings_ini(s);
+        settings_free(s);
+        s = parsed(text);
+        free(text);
+    }
+    settings_free(s);
+}
+
+static void overrides_add_replace_and_remove(void **state)
+{
+    static const char *const more[] = {"unfreeze.7=a*", "unfreeze.5=b*",
+                                       "unfreeze.10=", "rate.encoder*=2", "freeze.every=30"};
+    settings *s = NULL;
+    (void)state;
+    if (settings_parse(&s, scheduled, "x.ini", more, COUNT(more)))
+        fail_msg("%s", error_message());
+    assert_int_equal(s->freezing.unfreeze_count, 2);
+    assert_string_equal(s->freezing.unfreeze[0], "5=b*");
+    assert_string_equal(s->freezing.unfreeze[1], "7=a*");
+    assert_string_equal(s->freezing.rates[1], "encoder*=2");
+    assert_int_equal(s->freezing.freeze_every, 30);
+    settings_free(s);
+}
+
+static void bad_schedules_are_refused(void **state)
+{
+    (void)state;
+    refused("[unfreeze]\n7 = a*\n5 = b*\n[train]\nepochs = 9\n",
+            "x.ini:3: epoch 5 comes after epoch 7; put epochs in order");
+    refused("[unfreeze]\n7 = a*\n07 = b*\n",
+            "x.ini:3: epoch 7 comes after epoch 7; put epochs in order");
+    refused("[unfreeze]\n7 = a*\n7 = b*\n", "x.ini:3: 7 is set twice, first on line 2; remove one");
+    refused("[train]\nepochs = 9\n[unfreeze]\n5 = a*\n10 = b*\n",
+            "x.ini:5: train.epochs is 9; a later epoch never comes");
+    refused("[train]\nepochs = 9\n[freeze]\nevery = 4\n[unfreeze]\n5 = a*\n",
+            "x.ini:6: the epochs begin anew every 4; a later one never comes");
+    refused("[train]\nepochs = 9\n[freeze]\nevery = 4\n[unfreeze]\nevery = 5\n",
+            "x.ini:6: freeze.every and unfreeze.every differ; one of them is enough");
+    refused("[freeze]\n0 = a*\n", "x.ini:2: 0 is no epoch; the keys of [freeze] are numbers of "
+                                  "epochs, from 1, and `every`");
+    refused("[freeze]\nevry = 2\n", "x.ini:2: evry is no epoch; the keys of [freeze] are numbers "
+                                    "of epochs, from 1, and `every`");
+    refused("[freeze]\n1 =\n", "x.ini:2: freeze.* = (nothing): empty (allowed: EPOCH = PATTERN, "
+                               "PATTERN ...)");
+    refused("[freeze]\n1 = Encoder*\n",
+            "x.ini:2: freeze.* = Encoder*: not a pattern of names of parameters (allowed: EPOCH = "
+            "PATTERN, PATTERN ...)");
+    refused("[rate]\nencoder* = 0\n", "x.ini:2: rate.* = 0: out of range (allowed: PATTERN = "
+                                      "NUMBER above 0, to 1000)");
+    refused("[rate]\nencoder* = fast\n", "x.ini:2: rate.* = fast: not a number (allowed: PATTERN "
+                                         "= NUMBER above 0, to 1000)");
+    override_refused("unfreeze.101=a*", "--set: train.epochs is 100; a later epoch never comes");
+}
+
+/* ---- What is frozen when ---- */
+
+static bool is_frozen(const settings *s, long epoch, const char *name)
+{
+    params *rules;
+    must(freezing_params(&rules, NULL, s, epoch));
+    bool frozen = params_freezes(rules, name);
+    params_free(rules);
+    return frozen;
+}
+
+static void epochs_follow_the_schedule(void **state)
+{
+    (void)state;
+    settings *s = parsed(scheduled);
+    for (long epoch = 1; epoch <= 30; epoch++) {
+        assert_int_equal(is_frozen(s, epoch, "encoder1/conv1/kernel"), epoch < 10 || epoch >= 20);
+        assert_int_equal(is_frozen(s, epoch, "encoder2/conv1/kernel"), epoch < 5);
+        assert_int_equal(is_frozen(s, epoch, "heads/bias"), epoch < 5);
+        assert_false(is_frozen(s, epoch, "decoder1/conv1/kernel"));
+        assert_int_equal(freezing_changes(s, epoch), epoch == 5 || epoch == 10 || epoch == 20);
+    }
+    settings_free(s);
+}
+
+static void cycles_begin_anew(void **state)
+{
+    (void)state;
+    settings *s = parsed("[train]\nepochs = 9\nfreeze = a*\n[unfreeze]\nevery = 3\n2 = *\n"
+                         "[freeze]\n3 = b*\n");
+    for (long epoch = 1; epoch <= 9; epoch++) {
+        long in_cycle = (epoch - 1) % 3 + 1;
+        assert_int_equal(is_frozen(s, epoch, "a1"), in_cycle == 1);
+        assert_int_equal(is_frozen(s, epoch, "b1"), in_cycle == 3);
+        assert_int_equal(freezing_changes(s, epoch), epoch > 1);
+    }
+    settings_free(s);
+}
+
+/* STATUS_USAGE with both texts. */
+static void check_refused(const overrides more, const char *one, const char *other)
+{
+    settings *s = settings_of(more);
+    trainer *t = NULL;
+    error_clear();
+    assert_int_equal(trainer_new(&t, opened, s, scratch, false), -1);
+    if (!strstr(error_message(), one) || !strstr(error_message(), other))
+        fail_msg("%s", error_message());
+    settings_free(s);
+}
+
+static void patterns_must_match(void **state)
+{
+    (void)state;
+    check_refused((overrides){"train.freeze=encodr*"}, "train.freeze: no parameter",
+                  "did you mean encoder*?");
+    check_refused((overrides){"unfreeze.3=encoder1/conf1/*"}, "unfreeze.3: no parameter",
+                  "did you mean encoder1/conv1*?");
+    check_refused((overrides){"freeze.2=quite-something-else"}, "freeze.2: no parameter",
+                  "unblend info");
+    check_refused((overrides){"rate.head=2"}, "[rate]: no parameter", "did you mean heads*?");
+    check_refused((overrides){"train.freeze=*"}, "from epoch 1 on all parameters are frozen", "");
+    check_refused((overrides){"freeze.2=*"}, "from epoch 2 on all parameters are frozen", "");
+}
+
+/* ---- Trainings ---- */
+
+/* Matrices too (MATRIX_LEAST filters), two optimizers, averages; something changes before every epoch. */
+#define CHANGING                                                                                   \
+    "model.filters=16", "train.freeze=encoder*, decoder1/conv1/*", "unfreeze.2=*",                 \
+        "freeze.2=encoder1/*", "freeze.every=2", "train.average=0.9"
+
+static const char *const optimizers[] = {"train.optimizer=adam", "train.optimizer=muon"};
+
+static void a_break_at_any_change_leaves_no_trace(void **state)
+{
+    static const char *const stops[] = {"train.epochs=2", "train.epochs=3", "train.epochs=4",
+                                        "train.epochs=5"};
+    (void)state;
+    for (size_t o = 0; o < COUNT(optimizers); o++) {
+        train("whole", false, (overrides){CHANGING, optimizers[o], "train.epochs=5"});
+        for (size_t i = 0; i < COUNT(stops); i++)
+            train("broken", i > 0, (overrides){CHANGING, optimizers[o], stops[i]});
+        assert_true(same_tensors("whole", "broken", CHECKPOINT_NAME));
+        assert_true(same_tensors("whole", "broken", MODEL_NAME));
+    }
+}
+
+/* Whether the two models have the same bits in the parameter of that name. */
+static bool same_tensor(const char *run_a, const char *run_b, const char *name)
+{
+    safetensors *a = file_of(run_a, MODEL_NAME), *b = file_of(run_b, MODEL_NAME);
+    const struct stored_tensor *one = safetensors_find(a, name), *other = safetensors_find(b, name);
+    assert_non_null(one);
+    assert_non_null(other);
+    bool same = !memcmp(one->data, other->data, stored_bytes(one));
+    safetensors_free(a);
+    safetensors_free(b);
+    return same;
+}
+
+static void what_is_frozen_stays(void **state)
+{
+    (void)state;
+    train("one", false, (overrides){"train.epochs=1", "train.freeze=encoder*"});
+    train("two", false, (overrides){"train.epochs=2", "train.freeze=encoder*"});
+    train("three", false, (overrides){"train.freeze=encoder*", "unfreeze.3=encoder2*"});
+    static const char *const of_encoder[] = {"encoder1/conv1/kernel", "encoder1/norm1/gamma",
+                                             "encoder1/norm1/moving_mean",
+                                             "encoder1/norm1/moving_variance"};
+    for (size_t i = 0; i < COUNT(of_encoder); i++) {
+        assert_true(same_tensor("one", "two", of_encoder[i]));
+        assert_true(same_tensor("one", "three", of_encoder[i]));
+    }
+    assert_true(same_tensor("one", "two", "encoder2/conv1/kernel"));
+    assert_false(same_tensor("one", "three", "encoder2/conv1/kernel"));
+    assert_false(same_tensor("one", "three", "encoder2/norm1/moving_mean"));
+    assert_false(same_tensor("one", "two", "decoder1/conv1/kernel"));
+}
+
+/* The largest difference of a parameter between two models. */
+static double largest_move(const char *run_a, const char *run_b, const char *name)
+{
+    safetensors *a = file_of(run_a, MODEL_NAME), *b = file_of(run_b, MODEL_NAME);
+    const struct stored_tensor *one = safetensors_find(a, name), *other = safetensors_find(b, name);
+    const float *x = one->data, *y = other->data;
+    double largest = 0;
+    for (size_t i = 0; i < stored_elements(one); i++)
+        largest = fmax(largest, fabs((double)x[i] - (double)y[i]));
+    safetensors_free(a);
+    safetensors_free(b);
+    return largest;
+}
+
+/* Adam's first step moves what has a gradient by the learning rate, whenever that step is; moments that are
+ * not corrected as such would make it 3.2 times that. */
+static void freed_parameters_begin_with_fresh_moments(void **state)
+{
+    (void)state;
+    const overrides still = {"train.freeze=encoder*", "train.steps_per_epoch=1", "train.epochs=3"},
+                    freed = {"train.freeze=encoder*", "train.steps_per_epoch=1", "train.epochs=4",
+                             "unfreeze.4=*"};
+    train("still", false, still);
+    train("freed", false, freed);
+    double move = largest_move("still", "freed", "encoder1/conv1/kernel");
+    if (!(move > 0.99e-3 && move < 1.01e-3))
+        fail_msg("a step of %g", move);
+    safetensors *file = file_of("freed", CHECKPOINT_NAME);
+    assert_non_null(strstr(safetensors_metadata(file, "state"), "\"encoder1/conv1/kernel\":3"));
+    assert_null(strstr(safetensors_metadata(file, "state"), "\"heads/"));
+    safetensors_free(file);
+}
+
+static void groups_have_rates_of_their_own(void **state)
+{
+    (void)state;
+    train("base", false,
+          (overrides){"train.steps_per_epoch=1", "train.epochs=1", "train.learning_rate=1e-12"});
+    train("rates", false,
+          (overrides){"train.steps_per_epoch=1", "train.epochs=1", "rate.encoder*=0.5",
+                      "rate.encoder2*=0.125"});
+    const struct {
+        const char *name;
+        double move;
+    } cases[] = {{"encoder1/conv1/kernel", 0.5e-3},
+                 {"encoder2/conv1/kernel", 0.125e-3},
+                 {"decoder1/conv1/kernel", 1e-3}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        double move = largest_move("base", "rates", cases[i].name);
+        if (!(fabs(move / cases[i].move - 1) < 0.01))
+            fail_msg("%s moves by %g", cases[i].name, move);
+    }
+}
+
+/* Muon's matrices too: with as good as no rate they stay where they are. */
+static void matrices_have_rates_of_their_own(void **state)
+{
+    (void)state;
+    const char *const wide = "model.filters=16", *const muon = "train.optimizer=muon";
+    train("base", false, (overrides){wide, muon, "train.epochs=1", "train.freeze=encoder2*"});
+    train("rates", false, (overrides){wide, muon, "train.epochs=1", "rate.encoder2*=1e-9"});
+    assert_true(largest_move("base", "rates", "encoder2/conv1/kernel") < 1e-7);
+    train("full", false, (overrides){wide, muon, "train.epochs=1"});
+    assert_true(largest_move("base", "full", "encoder2/conv1/kernel") > 1e-3);
+}
+
+static void the_history_says_how_many_are_trained(void **state)
+{
+    (void)state;
+    training t =
+        trained_in("history", false,
+                   (overrides){"train.freeze=encoder*", "unfreeze.2=encoder2*", "unfreeze.3=*"});
+    const history *h = trainer_history(t.trainer);
+    for (size_t i = 0; i < 3; i++) {
+        params *p;
+        network *n;
+        must(freezing_params(&p, NULL, t.settings, (long)i + 1));
+        must(network_new(&n, p, t.settings, TINY_BATCH, NETWORK_TRAIN));
+        assert_int_equal(h->epochs[i].trainable, params_trainable(p));
+        assert_true(i == 0 || h->epochs[i].trainable > h->epochs[i - 1].trainable);
+        network_free(n);
+        params_free(p);
+    }
+    close_training(&t);
+}
+
+/* ---- A first model ---- */
+
+static char from[700];
+
+static void make_first_model(const char *run, const overrides more)
+{
+    train(run, false, more);
+    snprintf(from, sizeof from, "train.start_from=%s/%s/" MODEL_NAME, scratch, run);
+}
+
+/* After a step of as good as no length. */
+#define AT_REST "train.learning_rate=1e-12", "train.epochs=1", "train.steps_per_epoch=1"
+
+static void a_part_of_a_model_can_be_taken(void **state)
+{
+    (void)state;
+    make_first_model("first", (overrides){"train.seed=5", "train.epochs=1"});
+    train("random", false, (overrides){AT_REST});
+    train("part", false, (overrides){AT_REST, from, "train.start_only=encoder1/*, heads*"});
+    assert_true(largest_move("first", "part", "encoder1/conv1/kernel") < 1e-6);
+    assert_true(largest_move("first", "part", "heads/kernel") < 1e-6);
+    assert_true(largest_move("random", "part", "encoder2/conv1/kernel") < 1e-6);
+    assert_true(largest_move("random", "part", "encoder1/conv1/kernel") > 1e-3);
+}
+
+static void what_fits_can_be_taken(void **state)
+{
+    (void)state;
+    make_first_model("first", (overrides){"train.seed=5", "train.epochs=1"});
+    const overrides deeper = {AT_REST, from, "model.convolutions=2", "train.start_mismatch=skip"};
+    train("deeper", false, deeper);
+    assert_true(largest_move("first", "deeper", "encoder2/conv1/kernel") < 1e-6);
+    safetensors *file = file_of("deeper", MODEL_NAME);
+    assert_non_null(safetensors_find(file, "encoder2/conv2/kernel"));
+    safetensors_free(file);
+}
+
+static void mismatches_are_refused_and_named(void **state)
+{
+    (void)state;
+    make_first_model("first", (overrides){"train.epochs=1"});
+    check_refused((overrides){from, "model.convolutions=2"},
+                  "train.start_from: ", "are not in it (encoder1/conv2/kernel");
+    check_refused((overrides){from, "model.filters=3"}, "have another shape (encoder1/conv1/kernel",
+                  "train.start_mismatch = skip");
+    check_refused((overrides){from, "model.modules=1"}, "are only in it (", "");
+    check_refused((overrides){from, "train.start_only=encodr*"},
+                  "train.start_only: no parameter of the network is called encodr*",
+                  "did you mean encoder*?");
+    check_refused((overrides){from, "model.architecture=unet-transformer", "model.filters=2",
+                              "data.size=32x32"},
+                  "is of another network: ", "a unet, while [model] is a unet-transformer");
+    check_refused((overrides){"train.start_from=nothing-there"}, "train.start_from",
+                  "nothing-there: no such file");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_schedule_is_read_and_written),
+        cmocka_unit_test(overrides_add_replace_and_remove),
+        cmocka_unit_test(bad_schedules_are_refused),
+        cmocka_unit_test(epochs_follow_the_schedule),
+        cmocka_unit_test(cycles_begin_anew),
+        cmocka_unit_test(patterns_must_match),
+        cmocka_unit_test(a_break_at_any_change_leaves_no_trace),
+        cmocka_unit_test(what_is_frozen_stays),
+        cmocka_unit_test(freed_parameters_begin_with_fresh_moments),
+        cmocka_unit_test(groups_have_rates_of_their_own),
+        cmocka_unit_test(matrices_have_rates_of_their_own),
+        cmocka_unit_test(the_history_says_how_many_are_trained),
+        cmocka_unit_test(a_part_of_a_model_can_be_taken),
+        cmocka_unit_test(what_fits_can_be_taken),
+        cmocka_unit_test(mismatches_are_refused_and_named),
+    };
+    return cmocka_run_group_tests_name("freezing", tests, open_for_trainings,
+                                       close_after_trainings);
+}
