@@ -77,6 +77,18 @@ static void every_resolution_has_its_own(void **state)
     discard(&made);
 }
 
+/* Without skips nothing goes from encoder to decoder beside the lowest resolution. */
+static void an_autoencoder_joins_nothing(void **state)
+{
+    static const char *const overrides[] = {"model.filters=8 12 20", "model.skips=false"};
+    (void)state;
+    on_paper made = draw_network(overrides, 2);
+    shape_is(made.network, "decoder1/up", 32, 32, 8);
+    assert_null(graph_find(made.network->graph, "decoder1/join"));
+    assert_int_equal(params_find(made.params, "decoder1/conv1/kernel")->dims[2], 8);
+    discard(&made);
+}
+
 /* The additions of a module of so many convolutions: of pairs, and of one that is left. */
 static void modules_add_pairs(void **state)
 {
@@ -236,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_resolution_has_its_own),
+        cmocka_unit_test(an_autoencoder_joins_nothing),
         cmocka_unit_test(modules_add_pairs),
         cmocka_unit_test(gated_pairs_are_narrower),
         cmocka_unit_test(parameters_are_counted),

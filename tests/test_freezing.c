@@ -356,6 +356,24 @@ static void mismatches_are_refused_and_named(void **state)
                   "nothing-there: no such file");
 }
 
+/* What is trained behind a model, the model itself being frozen, and then with it. */
+static void a_stage_can_be_added(void **state)
+{
+    (void)state;
+    make_first_model("first", (overrides){"train.seed=5", "train.epochs=1"});
+#define BEHIND                                                                                     \
+    from, "stage.2.filters=2", "stage.2.modules=2", "stage.2.skips=false",                         \
+        "stage.2.reads=previous", "train.freeze=*", "unfreeze.1=stage2/*"
+    train("behind", false, (overrides){BEHIND, "train.epochs=2"});
+    assert_true(same_tensor("first", "behind", "encoder1/conv1/kernel"));
+    assert_true(same_tensor("first", "behind", "decoder1/norm1/moving_variance"));
+    train("behind", true, (overrides){BEHIND, "unfreeze.3=*"});
+    assert_false(same_tensor("first", "behind", "encoder1/conv1/kernel"));
+    check_refused((overrides){BEHIND, "model.filters=3"}, "is of another network",
+                  "have another shape (encoder1/conv1/kernel");
+#undef BEHIND
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +392,7 @@ int main(void)
         cmocka_unit_test(a_part_of_a_model_can_be_taken),
         cmocka_unit_test(what_fits_can_be_taken),
         cmocka_unit_test(mismatches_are_refused_and_named),
+        cmocka_unit_test(a_stage_can_be_added),
     };
     return cmocka_run_group_tests_name("freezing", tests, open_for_trainings,
                                        close_after_trainings);

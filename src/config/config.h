@@ -39,7 +39,7 @@ struct model_config {
     int convolutions[RESOLUTIONS_MAX]; /* likewise */
     int convolution_count;
     char *activation; /* a name that activation_named() knows */
-    bool batch_norm, residual, gated, consistent;
+    bool skips, batch_norm, residual, gated, consistent;
     int blocks, width, heads, key_size, ffn;
     double dropout;
     bool train_position, cbam;

@@ -6,9 +6,9 @@
  * with the skip, and again [conv 3x3, batch norm, activation]. For each source a 1x1 head with the same
  * activation.
  *
- * What a config can change: filters and convolutions of each resolution; no batch norms; and residual
- * modules in the order of He et al. 2016 ("Identity Mappings"), whose first convolution changes the
- * channels and whose others come in pairs:
+ * What a config can change: filters and convolutions of each resolution; no skips, which makes it an
+ * autoencoder; no batch norms; and residual modules in the order of He et al. 2016 ("Identity Mappings"), whose
+ * first convolution changes the channels and whose others come in pairs:
  *
  *     x = conv1(x)
  *     x = x + conv3(activation(norm2(conv2(activation(norm1(x))))))     and so on
@@ -98,12 +98,13 @@ static tensor *convolutions(const builder *b, label module, tensor *x, int filte
                        : plain_module(b, module, x, filters, count);
 }
 
-/* Decoder modules are numbered as the encoder whose skip they join. */
+/* Decoder modules are numbered as the encoder whose skip they join. skip: NULL for none. */
 static tensor *decode(const builder *b, label module, tensor *x, tensor *skip, int filters,
                       int count)
 {
     x = conv2d_transpose(b->graph, label_of(module.text, "/up").text, x, filters);
-    x = concat(b->graph, label_of(module.text, "/join").text, x, skip);
+    if (skip)
+        x = concat(b->graph, label_of(module.text, "/join").text, x, skip);
     return convolutions(b, module, x, filters, count);
 }
 
@@ -159,8 +160,8 @@ tensor *unet_build(graph *g, const stage *s, tensor *input)
             x = max_pool(g, label_of(module.text, "/pool").text, x);
     }
     for (int i = c->modules - 1; i-- > 0;)
-        x = decode(&b, label_of(s->prefix, "decoder%d", i + 1), x, skips[i], filters_of(c, i),
-                   convolutions_of(c, i));
+        x = decode(&b, label_of(s->prefix, "decoder%d", i + 1), x, c->skips ? skips[i] : NULL,
+                   filters_of(c, i), convolutions_of(c, i));
     x = conv2d_heads(g, label_of(s->prefix, "heads").text, x, s->channels, s->sources, 1);
     return c->consistent
                ? x

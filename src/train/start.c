@@ -18,7 +18,7 @@ typedef struct tally {
 } tally;
 
 typedef struct report {
-    size_t loaded, left_out;
+    size_t loaded, left_out, added; /* added: of stages that the model has not */
     tally missing, shaped,
         extra; /* only the network has it; both, but in other shapes; only the model */
 } report;
@@ -41,16 +41,26 @@ static bool is_wanted(const struct train_config *c, const char *name)
     return !c->start_only_count;
 }
 
+/* Of the network's stages, from 1; parameters of a later one than the first are "stage2/...". */
+static int stage_of(const char *name)
+{
+    int stage = 1, end = 0;
+    return sscanf(name, "stage%d/%n", &stage, &end) == 1 && end ? stage : 1;
+}
+
 /* Marks in chosen what can be taken. */
-static report compare(const params *p, const struct train_config *c, const safetensors *file,
+static report compare(const params *p, const struct train_config *c, const model_file *m,
                       bool *chosen)
 {
     report r = {0};
+    const safetensors *file = m->tensors;
     for (size_t i = 0; i < p->count; i++) {
         const param *item = p->items[i];
         const struct stored_tensor *stored = safetensors_find(file, item->name);
         if (!is_wanted(c, item->name))
             r.left_out++;
+        else if (stage_of(item->name) > m->settings->stage_count)
+            r.added++;
         else if (!stored)
             add_to_tally(&r.missing, item->name);
         else if (!(chosen[i] = params_fit(item, stored)))
@@ -81,6 +91,8 @@ static char *report_text(const report *r)
     fprintf(out, "%zu parameters fit", r->loaded);
     if (r->left_out)
         fprintf(out, "; %zu are left out by train.start_only", r->left_out);
+    if (r->added)
+        fprintf(out, "; %zu are of stages that it has not", r->added);
     write_tally(out, &r->missing, "are not in it");
     write_tally(out, &r->shaped, "have another shape");
     write_tally(out, &r->extra, "are only in it");
@@ -105,7 +117,7 @@ static const char *other_architecture(const settings *mine, const settings *its,
 static int take(params *p, const settings *s, const model_file *m, const char *path, bool *chosen)
 {
     char kinds[80];
-    report r = compare(p, &s->train, m->tensors, chosen);
+    report r = compare(p, &s->train, m, chosen);
     char *text = report_text(&r);
     bool differs = r.missing.count || r.shaped.count || r.extra.count;
     int result = text ? 0 : fail(STATUS_MEMORY, "out of memory: train.start_from");
