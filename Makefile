@@ -4,7 +4,7 @@
 #   make setup      installs the packages that are missing
 #   make install    under PREFIX (/usr/local)       make uninstall  removes what install put there
 #   make demo       separate images with the shipped model, train one in front of you, draw a panel
-#   make test       every test              make data     MNIST and Fashion-MNIST, whole
+#   make test       every test              make data     MNIST and Fashion-MNIST, whole; or SETS="..."
 #   make test-soak  200 trainings killed    make mutants  mistakes put in: do the tests notice?
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
@@ -155,7 +155,7 @@ setup-bench: setup
 	@tools/setup bench
 
 data: setup
-	tools/get-data $(BUILD)/data
+	tools/get-data $(BUILD)/data $(SETS)
 
 demo: all $(BUILD)/tools/panel
 	tools/demo $(BUILD)/demo $(PROGRAM) $(BUILD)/tools/panel

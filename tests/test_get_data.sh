@@ -30,11 +30,11 @@ check() {
     fi
 }
 
-# run STATUS: get-data into a fresh or kept $scratch/data, which must exit so
+# run STATUS [SET...]: get-data into a fresh or kept $scratch/data, which must exit so
 run() {
     local status=0
     PATH=$scratch/programs:$PATH UNBLEND_DATASETS=$scratch/debian \
-        "$root/tools/get-data" "$scratch/data" >"$scratch/log" 2>&1 || status=$?
+        "$root/tools/get-data" "$scratch/data" "${@:2}" >"$scratch/log" 2>&1 || status=$?
     check "exits $1" [ "$status" -eq "$1" ]
 }
 
@@ -131,6 +131,42 @@ check "a partial download is refused" said "mnist/t10k-images-idx3-ubyte: wrong 
 check "the next mirror replaces a wrong file" complete mnist
 check "a mirror brings a missing one" complete fashion-mnist
 check "only what was missing is fetched" nothing_was_said_of "labels"
+
+# ---- EMNIST: an archive of two letters to train on and one to test on, each on its side ----
+
+python3 - "$FAKES/emnist.zip" <<'END'
+import gzip, struct, sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w") as archive:
+    for part, count in (("train", 2), ("test", 1)):
+        pictures = b"".join(bytes(range(i, i + 6)) for i in range(count))  # 3 high, 2 wide
+        archive.writestr(f"gzip/emnist-letters-{part}-images-idx3-ubyte.gz",
+                         gzip.compress(struct.pack(">4I", 2051, count, 3, 2) + pictures))
+        archive.writestr(f"gzip/emnist-letters-{part}-labels-idx1-ubyte.gz",
+                         gzip.compress(struct.pack(">2I", 2049, count) + bytes(count)))
+END
+offline
+run 1 emnist
+check "EMNIST, offline: says what does in its place" said "make data SETS=letters"
+program curl <<'END'
+while [[ $1 != --output ]]; do shift; done
+cp "$FAKES/emnist.zip" "$2"
+END
+program md5sum <<<'echo 0123'
+run 1 emnist
+check "an archive with another MD5 is refused" said "wrong MD5"
+check "and gives no files" no_file_in "$scratch/data/emnist"
+program md5sum <<<'echo 58c8d27c78d21e728a6bc7b3cc06412e -'
+run 0 emnist
+check "its letters come upright" [ "$(od -An -tu1 -j16 -N12 -w12 \
+    "$scratch/data/emnist/train-images-idx3-ubyte")" = "   0   2   4   1   3   5   1   3   5   2   4   6" ]
+offline
+run 0 emnist
+check "what is whole is kept" nothing_was_said_of "fetching"
+head -c 20 "$FAKES/emnist.zip" >"$scratch/data/emnist/t10k-images-idx3-ubyte"
+run 1 emnist
+check "what is not whole is fetched again" said "fetching"
+run 2 mnist nothing
+check "an unknown set is wrong usage" said "SET: mnist, fashion-mnist, emnist or letters"
 
 status=0
 "$root/tools/get-data" --help >"$scratch/log" 2>&1 || status=$?
