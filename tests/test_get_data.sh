@@ -134,6 +134,7 @@ check "only what was missing is fetched" nothing_was_said_of "labels"
 
 # ---- EMNIST: an archive of two letters to train on and one to test on, each on its side ----
 
+if command -v python3 >/dev/null; then
 python3 - "$FAKES/emnist.zip" <<'END'
 import gzip, struct, sys, zipfile
 with zipfile.ZipFile(sys.argv[1], "w") as archive:
@@ -165,6 +166,7 @@ check "what is whole is kept" nothing_was_said_of "fetching"
 head -c 20 "$FAKES/emnist.zip" >"$scratch/data/emnist/t10k-images-idx3-ubyte"
 run 1 emnist
 check "what is not whole is fetched again" said "fetching"
+fi
 run 2 mnist nothing
 check "an unknown set is wrong usage" said "SET: mnist, fashion-mnist, emnist or letters"
 
