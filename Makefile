@@ -38,7 +38,8 @@ INTERFACE := $(if $(filter 0.%,$(VERSION)),$(basename $(VERSION)),$(firstword $(
 SONAME   := libunblend.so.$(INTERFACE)
 
 OBJECTS  := $(BUILD)/obj
-SOURCES  := $(sort $(wildcard src/*/*.c))
+# src/hdf5 is a program of its own.
+SOURCES  := $(sort $(filter-out src/hdf5/%,$(wildcard src/*/*.c)))
 OBJECTS_OF = $(patsubst %.c,$(OBJECTS)/%.o,$(1))
 PROGRAM  := $(BUILD)/unblend
 
@@ -54,6 +55,13 @@ API_SOURCES := $(filter src/api/%,$(SOURCES))
 SHARED   := $(BUILD)/libunblend.so.$(VERSION)
 STATIC   := $(BUILD)/libunblend.a
 PKGCONFIG := $(BUILD)/unblend.pc
+
+# unblend-hdf5, for files of Keras; left out where HDF5 or libzip is not installed.
+HDF5_PACKAGES := hdf5 libzip
+HELPER_SOURCES := $(sort $(wildcard src/hdf5/*.c))
+HELPER   := $(if $(shell pkg-config --exists $(HDF5_PACKAGES) 2>/dev/null && echo yes),$(BUILD)/unblend-hdf5)
+HELPER_CFLAGS = $(shell pkg-config --cflags $(HDF5_PACKAGES))
+HELPER_LIBS = $(shell pkg-config --libs $(HDF5_PACKAGES))
 
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
@@ -71,7 +79,7 @@ SCRIPTS  := $(addprefix tools/,check-includes check-kernels setup demo run-tests
     format install uninstall clean distclean FORCE
 .DELETE_ON_ERROR:
 
-all: $(PROGRAM) $(SHARED) $(STATIC) $(PKGCONFIG)
+all: $(PROGRAM) $(SHARED) $(STATIC) $(PKGCONFIG) $(HELPER)
 
 # A warning is an error for those who work on unblend, not for those who use it with another compiler.
 test test-soak mutants bench asan valgrind check: WERROR := -Werror
@@ -79,6 +87,11 @@ test test-soak mutants bench asan valgrind check: WERROR := -Werror
 $(PROGRAM): $(OBJECTS)/src/cli/main.o $(INTERNAL) $(CHECK)
 	@echo "  link $@"
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(INSIDE) $(LDLIBS)
+
+$(OBJECTS)/src/hdf5/%.o: private ALL_CPPFLAGS += $(HELPER_CFLAGS)
+$(BUILD)/unblend-hdf5: $(call OBJECTS_OF,$(HELPER_SOURCES)) $(INTERNAL)
+	@echo "  link $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(HELPER_LIBS) $(LDLIBS)
 
 $(INTERNAL): $(call OBJECTS_OF,$(filter-out src/cli/main.c $(CHECK_SOURCES),$(SOURCES)))
 $(CHECK): $(call OBJECTS_OF,$(CHECK_SOURCES))
@@ -140,7 +153,7 @@ $(BUILD)/tools/bench_onednn: LDLIBS := -ldnnl -lopenblas -lm
 $(OBJECTS)/tools/bench_onednn.o: | setup-bench
 
 .SECONDARY: $(TESTS:$(BUILD)/%=$(OBJECTS)/%.o) $(TOOLS:%.c=$(OBJECTS)/%.o)
--include $(SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d) $(TOOLS:%.c=$(OBJECTS)/%.d)
+-include $(SOURCES:%.c=$(OBJECTS)/%.d) $(HELPER_SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d) $(TOOLS:%.c=$(OBJECTS)/%.d)
 
 # Installs what is missing (and nothing if nothing is).
 setup:

@@ -15,6 +15,8 @@
     COMMAND(info)                                                                                  \
     COMMAND(models)                                                                                \
     COMMAND(pack)                                                                                  \
+    COMMAND(import)                                                                                \
+    COMMAND(export)                                                                                \
     COMMAND(selftest)                                                                              \
     COMMAND(bench)                                                                                 \
     COMMAND(tune)

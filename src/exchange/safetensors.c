@@ -506,3 +506,12 @@ const char *safetensors_metadata(const safetensors *file, const char *key)
 {
     return json_string_value(json_object_get(json_object_get(file->header, METADATA), key));
 }
+
+const char *safetensors_key(const safetensors *file, size_t index)
+{
+    json_t *metadata = json_object_get(file->header, METADATA);
+    void *at = json_object_iter(metadata);
+    while (at && index--)
+        at = json_object_iter_next(metadata, at);
+    return at ? json_object_iter_key(at) : NULL;
+}

@@ -66,4 +66,7 @@ void stored_floats(const struct stored_tensor *t, float *values);
 const struct stored_tensor *safetensors_find(const safetensors *file, const char *name);
 const char *safetensors_metadata(const safetensors *file, const char *key);
 
+/* The key of the index-th metadata, in the order of the header; NULL behind the last. */
+const char *safetensors_key(const safetensors *file, size_t index);
+
 #endif

@@ -17,22 +17,37 @@ static const char format_name[] = "unblend 2", old_format_name[] = "unblend 1";
 typedef int store(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
                   const struct stored_text *metadata, size_t metadata_count);
 
-static int hand_model(store *to, const char *path, params *p, const settings *s, const mixture *m)
+static int hand_tensors(store *to, const char *path, const struct stored_tensor *tensors,
+                        size_t count, const settings *s, const mixture *m)
 {
-    tensor_list tensors = {0};
     char *config = settings_ini_without(s, "device");
     char *pictures = format_text("%dx%d", m->inner_height ? m->inner_height : m->format.height,
                                  m->inner_width ? m->inner_width : m->format.width);
     int result = -1;
-    if (config && pictures && !params_export(p, p->values, "", false, &tensors)) {
+    if (config && pictures) {
         struct stored_text metadata[] = {
             {"format", format_name}, {"config", config}, {"pictures", pictures}};
-        result = to(path, tensors.items, tensors.count, metadata, 3);
+        result = to(path, tensors, count, metadata, 3);
     }
     free(config);
     free(pictures);
+    return result;
+}
+
+static int hand_model(store *to, const char *path, params *p, const settings *s, const mixture *m)
+{
+    tensor_list tensors = {0};
+    int result = params_export(p, p->values, "", false, &tensors)
+                     ? -1
+                     : hand_tensors(to, path, tensors.items, tensors.count, s, m);
     tensor_list_release(&tensors);
     return result;
+}
+
+int model_save_tensors(const char *path, const struct stored_tensor *tensors, size_t count,
+                       const settings *s, const mixture *m)
+{
+    return hand_tensors(safetensors_write, path, tensors, count, s, m);
 }
 
 int model_save(const char *path, params *p, const settings *s, const mixture *m)

@@ -18,6 +18,10 @@
  * may be left 0: then they have no border. The same arguments give the same bytes. */
 int model_save(const char *path, params *p, const settings *s, const mixture *m);
 
+/* The same from tensors in memory, one for each of the network's parameters. */
+int model_save_tensors(const char *path, const struct stored_tensor *tensors, size_t count,
+                       const settings *s, const mixture *m);
+
 /* Whether model_save() could make the file's contents; writes nothing. */
 int model_check(const char *path, params *p, const settings *s, const mixture *m);
 

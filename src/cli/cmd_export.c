@@ -1,0 +1,39 @@
+/* unblend export MODEL FILE.h5: a model's weights for Keras. */
+#include "base/error.h"
+#include "base/files.h"
+#include "cli/cli.h"
+#include "keras/import.h"
+#include <stdio.h>
+
+static int run_export(const options *given)
+{
+    const char *to = given->arguments[1];
+    model_file m;
+    bool there;
+    if (options_model(given, given->arguments[0], &m))
+        return -1;
+    int result = file_look(to, STATUS_USAGE, &there);
+    if (!result && there && !given->force)
+        result = fail(STATUS_USAGE, "%s: already exists; --force writes over it", to);
+    if (!result && keras_export(&m, to))
+        result = fail_while("%s", given->arguments[0]);
+    if (!result)
+        printf("%s\n", to);
+    model_close(&m);
+    return result;
+}
+
+const command export_command = {
+    .name = "export",
+    .summary = "Write a model's weights for Keras",
+    .arguments = "MODEL FILE",
+    .description =
+        "Writes the weights of MODEL to FILE, an .h5 file that load_weights() of the same\n"
+        "functional model reads, in Keras 2 and 3. MODEL is a network of one of the two\n"
+        "systems that README.md describes, as they were published.\n",
+    .examples = "  unblend export runs/small/model.safetensors small.h5\n",
+    .options = OPTION_FORCE,
+    .least = 2,
+    .most = 2,
+    .run = run_export,
+};

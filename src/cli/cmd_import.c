@@ -1,0 +1,37 @@
+/* unblend import FILE MODEL: a model of Keras as a model of unblend. */
+#include "base/error.h"
+#include "base/files.h"
+#include "cli/cli.h"
+#include "keras/import.h"
+#include <stdio.h>
+
+static int run_import(const options *given)
+{
+    const char *from = given->arguments[0], *to = given->arguments[1];
+    bool there;
+    if (file_look(to, STATUS_USAGE, &there))
+        return -1;
+    if (there && !given->force)
+        return fail(STATUS_USAGE, "%s: already exists; --force writes over it", to);
+    if (keras_import(from, to, given->sets, given->set_count))
+        return -1;
+    printf("%s\n", to);
+    return 0;
+}
+
+const command import_command = {
+    .name = "import",
+    .summary = "Make a model of one that Keras has saved",
+    .arguments = "FILE MODEL",
+    .description =
+        "Reads FILE, a model or weights of Keras 2 or 3 (.h5, .weights.h5, .keras) of one\n"
+        "of the two systems that README.md describes, and writes MODEL. Layers are matched\n"
+        "by class, order and shape; sizes are inferred from them. Weights alone do not say\n"
+        "the activation of a U-Net nor the size of its pictures, which --set can say.\n",
+    .examples = "  unblend import my_best_model.h5 best.safetensors\n"
+                "  unblend import best.weights.h5 best.safetensors --set model.activation=tanh\n",
+    .options = OPTION_SET | OPTION_FORCE,
+    .least = 2,
+    .most = 2,
+    .run = run_import,
+};

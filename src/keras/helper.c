@@ -1,0 +1,106 @@
+#define _XOPEN_SOURCE 700
+#include "keras/helper.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include <errno.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char program[] = "unblend-hdf5";
+extern char **environ;
+
+/* Release with free(); NULL after fail(). */
+static char *find_helper(void)
+{
+    char path[PATH_MAX];
+    const char *asked = getenv("UNBLEND_HDF5");
+    if (asked && *asked)
+        return copy_text(asked);
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[length > 0 ? length : 0] = '\0';
+    for (int above = 0; above < 2; above++) {
+        char *slash = strrchr(path, '/');
+        if (!slash)
+            break;
+        *slash = '\0';
+        char *found = path_join(path, program);
+        if (!found || file_exists(found))
+            return found;
+        free(found);
+    }
+    fail(STATUS_RUNTIME,
+         "files of Keras take %s, which is not beside unblend: it was built without HDF5 and "
+         "libzip; "
+         "`make setup` installs them, then `make` builds it",
+         program);
+    return NULL;
+}
+
+/* What the child wrote, without the last newline. */
+static void read_message(int from, char *message, size_t size)
+{
+    size_t used = 0;
+    for (ssize_t got = 1; got > 0 && used + 1 < size; used += got > 0 ? (size_t)got : 0) {
+        got = read(from, message + used, size - 1 - used);
+        if (got < 0 && errno == EINTR)
+            got = 1, used--;
+    }
+    message[used] = '\0';
+    message[strcspn(message, "\n")] = '\0';
+}
+
+static int wait_for(pid_t child, const char *from, const char *message)
+{
+    int status;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return fail(STATUS_RUNTIME, "%s: %s", program, strerror(errno));
+    if (WIFSIGNALED(status))
+        return fail(STATUS_DATA, "%s: reading it ended %s (%s): the file is damaged", from, program,
+                    strsignal(WTERMSIG(status)));
+    int code = WEXITSTATUS(status);
+    if (!code)
+        return 0;
+    return fail(code <= STATUS_MEMORY ? (enum status)code : STATUS_RUNTIME, "%s",
+                *message ? message : "unblend-hdf5 cannot be run");
+}
+
+int helper_run(const char *action, const char *from, const char *to)
+{
+    int ends[2];
+    pid_t child;
+    char message[2048];
+    posix_spawn_file_actions_t actions;
+    char *path = find_helper();
+    if (!path)
+        return -1;
+    if (pipe(ends)) {
+        free(path);
+        return fail(STATUS_RUNTIME, "%s: %s", program, strerror(errno));
+    }
+    char *const words[] = {(char *)program, (char *)action, (char *)from, (char *)to, NULL};
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    posix_spawn_file_actions_addclose(&actions, ends[0]);
+    posix_spawn_file_actions_addclose(&actions, ends[1]);
+    int trouble = posix_spawn(&child, path, &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    int result = -1;
+    if (trouble) {
+        fail(STATUS_RUNTIME, "%s: %s", path, strerror(trouble));
+    } else {
+        read_message(ends[0], message, sizeof message);
+        result = wait_for(child, from, message);
+    }
+    close(ends[0]);
+    free(path);
+    return result;
+}

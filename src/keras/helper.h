@@ -1,0 +1,12 @@
+/* unblend-hdf5 (src/hdf5), which turns files of Keras into safetensors and back. */
+#ifndef KERAS_HELPER_H
+#define KERAS_HELPER_H
+
+/*
+ * unblend-hdf5 ACTION FROM TO. It is looked for beside the executable and one directory above; with UNBLEND_HDF5
+ * there. Its message and exit code become fail()'s; STATUS_RUNTIME if there is none, STATUS_DATA if `from` made
+ * it crash.
+ */
+int helper_run(const char *action, const char *from, const char *to);
+
+#endif

@@ -1,0 +1,19 @@
+/* Models of Keras, and of PyTorch's twins of them, as models of unblend, and back. */
+#ifndef KERAS_IMPORT_H
+#define KERAS_IMPORT_H
+
+#include "models/model_file.h"
+
+/*
+ * Writes `to`, a model, from a file of Keras. overrides ("section.key=value") go over what is found in it.
+ * STATUS_DATA for a file or a network that does not fit, naming the layer and both shapes.
+ */
+int keras_import(const char *from, const char *to, const char *const *overrides, size_t count);
+
+/*
+ * Writes `to`, an .h5 file of weights in the form of Keras 2, which load_weights() of the same functional model
+ * reads, in Keras 2 and 3. STATUS_USAGE for a network that Keras' systems do not have.
+ */
+int keras_export(const model_file *m, const char *to);
+
+#endif

@@ -1,0 +1,228 @@
+#include "keras/infer.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOUND_MAX = 16, DECODER_STAGES = 3 };
+
+/* What is found, as overrides. */
+typedef struct found {
+    char texts[FOUND_MAX][96];
+    size_t count;
+} found;
+
+static void say(found *f, const char *key, const char *format, long value)
+{
+    char written[64];
+    snprintf(written, sizeof written, format, value);
+    snprintf(f->texts[f->count++], sizeof f->texts[0], "%s=%s", key, written);
+}
+
+static void say_text(found *f, const char *key, const char *value)
+{
+    snprintf(f->texts[f->count++], sizeof f->texts[0], "%s=%.60s", key, value);
+}
+
+static int refuse(const keras_file *f, const char *why)
+{
+    return fail(STATUS_DATA,
+                "%s: not a network of ours: %s (%zu Conv2D, %zu Conv2DTranspose, %zu "
+                "BatchNormalization, %zu Dense, %zu MultiHeadAttention)",
+                f->path, why, keras_count(f, KERAS_CONV2D), keras_count(f, KERAS_CONV2D_TRANSPOSE),
+                keras_count(f, KERAS_BATCH_NORMALIZATION), keras_count(f, KERAS_DENSE),
+                keras_count(f, KERAS_ATTENTION));
+}
+
+/* Dimension i of the kernel of the index-th layer of a class, counted from the end where i < 0; 0: none. */
+static long kernel_dim(const keras_file *f, enum keras_class class, size_t index, int i)
+{
+    const keras_layer *l = keras_nth(f, class, index);
+    const struct stored_tensor *kernel = l ? l->arrays[0] : NULL;
+    int at = kernel && i < 0 ? kernel->dimensions + i : i;
+    return kernel && at >= 0 && at < kernel->dimensions && kernel->shape[at] < 1 << 20
+               ? (long)kernel->shape[at]
+               : 0;
+}
+
+/* ---- What only the config says ---- */
+
+static double number_in(const json_t *config, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(config, key);
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+/* Norms whose epsilon is another than ours would give other outputs. */
+static int check_epsilons(const keras_file *f, enum keras_class class, double ours)
+{
+    for (size_t i = 0; i < keras_count(f, class); i++) {
+        const keras_layer *l = keras_nth(f, class, i);
+        double epsilon = number_in(keras_config_named(f, l->name), "epsilon", ours);
+        if (fabs(epsilon / ours - 1) > 1e-6)
+            return fail(STATUS_DATA, "%s: %s has an epsilon of %g; ours have %g", f->path, l->name,
+                        epsilon, ours);
+    }
+    return 0;
+}
+
+/* "relu" of a config's text, or of the object that Keras 3 writes for an activation layer; NULL: none. */
+static const char *activation_in(const json_t *config)
+{
+    const json_t *value = json_object_get(config, "activation");
+    const char *text = json_string_value(value);
+    if (!text)
+        text = json_string_value(json_object_get(json_object_get(value, "config"), "name"));
+    return text && strcmp(text, "linear") != 0 ? text : NULL;
+}
+
+/* The U-Net's: of its activation layers, or of a convolution. */
+static const char *find_activation(const keras_file *f)
+{
+    const json_t *leaky = keras_config_of_class(f, "LeakyReLU", 0);
+    const char *name = activation_in(keras_config_of_class(f, "Activation", 0));
+    if (leaky)
+        return fabs(number_in(leaky, "negative_slope", number_in(leaky, "alpha", 0.3)) - 0.2) < 1e-6
+                   ? "leaky_relu"
+                   : "a leaky_relu of another slope than 0.2";
+    if (keras_config_of_class(f, "ReLU", 0))
+        return "relu";
+    for (size_t i = 0; !name && keras_config_of_class(f, "Conv2D", i); i++)
+        name = activation_in(keras_config_of_class(f, "Conv2D", i));
+    return name;
+}
+
+/* data.size and data.channels from the input's shape, (batch, height, width, channels). */
+static bool say_size(const keras_file *f, found *out)
+{
+    const json_t *input = keras_config_of_class(f, "InputLayer", 0);
+    const json_t *shape = json_object_get(input, "batch_shape");
+    if (!shape)
+        shape = json_object_get(input, "batch_input_shape");
+    const json_t *height = json_array_get(shape, 1), *width = json_array_get(shape, 2);
+    if (!json_is_integer(height) || !json_is_integer(width))
+        return false;
+    char size[48];
+    snprintf(size, sizeof size, "%dx%d", (int)json_integer_value(height),
+             (int)json_integer_value(width));
+    say_text(out, "data.size", size);
+    return true;
+}
+
+/* The same from the position embedding: a table for the pixels of pictures that were halved three times. */
+static bool say_size_of_table(const keras_file *f, found *out)
+{
+    long tokens = kernel_dim(f, KERAS_EMBEDDING, 0, -2), side = 0;
+    char size[48];
+    while (side * side < tokens)
+        side++;
+    if (!tokens || side * side != tokens)
+        return false;
+    snprintf(size, sizeof size, "%ldx%ld", side << DECODER_STAGES, side << DECODER_STAGES);
+    say_text(out, "data.size", size);
+    return true;
+}
+
+/* ---- The two systems ---- */
+
+static int infer_unet(const keras_file *f, found *out, bool *guessed, long *sources)
+{
+    size_t all = keras_count(f, KERAS_CONV2D), heads = 0;
+    long modules = (long)keras_count(f, KERAS_CONV2D_TRANSPOSE) + 1, between = 2 * modules - 1;
+    while (heads < all && kernel_dim(f, KERAS_CONV2D, all - 1 - heads, 0) == 1)
+        heads++;
+    long plain = (long)(all - heads);
+    const char *activation = find_activation(f);
+    if (modules < 2 || !heads || plain % between ||
+        (long)keras_count(f, KERAS_BATCH_NORMALIZATION) != plain)
+        return refuse(f, "a U-Net has as many convolutions in each module, a norm behind each, and "
+                         "a 1 x 1 convolution for each source");
+    *sources = (long)heads;
+    say_text(out, "model.architecture", "unet");
+    say(out, "model.modules", "%ld", modules);
+    say(out, "model.convolutions", "%ld", plain / between);
+    say(out, "model.filters", "%ld", kernel_dim(f, KERAS_CONV2D, 0, -1));
+    if (activation)
+        say_text(out, "model.activation", activation);
+    else
+        *guessed = true;
+    return 0;
+}
+
+static size_t count_kernels(const keras_file *f, long size, long outputs)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < keras_count(f, KERAS_CONV2D); i++)
+        count += kernel_dim(f, KERAS_CONV2D, i, 0) == size &&
+                 (!outputs || kernel_dim(f, KERAS_CONV2D, i, -1) == outputs);
+    return count;
+}
+
+static int infer_unet_transformer(const keras_file *f, found *out, long *sources)
+{
+    size_t heads = count_kernels(f, 3, kernel_dim(f, KERAS_CONV2D, 0, 2)),
+           ups = keras_count(f, KERAS_CONV2D_TRANSPOSE),
+           attentions = keras_count(f, KERAS_ATTENTION);
+    bool sub_blocks = heads && ups == heads * (DECODER_STAGES + 1);
+    size_t blocks = attentions - (sub_blocks ? heads : 0), spatial = count_kernels(f, 7, 0);
+    if (!heads || (ups != heads * DECODER_STAGES && !sub_blocks) ||
+        (sub_blocks && attentions < heads) || (spatial && spatial != heads * DECODER_STAGES))
+        return refuse(f, "a UNet-Transformer has decoders of three stages for each source");
+    *sources = (long)heads;
+    say_text(out, "model.architecture", "unet-transformer");
+    say(out, "model.filters", "%ld", kernel_dim(f, KERAS_CONV2D, 0, -1));
+    say(out, "model.blocks", "%ld", (long)blocks);
+    say_text(out, "model.sub_blocks", sub_blocks ? "true" : "false");
+    say_text(out, "model.cbam", spatial ? "true" : "false");
+    if (blocks) {
+        say(out, "model.width", "%ld", kernel_dim(f, KERAS_DENSE, 0, -1));
+        say(out, "model.heads", "%ld", kernel_dim(f, KERAS_ATTENTION, 0, 1));
+        say(out, "model.key_size", "%ld", kernel_dim(f, KERAS_ATTENTION, 0, 2));
+        say(out, "model.ffn", "%ld", kernel_dim(f, KERAS_DENSE, 1, -1));
+    }
+    /* the first perceptron of CBAM is behind the transformer's dense layers */
+    size_t first = blocks ? 1 + 2 * blocks : 0;
+    long hidden = kernel_dim(f, KERAS_DENSE, first, -1);
+    if (spatial && hidden)
+        say(out, "model.cbam_ratio", "%ld", kernel_dim(f, KERAS_DENSE, first, 0) / hidden);
+    return 0;
+}
+
+static void say_sources(found *out, long sources)
+{
+    static const char *const names[] = {"mnist, fashion-mnist", "mnist, fashion-mnist, third",
+                                        "mnist, fashion-mnist, third, fourth"};
+    if (sources > 2 && sources <= SOURCES_MAX)
+        say_text(out, "data.sources", names[sources - 2]);
+}
+
+int keras_infer(settings **out, const keras_file *f, const char *const *overrides, size_t count,
+                bool *guessed)
+{
+    found all = {.count = 0};
+    long sources = 0, channels = kernel_dim(f, KERAS_CONV2D, 0, 2);
+    *guessed = false;
+    if (check_epsilons(f, KERAS_BATCH_NORMALIZATION, 1e-3) ||
+        check_epsilons(f, KERAS_LAYER_NORMALIZATION, 1e-6))
+        return -1;
+    bool plain = !keras_count(f, KERAS_DENSE) && !keras_count(f, KERAS_ATTENTION);
+    if (plain ? infer_unet(f, &all, guessed, &sources) : infer_unet_transformer(f, &all, &sources))
+        return -1;
+    say_sources(&all, sources);
+    say(&all, "data.channels", "%ld", channels);
+    if (!say_size(f, &all) && !say_size_of_table(f, &all))
+        *guessed = true;
+    const char **texts = allocate(all.count + count, sizeof *texts);
+    if (!texts)
+        return -1;
+    for (size_t i = 0; i < all.count; i++)
+        texts[i] = all.texts[i];
+    for (size_t i = 0; i < count; i++)
+        texts[all.count + i] = overrides[i];
+    int result = settings_load(out, NULL, texts, all.count + count);
+    free(texts);
+    return result ? fail_while("%s", f->path) : 0;
+}

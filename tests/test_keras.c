@@ -1,0 +1,242 @@
+/*
+ * Models of Keras: files that Keras itself has saved (tools/make-keras-fixtures) give its outputs, come back as they
+ * went out, and are refused if they are damaged or of another network. Needs unblend-hdf5.
+ */
+#include "trainings.h"
+
+#include "base/memory.h"
+#include "keras/import.h"
+#include "models/trained.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- Files ---- */
+
+/* The fixture's bytes, unpacked; release with free(). */
+static unsigned char *fixture(const char *name, size_t *length)
+{
+    char path[200];
+    unsigned char *bytes;
+    snprintf(path, sizeof path, "tests/fixtures/keras/%s.gz", name);
+    must(file_read_gzip(path, 1 << 24, STATUS_DATA, &bytes, length));
+    return bytes;
+}
+
+static void write_file(const char *name, const unsigned char *bytes, size_t length)
+{
+    must(file_write_atomic(scratch_path(name), bytes, length));
+}
+
+/* The fixture as a file of the scratch directory. */
+static void put_fixture(const char *name)
+{
+    size_t length;
+    unsigned char *bytes = fixture(name, &length);
+    write_file(name, bytes, length);
+    free(bytes);
+}
+
+static int import(const char *from, const char *to, const char *const *overrides, size_t count)
+{
+    char *source = copy_text(scratch_path(from)), *target = copy_text(scratch_path(to));
+    error_clear();
+    int result = keras_import(source, target, overrides, count);
+    free(source);
+    free(target);
+    return result;
+}
+
+/* ---- Outputs ---- */
+
+static void check_outputs(const char *model, const char *expected)
+{
+    char path[200];
+    safetensors *file;
+    model_file m;
+    trained t;
+    snprintf(path, sizeof path, "tests/fixtures/keras/%s.safetensors", expected);
+    must(safetensors_read(path, &file));
+    must(model_open(scratch_path(model), NULL, 0, &m));
+    const struct stored_tensor *input = safetensors_find(file, "input"),
+                               *outputs = safetensors_find(file, "outputs");
+    must(trained_open(&t, opened, m.settings, m.tensors, model, (int)input->shape[0],
+                      NETWORK_INFER));
+    size_t count = shape_count(t.network->output->shape);
+    assert_int_equal(count, stored_elements(outputs));
+    must(buffer_write(opened, t.network->input->data, 0, input->data, stored_bytes(input)));
+    must(network_forward(t.network));
+    float *got = allocate(count, sizeof *got);
+    const float *wanted = outputs->data;
+    must(buffer_read(opened, t.network->output->data, 0, got, count * sizeof *got));
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs((double)got[i] - wanted[i]) <= 1e-5))
+            fail_msg("%s: output %zu is %.9g and should be %.9g", model, i, got[i], wanted[i]);
+    free(got);
+    trained_close(&t);
+    model_close(&m);
+    safetensors_free(file);
+}
+
+static void keras_outputs_are_ours(void **state)
+{
+    static const char *const weights_only[] = {"data.size=16x16", "model.activation=leaky_relu"};
+    static const struct {
+        const char *file, *network;
+        size_t overrides;
+    } cases[] = {{"unet.h5", "unet", 0},
+                 {"unet.keras", "unet", 0},
+                 {"unet.weights.h5", "unet", 2},
+                 {"unet_transformer.h5", "unet_transformer", 0},
+                 {"unet_transformer.weights.h5", "unet_transformer", 0}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        put_fixture(cases[i].file);
+        must(import(cases[i].file, "model.safetensors", weights_only, cases[i].overrides));
+        check_outputs("model.safetensors", cases[i].network);
+    }
+}
+
+static void what_is_inferred_is_right(void **state)
+{
+    (void)state;
+    model_file m;
+    put_fixture("unet.keras");
+    must(import("unet.keras", "inferred", NULL, 0));
+    must(model_open(scratch_path("inferred"), NULL, 0, &m));
+    const struct model_config *c = &m.settings->stages[0];
+    assert_int_equal(c->architecture, ARCHITECTURE_unet);
+    assert_int_equal(c->filters[0], 3);
+    assert_int_equal(c->modules, 3);
+    assert_int_equal(c->convolutions[0], 2);
+    assert_string_equal(c->activation, "leaky_relu");
+    assert_int_equal(m.settings->data.mixture.format.height, 16);
+    model_close(&m);
+    put_fixture("unet_transformer.weights.h5");
+    must(import("unet_transformer.weights.h5", "inferred", NULL, 0));
+    must(model_open(scratch_path("inferred"), NULL, 0, &m));
+    c = &m.settings->stages[0];
+    assert_int_equal(c->architecture, ARCHITECTURE_unet_transformer);
+    assert_int_equal(c->blocks, 2);
+    assert_int_equal(c->width, 12);
+    assert_int_equal(c->heads, 3);
+    assert_int_equal(c->key_size, 5);
+    assert_int_equal(c->ffn, 14);
+    assert_int_equal(c->cbam_ratio, 2);
+    assert_true(c->cbam && c->sub_blocks);
+    assert_int_equal(m.settings->data.mixture.format.width, 16);
+    model_close(&m);
+}
+
+/* ---- Out ---- */
+
+static void what_goes_out_comes_back(void **state)
+{
+    static const char *const overrides[] = {"data.size=16x16", "model.activation=leaky_relu"};
+    static const char *const names[] = {"unet", "unet_transformer"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char file[64];
+        model_file m;
+        snprintf(file, sizeof file, "%s.h5", names[i]);
+        put_fixture(file);
+        must(directory_make(scratch_path("in")));
+        must(directory_make(scratch_path("back")));
+        must(import(file, "in/" MODEL_NAME, NULL, 0));
+        must(model_open(scratch_path("in/" MODEL_NAME), NULL, 0, &m));
+        must(keras_export(&m, scratch_path("out.h5")));
+        model_close(&m);
+        must(import("out.h5", "back/" MODEL_NAME, overrides, i ? 0 : COUNT(overrides)));
+        assert_true(same_tensors("in", "back", MODEL_NAME));
+    }
+}
+
+static void only_what_keras_has_goes_out(void **state)
+{
+    model_file m;
+    (void)state;
+    must(model_open("digits-fashion", NULL, 0, &m));
+    error_clear();
+    assert_int_equal(keras_export(&m, scratch_path("never.h5")), -1);
+    assert_int_equal(error_status(), STATUS_USAGE);
+    assert_false(file_exists(scratch_path("never.h5")));
+    model_close(&m);
+}
+
+/* ---- Bad input ---- */
+
+static void import_refused(const char *from, const char *const *overrides, size_t count,
+                           enum status status, const char *says)
+{
+    assert_int_equal(import(from, "never", overrides, count), -1);
+    if (error_status() != status || !strstr(error_message(), says))
+        fail_msg("%d: %s", (int)error_status(), error_message());
+    assert_false(file_exists(scratch_path("never")));
+}
+
+static void other_networks_are_refused(void **state)
+{
+    static const char *const filters[] = {"model.filters=4"}, *const deeper[] = {"model.modules=2"},
+                             *const other[] = {"model.architecture=unet-transformer"},
+                             *const residual[] = {"model.residual=true"};
+    (void)state;
+    put_fixture("unet.h5");
+    import_refused("unet.h5", filters, 1, STATUS_DATA,
+                   "where encoder1/conv1/kernel takes 3 x 3 x 1 x 4");
+    import_refused("unet.h5", deeper, 1, STATUS_DATA, "layers of Conv2D, where the network has 8");
+    import_refused("unet.h5", other, 1, STATUS_DATA, "layers of Conv2D, where the network has");
+    import_refused("unet.h5", residual, 1, STATUS_USAGE, "plain modules");
+    import_refused("none.h5", NULL, 0, STATUS_DATA, "none.h5: No such file");
+    write_file("text.h5", (const unsigned char *)"no model at all", 15);
+    import_refused("text.h5", NULL, 0, STATUS_DATA, "text.h5: not a whole HDF5 file");
+    write_file("cut.keras", (const unsigned char *)"PK\3\4 and so on", 14);
+    import_refused("cut.keras", NULL, 0, STATUS_DATA, "cut.keras: not a whole .keras archive");
+}
+
+static void the_helper_is_missed(void **state)
+{
+    (void)state;
+    put_fixture("unet.h5");
+    setenv("UNBLEND_HDF5", "/nowhere/unblend-hdf5", 1);
+    import_refused("unet.h5", NULL, 0, STATUS_RUNTIME, "/nowhere/unblend-hdf5");
+    unsetenv("UNBLEND_HDF5");
+}
+
+/* Whatever is wrong with a file, it is refused with a message, or gives a model. */
+static void damaged_files_do_no_harm(void **state)
+{
+    static const char *const names[] = {"unet.h5", "unet.keras", "unet.weights.h5"};
+    enum { CUTS = 4, FLIPS = 12 };
+    (void)state;
+    for (size_t n = 0; n < COUNT(names); n++) {
+        size_t length;
+        unsigned char *bytes = fixture(names[n], &length);
+        for (size_t i = 0; i < CUTS; i++) {
+            write_file("cut.h5", bytes, length * i / CUTS);
+            import_refused("cut.h5", NULL, 0, STATUS_DATA, "cut.h5");
+        }
+        for (size_t i = 0; i < FLIPS; i++) {
+            size_t at = (i * 7919 * 31 + i) % (i % 2 ? length : 4096);
+            unsigned char before = bytes[at];
+            bytes[at] ^= (unsigned char)(1 << i % 8);
+            write_file("flipped.h5", bytes, length);
+            if (import("flipped.h5", "flipped", NULL, 0) && !strstr(error_message(), "flipped.h5"))
+                fail_msg("byte %zu of %s: %s", at, names[n], error_message());
+            bytes[at] = before;
+        }
+        free(bytes);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keras_outputs_are_ours),
+        cmocka_unit_test(what_is_inferred_is_right),
+        cmocka_unit_test(what_goes_out_comes_back),
+        cmocka_unit_test(only_what_keras_has_goes_out),
+        cmocka_unit_test(other_networks_are_refused),
+        cmocka_unit_test(the_helper_is_missed),
+        cmocka_unit_test(damaged_files_do_no_harm),
+    };
+    return cmocka_run_group_tests_name("keras", tests, open_for_trainings, close_after_trainings);
+}
