@@ -162,6 +162,57 @@ static void only_what_keras_has_goes_out(void **state)
     model_close(&m);
 }
 
+/* ---- Where a model is expected ---- */
+
+static void a_file_of_keras_is_a_model(void **state)
+{
+    model_file m;
+    (void)state;
+    put_fixture("unet.h5");
+    put_fixture("unet.keras");
+    must(keras_model_open(scratch_path("unet.h5"), NULL, 0, &m));
+    assert_int_equal(m.settings->stages[0].filters[0], 3);
+    model_close(&m);
+    must(keras_model_open(scratch_path("unet.keras"), NULL, 0, &m));
+    model_close(&m);
+    must(keras_model_open("digits-fashion", NULL, 0, &m));
+    model_close(&m);
+}
+
+/* The first model of a training, which lies beside its config. */
+static void a_training_begins_with_it(void **state)
+{
+    static const char config[] = "[model]\nfilters = 3\nactivation = leaky_relu\n"
+                                 "[data]\ndirectory = tests/sample\n"
+                                 "[train]\nstart_from = beside.h5\nbatch = 2\nepochs = 1\n"
+                                 "steps_per_epoch = 1\nvalidation_steps = 1\n"
+                                 "learning_rate = 1e-12\nkeep = last\n";
+    size_t length;
+    settings *s;
+    trainer *t;
+    (void)state;
+    unsigned char *bytes = fixture("unet.weights.h5", &length);
+    must(directory_make(scratch_path("configs")));
+    must(directory_make(scratch_path("run")));
+    write_file("configs/beside.h5", bytes, length);
+    write_file("configs/own.ini", (const unsigned char *)config, strlen(config));
+    free(bytes);
+    must(settings_load(&s, scratch_path("configs/own.ini"), NULL, 0));
+    must(trainer_new(&t, opened, s, scratch_path("run"), false));
+    must(trainer_run(t));
+    trainer_free(t);
+    settings_free(s);
+    must(directory_make(scratch_path("in")));
+    must(import("configs/beside.h5", "in/" MODEL_NAME, NULL, 0));
+    safetensors *a = file_of("in", MODEL_NAME), *b = file_of("run", MODEL_NAME);
+    const float *x = safetensors_find(a, "encoder2/conv1/kernel")->data,
+                *y = safetensors_find(b, "encoder2/conv1/kernel")->data;
+    for (int i = 0; i < 3 * 3 * 3 * 6; i++)
+        assert_true(fabsf(x[i] - y[i]) < 1e-6f);
+    safetensors_free(a);
+    safetensors_free(b);
+}
+
 /* ---- Bad input ---- */
 
 static void import_refused(const char *from, const char *const *overrides, size_t count,
@@ -237,6 +288,8 @@ int main(void)
         cmocka_unit_test(other_networks_are_refused),
         cmocka_unit_test(the_helper_is_missed),
         cmocka_unit_test(damaged_files_do_no_harm),
+        cmocka_unit_test(a_file_of_keras_is_a_model),
+        cmocka_unit_test(a_training_begins_with_it),
     };
     return cmocka_run_group_tests_name("keras", tests, open_for_trainings, close_after_trainings);
 }

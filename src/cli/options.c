@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "keras/import.h"
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -404,7 +405,7 @@ int options_model(const options *given, const char *path, model_file *out)
     overrides over;
     if (list_overrides(given, &over))
         return -1;
-    int result = model_open(path, (const char *const *)over.texts, over.count, out);
+    int result = keras_model_open(path, (const char *const *)over.texts, over.count, out);
     free_overrides(&over);
     return result;
 }

@@ -393,6 +393,25 @@ int settings_take(settings **out, const ini *file, const char *origin, const cha
                                  .count = count});
 }
 
+/* A first model that is not where it is said to be, but beside the config. */
+static int look_beside(settings *s, const char *config)
+{
+    char **from = &s->train.start_from;
+    const char *slash = strrchr(config, '/');
+    if (!**from || **from == '/' || !slash || file_exists(*from))
+        return 0;
+    char *beside = format_text("%.*s/%s", (int)(slash - config), config, *from);
+    if (!beside)
+        return -1;
+    if (file_exists(beside)) {
+        free(*from);
+        *from = beside;
+    } else {
+        free(beside);
+    }
+    return 0;
+}
+
 int settings_load(settings **out, const char *path, const char *const *overrides, size_t count)
 {
     sources from = {.origin = path ? path : "settings",
@@ -408,6 +427,11 @@ int settings_load(settings **out, const char *path, const char *const *overrides
         return -1;
     int result = build_from_text(out, (const char *)bytes, length, from);
     free(bytes);
+    if (!result && look_beside(*out, path)) {
+        settings_free(*out);
+        *out = NULL;
+        result = -1;
+    }
     return result;
 }
 

@@ -21,7 +21,8 @@
 
 typedef struct config settings;
 
-/* path may be NULL (defaults only). overrides are "section.key=value". */
+/* path may be NULL (defaults only). overrides are "section.key=value". A train.start_from that is no file is also
+ * looked for beside path. */
 int settings_load(settings **out, const char *path, const char *const *overrides, size_t count);
 
 /* The same from text in memory, e.g. a model's metadata; messages name origin instead of a path. */

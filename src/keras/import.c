@@ -2,12 +2,13 @@
 #include "keras/import.h"
 
 #include "base/error.h"
-#include "base/files.h"
+#include "base/identify.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "keras/helper.h"
 #include "keras/infer.h"
 #include "keras/slots.h"
+#include "keras/temporary.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,36 @@ int keras_import(const char *from, const char *to, const char *const *overrides,
             s->data.mixture.format.width);
     settings_free(s);
     keras_close(f);
+    return result;
+}
+
+/* An HDF5 file, or an archive that is called .keras. */
+static bool is_of_keras(const char *path)
+{
+    static const char hdf5[] = "\x89HDF\r\n\x1a\n", archive[] = "PK\3\4";
+    char start[8] = {0};
+    const char *dot = strrchr(path, '.');
+    FILE *file = file_identify(path).type == FILE_OTHER ? fopen(path, "rb") : NULL;
+    size_t got = file ? fread(start, 1, sizeof start, file) : 0;
+    if (file)
+        fclose(file);
+    return got == sizeof start && (!memcmp(start, hdf5, 8) ||
+                                   (!memcmp(start, archive, 4) && dot && !strcmp(dot, ".keras")));
+}
+
+int keras_model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
+{
+    temporary t;
+    if (!is_of_keras(path))
+        return model_open(path, overrides, count, out);
+    *out = (model_file){0};
+    if (temporary_make(&t, MODEL_NAME))
+        return -1;
+    int result =
+        keras_import(path, t.file, overrides, count) || model_open(t.file, overrides, count, out)
+            ? -1
+            : 0;
+    temporary_remove(&t);
     return result;
 }
 

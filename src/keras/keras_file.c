@@ -1,14 +1,13 @@
-#define _XOPEN_SOURCE 700
 #include "keras/keras_file.h"
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/memory.h"
 #include "keras/helper.h"
+#include "keras/temporary.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What a class is called in configs, and names of layers begin with. */
 typedef struct class_names {
@@ -314,24 +313,14 @@ static int read_layers(keras_file *f)
     return result;
 }
 
-/* Unpacked into a directory of its own, which is gone afterwards. */
 static int read_tensors(keras_file *f)
 {
-    const char *base = getenv("TMPDIR");
-    char *directory = format_text("%s/unblend-XXXXXX", base && *base ? base : "/tmp");
-    char *path = NULL;
-    int result = -1;
-    if (directory && !mkdtemp(directory))
-        fail(STATUS_RUNTIME, "%s: no temporary directory can be made", directory);
-    else if (directory && (path = path_join(directory, "unpacked.safetensors")))
-        result =
-            helper_run("unpack", f->path, path) || safetensors_read(path, &f->tensors) ? -1 : 0;
-    if (path) {
-        unlink(path);
-        rmdir(directory);
-    }
-    free(path);
-    free(directory);
+    temporary t;
+    if (temporary_make(&t, "unpacked.safetensors"))
+        return -1;
+    int result =
+        helper_run("unpack", f->path, t.file) || safetensors_read(t.file, &f->tensors) ? -1 : 0;
+    temporary_remove(&t);
     return result;
 }
 

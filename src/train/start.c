@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "keras/import.h"
 #include "models/freezing.h"
 #include "models/model_file.h"
 #include "models/network.h"
@@ -144,7 +145,7 @@ static int take_model(params *p, const settings *s)
     for (int i = 0; i < s->train.start_only_count; i++)
         if (freezing_check_pattern(p, "train.start_only", s->train.start_only[i]))
             return -1;
-    if (model_open(path, NULL, 0, &m))
+    if (keras_model_open(path, NULL, 0, &m))
         return fail_while("train.start_from");
     bool *chosen = allocate(p->count + 1, sizeof *chosen);
     int result = chosen ? take(p, s, &m, path, chosen) : -1;
