@@ -56,12 +56,10 @@ SHARED   := $(BUILD)/libunblend.so.$(VERSION)
 STATIC   := $(BUILD)/libunblend.a
 PKGCONFIG := $(BUILD)/unblend.pc
 
-# unblend-hdf5, for files of Keras; left out where HDF5 or libzip is not installed.
-HDF5_PACKAGES := hdf5 libzip
+# unblend-hdf5, for files of Keras.
+HELPER   := $(BUILD)/unblend-hdf5
 HELPER_SOURCES := $(sort $(wildcard src/hdf5/*.c))
-HELPER   := $(if $(shell pkg-config --exists $(HDF5_PACKAGES) 2>/dev/null && echo yes),$(BUILD)/unblend-hdf5)
-HELPER_CFLAGS = $(shell pkg-config --cflags $(HDF5_PACKAGES))
-HELPER_LIBS = $(shell pkg-config --libs $(HDF5_PACKAGES))
+HELPER_PACKAGES := hdf5 libzip
 
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
@@ -88,10 +86,15 @@ $(PROGRAM): $(OBJECTS)/src/cli/main.o $(INTERNAL) $(CHECK)
 	@echo "  link $@"
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(INSIDE) $(LDLIBS)
 
-$(OBJECTS)/src/hdf5/%.o: private ALL_CPPFLAGS += $(HELPER_CFLAGS)
-$(BUILD)/unblend-hdf5: $(call OBJECTS_OF,$(HELPER_SOURCES)) $(INTERNAL)
-	@echo "  link $@"
-	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(HELPER_LIBS) $(LDLIBS)
+# Left out, with a word, where its libraries are not installed; `import` and `export` say so then.
+$(HELPER): $(wildcard src/hdf5/*.[ch]) $(INTERNAL) | packages
+	@if ! pkg-config --exists $(HELPER_PACKAGES) 2>/dev/null; then \
+	    echo "  skip $@ (HDF5 or libzip is not installed)"; \
+	else \
+	    echo "  link $@"; \
+	    $(CC) $(ALL_CPPFLAGS) $$(pkg-config --cflags $(HELPER_PACKAGES)) $(ALL_CFLAGS) $(WERROR) $(LDFLAGS) \
+	        -o $@ $(HELPER_SOURCES) $(INTERNAL) $$(pkg-config --libs $(HELPER_PACKAGES)) $(LDLIBS); \
+	fi
 
 $(INTERNAL): $(call OBJECTS_OF,$(filter-out src/cli/main.c $(CHECK_SOURCES),$(SOURCES)))
 $(CHECK): $(call OBJECTS_OF,$(CHECK_SOURCES))
@@ -153,7 +156,7 @@ $(BUILD)/tools/bench_onednn: LDLIBS := -ldnnl -lopenblas -lm
 $(OBJECTS)/tools/bench_onednn.o: | setup-bench
 
 .SECONDARY: $(TESTS:$(BUILD)/%=$(OBJECTS)/%.o) $(TOOLS:%.c=$(OBJECTS)/%.o)
--include $(SOURCES:%.c=$(OBJECTS)/%.d) $(HELPER_SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d) $(TOOLS:%.c=$(OBJECTS)/%.d)
+-include $(SOURCES:%.c=$(OBJECTS)/%.d) $(TESTS:$(BUILD)/%=$(OBJECTS)/%.d) $(TOOLS:%.c=$(OBJECTS)/%.d)
 
 # Installs what is missing (and nothing if nothing is).
 setup:
@@ -219,6 +222,7 @@ INSTALLED_MODELS := $(sort $(wildcard models/*))
 
 install: all
 	install -D $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/unblend"
+	[ ! -e $(HELPER) ] || install $(HELPER) "$(DESTDIR)$(PREFIX)/bin/unblend-hdf5"
 	install -D -m 644 include/unblend.h "$(DESTDIR)$(PREFIX)/include/unblend.h"
 	install -D -m 644 $(SHARED) "$(DESTDIR)$(LIBDIR)/$(notdir $(SHARED))"
 	ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
@@ -232,7 +236,7 @@ install: all
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 uninstall:
-	rm -f "$(DESTDIR)$(PREFIX)/bin/unblend" "$(DESTDIR)$(PREFIX)/include/unblend.h"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/unblend" "$(DESTDIR)$(PREFIX)/bin/unblend-hdf5" "$(DESTDIR)$(PREFIX)/include/unblend.h"
 	rm -f $(foreach name,$(notdir $(SHARED)) $(SONAME) libunblend.so libunblend.a \
 	    pkgconfig/unblend.pc,"$(DESTDIR)$(LIBDIR)/$(name)")
 	rm -f $(foreach name,$(KERNELS) $(INSTALLED_CONFIGS) $(INSTALLED_MODELS),"$(DESTDIR)$(DATADIR)/$(name)")

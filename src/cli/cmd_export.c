@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "cli/cli.h"
-#include "keras/import.h"
+#include "convert/keras.h"
 #include <stdio.h>
 
 static int run_export(const options *given)

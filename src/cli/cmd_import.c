@@ -1,9 +1,11 @@
-/* unblend import FILE MODEL: a model of Keras as a model of unblend. */
+/* unblend import FILE MODEL: a model of Keras or PyTorch as a model of unblend. */
 #include "base/error.h"
 #include "base/files.h"
 #include "cli/cli.h"
-#include "keras/import.h"
+#include "convert/keras.h"
+#include "convert/pytorch.h"
 #include <stdio.h>
+#include <string.h>
 
 static int run_import(const options *given)
 {
@@ -13,7 +15,10 @@ static int run_import(const options *given)
         return -1;
     if (there && !given->force)
         return fail(STATUS_USAGE, "%s: already exists; --force writes over it", to);
-    if (keras_import(from, to, given->sets, given->set_count))
+    bool of_pytorch = given->from && !strcmp(given->from, "pytorch");
+    if (given->from && !of_pytorch && strcmp(given->from, "keras") != 0)
+        return fail(STATUS_USAGE, "import: --from %.40s: neither keras nor pytorch", given->from);
+    if ((of_pytorch ? pytorch_import : keras_import)(from, to, given->sets, given->set_count))
         return -1;
     printf("%s\n", to);
     return 0;
@@ -21,16 +26,19 @@ static int run_import(const options *given)
 
 const command import_command = {
     .name = "import",
-    .summary = "Make a model of one that Keras has saved",
+    .summary = "Make a model of one that Keras or PyTorch has saved",
     .arguments = "FILE MODEL",
     .description =
         "Reads FILE, a model or weights of Keras 2 or 3 (.h5, .weights.h5, .keras) of one\n"
         "of the two systems that README.md describes, and writes MODEL. Layers are matched\n"
         "by class, order and shape; sizes are inferred from them. Weights alone do not say\n"
-        "the activation of a U-Net nor the size of its pictures, which --set can say.\n",
+        "the activation of a U-Net nor the size of its pictures, which --set can say.\n"
+        "With --from pytorch, FILE is a state dict in safetensors of the networks in\n"
+        "tools/torch_unet.py and tools/torch_unet_transformer.py.\n",
     .examples = "  unblend import my_best_model.h5 best.safetensors\n"
+                "  unblend import state.safetensors best.safetensors --from pytorch\n"
                 "  unblend import best.weights.h5 best.safetensors --set model.activation=tanh\n",
-    .options = OPTION_SET | OPTION_FORCE,
+    .options = OPTION_SET | OPTION_FORCE | OPTION_FROM,
     .least = 2,
     .most = 2,
     .run = run_import,

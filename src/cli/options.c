@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "cli/cli.h"
-#include "keras/import.h"
+#include "convert/keras.h"
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -54,6 +54,12 @@ static const row table[] = {
      .field = FIELD(sets),
      .value = "KEY=VALUE",
      .help = "override a key of the config; may be repeated"},
+    {.name = "from",
+     .flag = OPTION_FROM,
+     .kind = TEXT,
+     .field = FIELD(from),
+     .value = "PROGRAM",
+     .help = "whose model it is: keras (the default) or pytorch"},
     {.name = "data",
      .flag = OPTION_DATA,
      .kind = TEXT,

@@ -38,6 +38,7 @@ enum option_flag {
     OPTION_QUICK = 1 << 17,
     OPTION_PROJECT = 1 << 18,
     OPTION_HELD_OUT = 1 << 19,
+    OPTION_FROM = 1 << 20,
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
 
@@ -45,10 +46,10 @@ enum option_flag {
 typedef struct options {
     bool help, quiet, verbose;
     bool force, strict, json, train_best, quick, project, held_out;
-    const char *platform, *device, *run, *resume, *data; /* NULL: not given */
-    long seed, trials, train_batch;                      /* -1: not given */
-    long batch, runs, samples, count;                    /* the default where not given */
-    const char **sets;                                   /* the "section.key=value" of each --set */
+    const char *platform, *device, *run, *resume, *data, *from; /* NULL: not given */
+    long seed, trials, train_batch;                             /* -1: not given */
+    long batch, runs, samples, count;                           /* the default where not given */
+    const char **sets; /* the "section.key=value" of each --set */
     size_t set_count;
     char **arguments; /* the positional ones */
     int argument_count;

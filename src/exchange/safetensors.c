@@ -35,10 +35,8 @@ static const struct {
     const char *name;
     size_t element_bytes;
 } types[] = {
-    [STORED_F32] = {"F32", 4},
-    [STORED_F16] = {"F16", 2},
-    [STORED_U8] = {"U8", 1},
-    [STORED_U64] = {"U64", 8},
+    [STORED_F32] = {"F32", 4}, [STORED_F16] = {"F16", 2}, [STORED_U8] = {"U8", 1},
+    [STORED_U64] = {"U64", 8}, [STORED_I64] = {"I64", 8},
 };
 static const size_t type_count = sizeof types / sizeof *types;
 

@@ -20,7 +20,7 @@
 
 #define STORED_DIMENSIONS_MAX 8
 
-enum stored_type { STORED_F32, STORED_F16, STORED_U8, STORED_U64 };
+enum stored_type { STORED_F32, STORED_F16, STORED_U8, STORED_U64, STORED_I64 };
 
 struct stored_tensor {
     const char *name;

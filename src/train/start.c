@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "keras/import.h"
+#include "convert/keras.h"
 #include "models/freezing.h"
 #include "models/model_file.h"
 #include "models/network.h"

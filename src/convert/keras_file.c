@@ -1,9 +1,9 @@
-#include "keras/keras_file.h"
+#include "convert/keras_file.h"
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "keras/helper.h"
-#include "keras/temporary.h"
+#include "convert/helper.h"
+#include "convert/temporary.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,67 +1,40 @@
 #define _XOPEN_SOURCE 700
-#include "keras/import.h"
+#include "convert/keras.h"
 
 #include "base/error.h"
 #include "base/identify.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "keras/helper.h"
-#include "keras/infer.h"
-#include "keras/slots.h"
-#include "keras/temporary.h"
+#include "convert/drawing.h"
+#include "convert/helper.h"
+#include "convert/keras_infer.h"
+#include "convert/keras_slots.h"
+#include "convert/temporary.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A network on paper and where Keras keeps its parameters. */
-typedef struct drawing {
-    params *params;
-    network *network;
+/* Where Keras keeps the parameters of a network. */
+typedef struct pair {
+    drawing drawing;
     keras_slots slots;
-    float **values; /* (params) of each, on the host */
-} drawing;
+} pair;
 
-static void erase(drawing *d)
+static void erase(pair *p)
 {
-    for (size_t i = 0; d->values && i < d->params->count; i++)
-        free(d->values[i]);
-    free(d->values);
-    keras_slots_release(&d->slots);
-    network_free(d->network);
-    params_free(d->params);
+    keras_slots_release(&p->slots);
+    drawing_erase(&p->drawing);
 }
 
-static int draw(drawing *d, const settings *s)
+static int draw(pair *p, const settings *s)
 {
-    *d = (drawing){0};
-    if (params_new(&d->params, NULL) || network_new(&d->network, d->params, s, 1, NETWORK_INFER) ||
-        keras_slots_of(&d->slots, d->network, s) ||
-        !(d->values = allocate(d->params->count + 1, sizeof *d->values)))
-        return -1;
-    for (size_t i = 0; i < d->params->count; i++)
-        if (!(d->values[i] = allocate(d->params->items[i]->count, sizeof(float))))
-            return -1;
-    return 0;
-}
-
-static float *values_of(const drawing *d, const param *p)
-{
-    for (size_t i = 0; i < d->params->count; i++)
-        if (d->params->items[i] == p)
-            return d->values[i];
-    return NULL;
+    *p = (pair){.slots = {0}};
+    return drawing_make(&p->drawing, s) || keras_slots_of(&p->slots, p->drawing.network, s) ? -1
+                                                                                            : 0;
 }
 
 /* ---- In ---- */
-
-static void write_dims(char *text, size_t size, const size_t dims[], int rank)
-{
-    size_t used = 0;
-    *text = '\0';
-    for (int i = 0; i < rank && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%zu", i ? " x " : "", dims[i]);
-}
 
 /* The same but for dimensions of 1: an attention with one head has one more there. */
 static bool same_dims(const size_t a[], int a_rank, const size_t b[], int b_rank)
@@ -95,7 +68,7 @@ static int check_counts(const keras_file *f, const keras_slots *slots)
     return 0;
 }
 
-static int take_slot(const drawing *d, const keras_file *f, const keras_slot *slot)
+static int take_slot(const pair *p, const keras_file *f, const keras_slot *slot)
 {
     const keras_layer *l = keras_nth(f, slot->class, slot->index);
     const struct stored_tensor *array =
@@ -107,44 +80,24 @@ static int take_slot(const drawing *d, const keras_file *f, const keras_slot *sl
         return fail(STATUS_DATA, "%s: layer %s has %d arrays, too few for %s", f->path, l->name,
                     l->array_count, slot->param->name);
     if (!same_dims(array->shape, array->dimensions, dims, rank)) {
-        write_dims(theirs, sizeof theirs, array->shape, array->dimensions);
-        write_dims(ours, sizeof ours, dims, rank);
+        drawing_dims(theirs, sizeof theirs, array->shape, array->dimensions);
+        drawing_dims(ours, sizeof ours, dims, rank);
         return fail(STATUS_DATA, "%s: %s is %s, where %s takes %s", f->path, array->name, theirs,
                     slot->param->name, ours);
     }
-    keras_slot_copy(slot, values_of(d, slot->param), (float *)array->data, true);
+    keras_slot_copy(slot, drawing_values(&p->drawing, slot->param), (float *)array->data, true);
     return 0;
-}
-
-static int write_model(const drawing *d, const settings *s, const char *to)
-{
-    struct stored_tensor *tensors = allocate(d->params->count + 1, sizeof *tensors);
-    mixture m = s->data.mixture;
-    int result = tensors ? 0 : -1;
-    for (size_t i = 0; i < d->params->count && !result; i++) {
-        const param *p = d->params->items[i];
-        tensors[i] = (struct stored_tensor){
-            .name = p->name, .type = STORED_F32, .dimensions = p->rank, .data = d->values[i]};
-        for (int k = 0; k < p->rank; k++)
-            tensors[i].shape[k] = (size_t)p->dims[k];
-    }
-    if (m.format.height == 32 && m.format.width == 32)
-        m.inner_height = m.inner_width = 28; /* both systems: MNIST in a border */
-    if (!result)
-        result = model_save_tensors(to, tensors, d->params->count, s, &m);
-    free(tensors);
-    return result;
 }
 
 static int import_file(const keras_file *f, const settings *s, const char *to)
 {
-    drawing d;
-    int result = draw(&d, s) || check_counts(f, &d.slots) ? -1 : 0;
-    for (size_t i = 0; i < d.slots.count && !result; i++)
-        result = take_slot(&d, f, &d.slots.items[i]);
+    pair p;
+    int result = draw(&p, s) || check_counts(f, &p.slots) ? -1 : 0;
+    for (size_t i = 0; i < p.slots.count && !result; i++)
+        result = take_slot(&p, f, &p.slots.items[i]);
     if (!result)
-        result = write_model(&d, s, to);
-    erase(&d);
+        result = drawing_save(&p.drawing, s, to);
+    erase(&p);
     return result;
 }
 
@@ -242,7 +195,7 @@ static int append_line(char **text, const char *line)
     return longer ? 0 : -1;
 }
 
-static int add_out_tensor(outgoing *o, const drawing *d, const keras_slot *slot, const char *path)
+static int add_out_tensor(outgoing *o, const pair *p, const keras_slot *slot, const char *path)
 {
     struct stored_tensor *t = &o->tensors[o->count];
     size_t dims[4], count = 1;
@@ -255,26 +208,26 @@ static int add_out_tensor(outgoing *o, const drawing *d, const keras_slot *slot,
     o->count++;
     if (!t->name || !values)
         return -1;
-    keras_slot_copy(slot, values_of(d, slot->param), values, false);
+    keras_slot_copy(slot, drawing_values(&p->drawing, slot->param), values, false);
     return 0;
 }
 
 /* The layer whose slots begin at `first`; *next is where the layer after it begins. */
-static int add_out_layer(outgoing *o, const drawing *d, size_t first, size_t *next)
+static int add_out_layer(outgoing *o, const pair *p, size_t first, size_t *next)
 {
-    const keras_slot *slots = d->slots.items, *slot = &slots[first];
+    const keras_slot *slots = p->slots.items, *slot = &slots[first];
     size_t i = first;
     char *weights = NULL;
     char *name = slot->index ? format_text("%s_%zu", keras_class_stem(slot->class), slot->index)
                              : copy_text(keras_class_stem(slot->class));
     int result = name && !append_line(&o->layers, name) ? 0 : -1;
-    for (; i < d->slots.count && slots[i].class == slot->class && slots[i].index == slot->index &&
+    for (; i < p->slots.count && slots[i].class == slot->class && slots[i].index == slot->index &&
            !result;
          i++) {
         char *array = array_name(&slots[i]);
         char *weight = array ? format_text("%s/%s", name, array) : NULL;
         char *path = weight ? format_text("%s/%s", name, weight) : NULL;
-        result = !path || append_line(&weights, weight) || add_out_tensor(o, d, &slots[i], path)
+        result = !path || append_line(&weights, weight) || add_out_tensor(o, p, &slots[i], path)
                      ? -1
                      : 0;
         free(path);
@@ -293,14 +246,14 @@ static int add_out_layer(outgoing *o, const drawing *d, size_t first, size_t *ne
     return result;
 }
 
-static int describe(outgoing *o, const drawing *d)
+static int describe(outgoing *o, const pair *p)
 {
-    o->tensors = allocate(d->slots.count + 1, sizeof *o->tensors);
-    o->texts = allocate(d->slots.count + 4, sizeof *o->texts);
+    o->tensors = allocate(p->slots.count + 1, sizeof *o->tensors);
+    o->texts = allocate(p->slots.count + 4, sizeof *o->texts);
     if (!o->tensors || !o->texts)
         return -1;
-    for (size_t i = 0; i < d->slots.count;)
-        if (add_out_layer(o, d, i, &i))
+    for (size_t i = 0; i < p->slots.count;)
+        if (add_out_layer(o, p, i, &i))
             return -1;
     const struct stored_text rest[] = {{copy_text("#layer_names"), o->layers},
                                        {copy_text("keras_version"), copy_text("2.0.0")},
@@ -333,28 +286,15 @@ static int write_hdf5(const outgoing *o, const char *to)
     return result;
 }
 
-static int read_values(const drawing *d, const safetensors *from)
-{
-    for (size_t i = 0; i < d->params->count; i++) {
-        const param *p = d->params->items[i];
-        const struct stored_tensor *t = safetensors_find(from, p->name);
-        if (!t || !params_fit(p, t))
-            return fail(STATUS_DATA, "the model's tensor %s is missing, or has another shape",
-                        p->name);
-        stored_floats(t, d->values[i]);
-    }
-    return 0;
-}
-
 int keras_export(const model_file *m, const char *to)
 {
-    drawing d;
+    pair p;
     outgoing o = {0};
-    int result = draw(&d, m->settings) || read_values(&d, m->tensors) || describe(&o, &d) ||
-                         write_hdf5(&o, to)
+    int result = draw(&p, m->settings) || drawing_read(&p.drawing, m->tensors) ||
+                         describe(&o, &p) || write_hdf5(&o, to)
                      ? -1
                      : 0;
     release_outgoing(&o);
-    erase(&d);
+    erase(&p);
     return result;
 }

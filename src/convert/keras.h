@@ -1,6 +1,6 @@
 /* Models of Keras, and of PyTorch's twins of them, as models of unblend, and back. */
-#ifndef KERAS_IMPORT_H
-#define KERAS_IMPORT_H
+#ifndef CONVERT_KERAS_H
+#define CONVERT_KERAS_H
 
 #include "models/model_file.h"
 

@@ -1,4 +1,4 @@
-#include "keras/infer.h"
+#include "convert/keras_infer.h"
 
 #include "base/error.h"
 #include "base/memory.h"

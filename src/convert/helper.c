@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700
-#include "keras/helper.h"
+#include "convert/helper.h"
 
 #include "base/error.h"
 #include "base/files.h"

@@ -10,8 +10,8 @@
  * Within a class the order is that of the model, which for a functional model is by depth. Between classes it
  * is not known for weights of Keras 3, which are stored by class.
  */
-#ifndef KERAS_KERAS_FILE_H
-#define KERAS_KERAS_FILE_H
+#ifndef CONVERT_KERAS_FILE_H
+#define CONVERT_KERAS_FILE_H
 
 #include "exchange/safetensors.h"
 #include <jansson.h>

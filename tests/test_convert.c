@@ -1,11 +1,13 @@
 /*
- * Models of Keras: files that Keras itself has saved (tools/make-keras-fixtures) give its outputs, come back as they
- * went out, and are refused if they are damaged or of another network. Needs unblend-hdf5.
+ * Models of Keras and PyTorch: files that these have saved themselves (tools/make-keras-fixtures,
+ * make-pytorch-fixtures) give their outputs, come back as they went out, and are refused if they are damaged or of another
+ * network. Needs unblend-hdf5.
  */
 #include "trainings.h"
 
 #include "base/memory.h"
-#include "keras/import.h"
+#include "convert/keras.h"
+#include "convert/pytorch.h"
 #include "models/trained.h"
 #include <math.h>
 #include <string.h>
@@ -48,13 +50,14 @@ static int import(const char *from, const char *to, const char *const *overrides
 
 /* ---- Outputs ---- */
 
+/* expected: a file of fixtures with "input" and "outputs". */
 static void check_outputs(const char *model, const char *expected)
 {
     char path[200];
     safetensors *file;
     model_file m;
     trained t;
-    snprintf(path, sizeof path, "tests/fixtures/keras/%s.safetensors", expected);
+    snprintf(path, sizeof path, "tests/fixtures/%s.safetensors", expected);
     must(safetensors_read(path, &file));
     must(model_open(scratch_path(model), NULL, 0, &m));
     const struct stored_tensor *input = safetensors_find(file, "input"),
@@ -83,16 +86,54 @@ static void keras_outputs_are_ours(void **state)
     static const struct {
         const char *file, *network;
         size_t overrides;
-    } cases[] = {{"unet.h5", "unet", 0},
-                 {"unet.keras", "unet", 0},
-                 {"unet.weights.h5", "unet", 2},
-                 {"unet_transformer.h5", "unet_transformer", 0},
-                 {"unet_transformer.weights.h5", "unet_transformer", 0}};
+    } cases[] = {{"unet.h5", "keras/unet", 0},
+                 {"unet.keras", "keras/unet", 0},
+                 {"unet.weights.h5", "keras/unet", 2},
+                 {"unet_transformer.h5", "keras/unet_transformer", 0},
+                 {"unet_transformer.weights.h5", "keras/unet_transformer", 0}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         put_fixture(cases[i].file);
         must(import(cases[i].file, "model.safetensors", weights_only, cases[i].overrides));
         check_outputs("model.safetensors", cases[i].network);
+    }
+}
+
+static void pytorch_outputs_are_ours(void **state)
+{
+    static const char *const overrides[] = {"data.size=16x16", "model.activation=tanh"};
+    (void)state;
+    must(pytorch_import("tests/fixtures/pytorch/unet.safetensors", scratch_path("model"), overrides,
+                        2));
+    check_outputs("model", "pytorch/unet");
+    must(pytorch_import("tests/fixtures/pytorch/unet_transformer.safetensors",
+                        scratch_path("model"), NULL, 0));
+    check_outputs("model", "pytorch/unet_transformer");
+}
+
+static void other_state_dicts_are_refused(void **state)
+{
+    static const char *const wider[] = {"model.filters=4"}, *const deeper[] = {
+                                                                "model.convolutions=3"};
+    static const struct {
+        const char *from, *const *overrides, *says;
+    } cases[] = {{"pytorch/unet", wider,
+                  "encoder1.conv1.weight is 3 x 1 x 3 x 3 (F32), where encoder1/conv1/kernel "
+                  "takes 3 x 3 x 1 x 4"},
+                 {"pytorch/unet", deeper, "nothing in it is encoder1/conv3/kernel"},
+                 {"keras/unet", NULL, "not a state dict of our networks"},
+                 {"none", NULL, "No such file"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char path[200];
+        snprintf(path, sizeof path, "tests/fixtures/%s.safetensors", cases[i].from);
+        error_clear();
+        assert_int_equal(pytorch_import(path, scratch_path("never"), cases[i].overrides,
+                                        cases[i].overrides != NULL),
+                         -1);
+        if (error_status() != STATUS_DATA || !strstr(error_message(), cases[i].says))
+            fail_msg("%s", error_message());
+        assert_false(file_exists(scratch_path("never")));
     }
 }
 
@@ -282,6 +323,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keras_outputs_are_ours),
+        cmocka_unit_test(pytorch_outputs_are_ours),
+        cmocka_unit_test(other_state_dicts_are_refused),
         cmocka_unit_test(what_is_inferred_is_right),
         cmocka_unit_test(what_goes_out_comes_back),
         cmocka_unit_test(only_what_keras_has_goes_out),
@@ -291,5 +334,5 @@ int main(void)
         cmocka_unit_test(a_file_of_keras_is_a_model),
         cmocka_unit_test(a_training_begins_with_it),
     };
-    return cmocka_run_group_tests_name("keras", tests, open_for_trainings, close_after_trainings);
+    return cmocka_run_group_tests_name("convert", tests, open_for_trainings, close_after_trainings);
 }

@@ -3,10 +3,10 @@
  * functional model has, and which of its arrays. Decoders of the sources take turns, because Keras sorts
  * layers by depth; a U-Net's heads, one layer here, are a layer for each source there.
  */
-#ifndef KERAS_SLOTS_H
-#define KERAS_SLOTS_H
+#ifndef CONVERT_KERAS_SLOTS_H
+#define CONVERT_KERAS_SLOTS_H
 
-#include "keras/keras_file.h"
+#include "convert/keras_file.h"
 #include "models/network.h"
 
 typedef struct keras_slot {

@@ -6,8 +6,8 @@
  *     write(t.file) ...
  *     temporary_remove(&t);
  */
-#ifndef KERAS_TEMPORARY_H
-#define KERAS_TEMPORARY_H
+#ifndef CONVERT_TEMPORARY_H
+#define CONVERT_TEMPORARY_H
 
 typedef struct temporary {
     char *directory, *file; /* the file is not made */

@@ -1,4 +1,4 @@
-#include "keras/slots.h"
+#include "convert/keras_slots.h"
 
 #include "base/error.h"
 #include "base/memory.h"

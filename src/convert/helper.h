@@ -1,6 +1,6 @@
 /* unblend-hdf5 (src/hdf5), which turns files of Keras into safetensors and back. */
-#ifndef KERAS_HELPER_H
-#define KERAS_HELPER_H
+#ifndef CONVERT_HELPER_H
+#define CONVERT_HELPER_H
 
 /*
  * unblend-hdf5 ACTION FROM TO. It is looked for beside the executable and one directory above; with UNBLEND_HDF5

@@ -1,9 +1,9 @@
 /* The settings of a network from what Keras has saved of it. */
-#ifndef KERAS_INFER_H
-#define KERAS_INFER_H
+#ifndef CONVERT_KERAS_INFER_H
+#define CONVERT_KERAS_INFER_H
 
 #include "config/settings.h"
-#include "keras/keras_file.h"
+#include "convert/keras_file.h"
 
 /*
  * architecture and sizes of [model], data.size, data.channels and, if there are not two, how many sources; under
