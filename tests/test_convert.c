@@ -284,6 +284,24 @@ static void other_networks_are_refused(void **state)
     import_refused("cut.keras", NULL, 0, STATUS_DATA, "cut.keras: not a whole .keras archive");
 }
 
+/* The model's config is plain text in an .h5 file. */
+static void norms_of_another_kind_are_refused(void **state)
+{
+    static const char ours[] = "\"epsilon\": 0.001", other[] = "\"epsilon\": 0.002";
+    size_t length, replaced = 0, size = sizeof ours - 1;
+    (void)state;
+    unsigned char *bytes = fixture("unet.h5", &length);
+    for (size_t i = 0; i + size <= length; i++)
+        if (!memcmp(bytes + i, ours, size)) {
+            memcpy(bytes + i, other, size);
+            replaced++;
+        }
+    assert_true(replaced > 0);
+    write_file("epsilon.h5", bytes, length);
+    import_refused("epsilon.h5", NULL, 0, STATUS_DATA, "has an epsilon of 0.002; ours have 0.001");
+    free(bytes);
+}
+
 static void the_helper_is_missed(void **state)
 {
     (void)state;
@@ -330,6 +348,7 @@ int main(void)
         cmocka_unit_test(only_what_keras_has_goes_out),
         cmocka_unit_test(other_networks_are_refused),
         cmocka_unit_test(the_helper_is_missed),
+        cmocka_unit_test(norms_of_another_kind_are_refused),
         cmocka_unit_test(damaged_files_do_no_harm),
         cmocka_unit_test(a_file_of_keras_is_a_model),
         cmocka_unit_test(a_training_begins_with_it),
