@@ -138,6 +138,28 @@ static void gated_pairs_are_narrower(void **state)
     discard(&made);
 }
 
+/* A block behind the modules that are named, in both architectures; many tokens keep no weights. */
+static void resolutions_attend_where_asked(void **state)
+{
+    static const char *const kinds[] = {"model.architecture=unet",
+                                        "model.architecture=unet-transformer"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        on_paper made =
+            draw_network((const char *[]){kinds[i], "model.filters=8", "model.attention=1, 3"}, 3);
+        const network *n = made.network;
+        shape_is(n, "encoder1/block/attention/heads", 32, 32, 8);
+        shape_is(n, "encoder1/block/ffn1", 32, 32, 16);
+        shape_is(n, "encoder3/block/attention/heads", 8, 8, 32);
+        assert_null(graph_find(n->graph, "encoder2/block/norm1"));
+        const layer *many = graph_find(n->graph, "encoder1/block/attention/heads")->producer,
+                    *few = graph_find(n->graph, "encoder3/block/attention/heads")->producer;
+        assert_int_equal(many->saved[0].bytes, sizeof(float) * 4 * 2 * 1024);
+        assert_int_equal(few->saved[0].bytes, sizeof(float) * 4 * 2 * 64 * 64);
+        discard(&made);
+    }
+}
+
 /* As many parameters as without, since sums have none; and fewer without norms. */
 static void parameters_are_counted(void **state)
 {
@@ -165,6 +187,7 @@ static void what_does_not_fit_is_refused(void **state)
         {"model.convolutions=1 2 3 4",
          "model.convolutions has 4 numbers for the 3 resolutions of model.modules"},
         {"model.gated=true", "model.gated needs model.residual: it is about residual pairs"},
+        {"model.attention=2 4", "model.attention: there is no resolution 4, only 3"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -234,6 +257,14 @@ static void gated_gradients_follow_the_loss(void **state)
                               7);
 }
 
+static void attention_gradients_follow_the_loss(void **state)
+{
+    (void)state;
+    gradients_follow_the_loss(
+        (const char *[]){SMOOTH, "model.filters=4", "model.attention=1 2", "model.convolutions=1"},
+        6);
+}
+
 static void gradients_without_norms_follow_the_loss(void **state)
 {
     (void)state;
@@ -249,6 +280,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_resolution_has_its_own),
         cmocka_unit_test(an_autoencoder_joins_nothing),
+        cmocka_unit_test(resolutions_attend_where_asked),
+        cmocka_unit_test(attention_gradients_follow_the_loss),
         cmocka_unit_test(modules_add_pairs),
         cmocka_unit_test(gated_pairs_are_narrower),
         cmocka_unit_test(parameters_are_counted),

@@ -38,6 +38,8 @@ struct model_config {
     int modules;
     int convolutions[RESOLUTIONS_MAX]; /* likewise */
     int convolution_count;
+    int attention[RESOLUTIONS_MAX]; /* resolutions, from 1, whose encoder modules attend */
+    int attention_count;
     char *activation; /* a name that activation_named() knows */
     bool skips, batch_norm, residual, gated, consistent;
     int blocks, width, heads, key_size, ffn;

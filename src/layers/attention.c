@@ -3,19 +3,25 @@
  * Keras' MultiHeadAttention: for each head y = softmax(q * k^T / sqrt(d)) * v
  * over the tokens, which are the pixels. q, k, v, y: (n, h, w, heads * d), a
  * head's channels side by side. The projections around it are dense layers.
+ *
+ * Over few tokens it is two matrix products with the weights between them; over many (attention_stream.h) the weights are
+ * never stored.
  */
 #include "base/error.h"
 #include "compute/gemm.h"
 #include "compute/ranges.h"
+#include "layers/attention_stream.h"
 #include "layers/layers.h"
 #include <math.h>
 
 struct state {
+    bool streams;
+    attention_stream stream;
     kernel *softmax, *softmax_backward;
 };
 
 enum { Q, K, V }; /* l->inputs */
-enum { WEIGHTS }; /* l->saved: (n, heads, tokens, tokens) */
+enum { WEIGHTS }; /* l->saved: (n, heads, tokens, tokens), or the stream's log_sums */
 
 static int heads_of(const layer *l)
 {
@@ -30,6 +36,13 @@ static int attention_shape(layer *l)
         !shape_equal(q, l->inputs[V]->shape))
         return fail(STATUS_RUNTIME, "query, key and value differ, or %d channels are not %d heads",
                     q.c, heads);
+    struct state *s = l->state;
+    s->streams = attention_is_streamed(q, heads);
+    if (s->streams) {
+        l->flags |= BACKWARD_NEEDS_Y;
+        l->saved[WEIGHTS].bytes = l->workspace_bytes = attention_stream_bytes(q, heads);
+        return layer_output_shape(l, q.n, q.h, q.w, q.c);
+    }
     if ((double)q.n * heads * tokens * tokens > VALUES_MAX)
         return fail(STATUS_MEMORY,
                     "%d heads of %d x %d tokens for %d images have more than %d weights; smaller "
@@ -43,6 +56,8 @@ static int attention_shape(layer *l)
 static int attention_prepare(layer *l, device *d)
 {
     struct state *s = l->state;
+    if (s->streams)
+        return attention_stream_prepare(&s->stream, d, l->output->shape, heads_of(l));
     s->softmax = kernel_get(d, "attention", "", "softmax");
     s->softmax_backward = kernel_get(d, "attention", "", "softmax_backward");
     return s->softmax && s->softmax_backward ? 0 : -1;
@@ -105,6 +120,8 @@ static int attention_forward(layer *l, run *r)
 {
     struct state *s = l->state;
     device *d = r->device;
+    if (s->streams)
+        return attention_stream_forward(&s->stream, l, r, heads_of(l), l->saved[WEIGHTS].buffer);
     gemm_shape scores = scores_shape(l), values = values_shape(l, false);
     matrix weights = of_weights(l, l->saved[WEIGHTS].buffer);
     spans rows = rows_of_weights(l, d);
@@ -123,6 +140,8 @@ static int attention_backward(layer *l, run *r)
 {
     struct state *s = l->state;
     device *d = r->device;
+    if (s->streams)
+        return attention_stream_backward(&s->stream, l, r, heads_of(l), l->saved[WEIGHTS].buffer);
     gemm_shape scores = scores_shape(l), values = values_shape(l, false);
     gemm_shape transposed = values_shape(l, true);
     matrix weights = of_weights(l, l->saved[WEIGHTS].buffer), ds = of_weights(l, r->workspace);

@@ -26,6 +26,7 @@
 #include "layers/layers.h"
 #include "models/architecture.h"
 #include "models/label.h"
+#include "models/transformer.h"
 
 typedef struct builder {
     graph *graph;
@@ -148,14 +149,15 @@ tensor *unet_build(graph *g, const stage *s, tensor *input)
 {
     const struct model_config *c = s->config;
     builder b = {g, activation_named(c->activation), c->batch_norm, c->residual, c->gated};
-    if (check_gated(s) || check_size(s, input->shape) ||
-        check_list(s, "filters", c->filter_count) ||
+    if (check_gated(s) || check_attention(c, s->section, c->modules) ||
+        check_size(s, input->shape) || check_list(s, "filters", c->filter_count) ||
         check_list(s, "convolutions", c->convolution_count))
         return NULL;
     tensor *skips[RESOLUTIONS_MAX], *x = input;
     for (int i = 0; i < c->modules; i++) {
         label module = label_of(s->prefix, "encoder%d", i + 1);
-        x = skips[i] = convolutions(&b, module, x, filters_of(c, i), convolutions_of(c, i));
+        x = convolutions(&b, module, x, filters_of(c, i), convolutions_of(c, i));
+        x = skips[i] = attend_if_asked(g, c, module.text, i + 1, x, 0);
         if (i < c->modules - 1)
             x = max_pool(g, label_of(module.text, "/pool").text, x);
     }

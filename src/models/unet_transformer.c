@@ -14,13 +14,9 @@
 #include "layers/layers.h"
 #include "models/architecture.h"
 #include "models/label.h"
+#include "models/transformer.h"
 
 enum { DEPTH = 3, SUB_HEADS = 2 };
-
-typedef struct transformer {
-    int heads, key_size, ffn;
-    double dropout;
-} transformer;
 
 typedef struct builder {
     graph *graph;
@@ -55,41 +51,6 @@ static tensor *conv_relu_norm(graph *g, const char *prefix, const char *norm, te
 {
     x = conv_relu(g, prefix, "conv", x, filters, stride);
     return batch_norm(g, join(prefix, norm).text, x, ACT_LINEAR);
-}
-
-/* Multi-head self-attention with its projections, back to x's channels. */
-static tensor *self_attention(graph *g, const char *name, tensor *x, const transformer *t,
-                              int width)
-{
-    tensor *q = dense_into_heads(g, join(name, "query").text, x, t->heads, t->key_size);
-    tensor *k = dense_into_heads(g, join(name, "key").text, x, t->heads, t->key_size);
-    tensor *v = dense_into_heads(g, join(name, "value").text, x, t->heads, t->key_size);
-    tensor *y = attention(g, join(name, "heads").text, q, k, v, t->heads);
-    return dense_out_of_heads(g, join(name, "output").text, y, t->heads, width);
-}
-
-/* x + dropout(branch) */
-static tensor *residual(graph *g, const char *prefix, int number, tensor *x, tensor *branch,
-                        double rate)
-{
-    if (rate > 0)
-        branch = dropout(g, label_of(prefix, "/dropout%d", number).text, branch, rate);
-    return add(g, label_of(prefix, "/add%d", number).text, branch, x);
-}
-
-static tensor *transformer_block(graph *g, const char *prefix, tensor *x, const transformer *t)
-{
-    if (!x)
-        return NULL;
-    int width = x->shape.c;
-    tensor *y = layer_norm(g, join(prefix, "norm1").text, x);
-    y = self_attention(g, join(prefix, "attention").text, y, t, width);
-    x = residual(g, prefix, 1, x, y, t->dropout);
-    y = layer_norm(g, join(prefix, "norm2").text, x);
-    y = dense(g, join(prefix, "ffn1").text, y, t->ffn);
-    y = activation(g, join(prefix, "relu").text, y, ACT_RELU);
-    y = dense(g, join(prefix, "ffn2").text, y, width);
-    return residual(g, prefix, 2, x, y, t->dropout);
 }
 
 static tensor *bottleneck(graph *g, const stage *s, tensor *x)
@@ -188,11 +149,14 @@ tensor *unet_transformer_build(graph *g, const stage *s, tensor *input)
              input->shape.h, input->shape.w, DEPTH);
         return NULL;
     }
+    if (check_attention(c, s->section, DEPTH))
+        return NULL;
     tensor *skips[DEPTH], *decoded[SOURCES_MAX], *x = input;
     for (int i = 0; i < DEPTH; i++) {
         label name = label_of(s->prefix, "encoder%d", i + 1);
         x = conv_relu(g, name.text, "conv1", x, b.filters << i, 1);
-        x = skips[i] = conv_relu(g, name.text, "conv2", x, b.filters << i, 1);
+        x = conv_relu(g, name.text, "conv2", x, b.filters << i, 1);
+        x = skips[i] = attend_if_asked(g, c, name.text, i + 1, x, c->dropout);
         x = max_pool(g, join(name.text, "pool").text, x);
     }
     x = bottleneck(g, s, x);
