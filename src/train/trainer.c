@@ -327,9 +327,15 @@ static int end_epoch(trainer *t)
     return history_write(&t->history, t->run) || write_checkpoint(t) ? -1 : 0;
 }
 
+/* Nothing where nothing is frozen but what layers keep. */
 static void tell_freezing(const trainer *t)
 {
     char trained[32], all[32];
+    bool any = freezing_last_change(t->settings) > 1;
+    for (size_t i = 0; i < t->params->count; i++)
+        any |= t->params->items[i]->frozen && !t->params->items[i]->fixed;
+    if (!any)
+        return;
     log_info("epoch %ld: %s of %s parameters are trained", t->state.epoch,
              summary_count(params_trainable(t->params), trained, sizeof trained),
              summary_count(params_total(t->params), all, sizeof all));
@@ -390,6 +396,8 @@ int trainer_run(trainer *t)
 {
     signals_catch();
     int result = begin(t);
+    if (!result)
+        tell_freezing(t);
     t->progress.started = clock_seconds();
     t->checkpoint_at = t->progress.started + (double)t->settings->train.checkpoint_seconds;
     while (!result && !is_finished(t))
