@@ -17,12 +17,12 @@ static const char scheduled[] = "[train]\n"
                                 "epochs = 30\n"
                                 "freeze = encoder*, heads/*\n"
                                 "[unfreeze]\n"
-                                "5 = encoder2/*, heads* ; and more\n"
+                                "5 = encoder2/*, 'heads*' ; and more\n"
                                 "010 = *\n"
                                 "[freeze]\n"
                                 "20 = \tencoder1*\n"
                                 "[rate]\n"
-                                "encoder* = 0.1\n"
+                                "encoder* = \"0.1\"\n"
                                 "encoder2/conv?/kernel = 1e-2\n";
 
 static void a_schedule_is_read_and_written(void **state)
@@ -59,8 +59,8 @@ static void overrides_add_replace_and_remove(void **state)
     assert_int_equal(s->freezing.unfreeze_count, 2);
     assert_string_equal(s->freezing.unfreeze[0], "5=b*");
     assert_string_equal(s->freezing.unfreeze[1], "7=a*");
-    assert_string_equal(s->freezing.rates[1], "encoder*=2");
-    assert_int_equal(s->freezing.freeze_every, 30);
+    assert_string_equal(s->freezing.rates[0], "encoder*=2"); /* before what is narrower */
+    assert_int_equal(s->freezing.every, 30);
     settings_free(s);
 }
 
@@ -68,30 +68,36 @@ static void bad_schedules_are_refused(void **state)
 {
     (void)state;
     refused("[unfreeze]\n7 = a*\n5 = b*\n[train]\nepochs = 9\n",
-            "x.ini:3: epoch 5 comes after epoch 7; put epochs in order");
+            "x.ini:3: unfreeze.5 comes after unfreeze.7; put epochs in order");
     refused("[unfreeze]\n7 = a*\n07 = b*\n",
-            "x.ini:3: epoch 7 comes after epoch 7; put epochs in order");
+            "x.ini:3: unfreeze.7 comes after unfreeze.7; put epochs in order");
     refused("[unfreeze]\n7 = a*\n7 = b*\n", "x.ini:3: 7 is set twice, first on line 2; remove one");
     refused("[train]\nepochs = 9\n[unfreeze]\n5 = a*\n10 = b*\n",
-            "x.ini:5: train.epochs is 9; a later epoch never comes");
+            "x.ini:5: unfreeze.10: train.epochs is 9, so that epoch never comes");
     refused("[train]\nepochs = 9\n[freeze]\nevery = 4\n[unfreeze]\n5 = a*\n",
-            "x.ini:6: the epochs begin anew every 4; a later one never comes");
-    refused("[train]\nepochs = 9\n[freeze]\nevery = 4\n[unfreeze]\nevery = 5\n",
-            "x.ini:6: freeze.every and unfreeze.every differ; one of them is enough");
+            "x.ini:6: unfreeze.5: epochs start over every 4, so that one never comes");
     refused("[freeze]\n0 = a*\n", "x.ini:2: 0 is no epoch; the keys of [freeze] are numbers of "
                                   "epochs, from 1, and `every`");
     refused("[freeze]\nevry = 2\n", "x.ini:2: evry is no epoch; the keys of [freeze] are numbers "
                                     "of epochs, from 1, and `every`");
-    refused("[freeze]\n1 =\n", "x.ini:2: freeze.* = (nothing): empty (allowed: EPOCH = PATTERN, "
-                               "PATTERN ...)");
+    refused("[freeze]\n1 =\n", "x.ini:2: freeze.1 = (nothing): too few items (allowed: 1 to 32, "
+                               "separated by commas: text of at most 900 bytes)");
     refused("[freeze]\n1 = Encoder*\n",
-            "x.ini:2: freeze.* = Encoder*: not a pattern of names of parameters (allowed: EPOCH = "
+            "x.ini:2: freeze.1 = Encoder*: not a pattern of names of parameters (allowed: EPOCH = "
             "PATTERN, PATTERN ...)");
-    refused("[rate]\nencoder* = 0\n", "x.ini:2: rate.* = 0: out of range (allowed: PATTERN = "
-                                      "NUMBER above 0, to 1000)");
-    refused("[rate]\nencoder* = fast\n", "x.ini:2: rate.* = fast: not a number (allowed: PATTERN "
-                                         "= NUMBER above 0, to 1000)");
-    override_refused("unfreeze.101=a*", "--set: train.epochs is 100; a later epoch never comes");
+    refused("[train]\nfreeze = a*, b c\n",
+            "x.ini:2: train.freeze: b c is no pattern of names of parameters");
+    refused("[rate]\nencoder* = 0\n",
+            "x.ini:2: rate.encoder* = 0: out of range (allowed: PATTERN = "
+            "NUMBER above 0, to 1000)");
+    refused("[rate]\nencoder* = fast\n", "x.ini:2: rate.encoder* = fast: not a number (allowed: "
+                                         "PATTERN = NUMBER above 0, to 1000)");
+    refused("[train]\nstart_only = a*\n", "x.ini:2: train.start_only needs train.start_from");
+    override_refused("rate.[e]ncoder*=1",
+                     "--set: [e]ncoder* is no pattern of names of parameters, which begins with a "
+                     "letter, * or ?; the keys of [rate] are such patterns");
+    override_refused("unfreeze.101=a*",
+                     "--set: unfreeze.101: train.epochs is 100, so that epoch never comes");
 }
 
 /* ---- What is frozen when ---- */
@@ -114,7 +120,10 @@ static void epochs_follow_the_schedule(void **state)
         assert_int_equal(is_frozen(s, epoch, "encoder2/conv1/kernel"), epoch < 5);
         assert_int_equal(is_frozen(s, epoch, "heads/bias"), epoch < 5);
         assert_false(is_frozen(s, epoch, "decoder1/conv1/kernel"));
-        assert_int_equal(freezing_changes(s, epoch), epoch == 5 || epoch == 10 || epoch == 20);
+        assert_int_equal(freezing_since(s, epoch), epoch < 5    ? 1
+                                                   : epoch < 10 ? 5
+                                                   : epoch < 20 ? 10
+                                                                : 20);
     }
     settings_free(s);
 }
@@ -128,7 +137,7 @@ static void cycles_begin_anew(void **state)
         long in_cycle = (epoch - 1) % 3 + 1;
         assert_int_equal(is_frozen(s, epoch, "a1"), in_cycle == 1);
         assert_int_equal(is_frozen(s, epoch, "b1"), in_cycle == 3);
-        assert_int_equal(freezing_changes(s, epoch), epoch > 1);
+        assert_int_equal(freezing_since(s, epoch), epoch);
     }
     settings_free(s);
 }
@@ -148,15 +157,16 @@ static void check_refused(const overrides more, const char *one, const char *oth
 static void patterns_must_match(void **state)
 {
     (void)state;
-    check_refused((overrides){"train.freeze=encodr*"}, "train.freeze: no parameter",
-                  "did you mean encoder*?");
-    check_refused((overrides){"unfreeze.3=encoder1/conf1/*"}, "unfreeze.3: no parameter",
+    check_refused((overrides){"train.freeze=encodr*"},
+                  "train.freeze: no parameter's name matches encodr*", "did you mean encoder*?");
+    check_refused((overrides){"unfreeze.3=encoder1/conf1/*"}, "unfreeze.3: no parameter's name",
                   "did you mean encoder1/conv1*?");
-    check_refused((overrides){"freeze.2=quite-something-else"}, "freeze.2: no parameter",
+    check_refused((overrides){"freeze.2=quite-something-else"}, "freeze.2: no parameter's name",
                   "unblend info");
-    check_refused((overrides){"rate.head=2"}, "[rate]: no parameter", "did you mean heads*?");
-    check_refused((overrides){"train.freeze=*"}, "from epoch 1 on all parameters are frozen", "");
-    check_refused((overrides){"freeze.2=*"}, "from epoch 2 on all parameters are frozen", "");
+    check_refused((overrides){"rate.head=2"}, "[rate]: no parameter's name",
+                  "did you mean heads*?");
+    check_refused((overrides){"train.freeze=*"}, "in epoch 1 all parameters are frozen", "");
+    check_refused((overrides){"freeze.2=*"}, "in epoch 2 all parameters are frozen", "");
 }
 
 /* ---- Trainings ---- */
@@ -245,6 +255,29 @@ static void freed_parameters_begin_with_fresh_moments(void **state)
     assert_non_null(strstr(safetensors_metadata(file, "state"), "\"encoder1/conv1/kernel\":3"));
     assert_null(strstr(safetensors_metadata(file, "state"), "\"heads/"));
     safetensors_free(file);
+}
+
+/* What is frozen stays as it was judged: at its average, if there is one. */
+static void frozen_parameters_keep_their_average(void **state)
+{
+    (void)state;
+    const overrides before = {"train.average=0.9", "train.epochs=2", "train.learning_rate=0.01"},
+                    after = {"train.average=0.9", "train.epochs=4", "train.learning_rate=0.01",
+                             "freeze.3=encoder*"};
+    train("before", false, before);
+    train("after", false, after);
+    assert_true(same_tensor("before", "after", "encoder1/conv1/kernel"));
+    assert_false(same_tensor("before", "after", "decoder1/conv1/kernel"));
+}
+
+/* A schedule that names epochs without freezing anything else is no schedule. */
+static void changes_of_nothing_change_nothing(void **state)
+{
+    (void)state;
+    train("plain", false, (overrides){"train.freeze=encoder1/*"});
+    train("named", false,
+          (overrides){"train.freeze=encoder1/*", "freeze.2=encoder1/conv1/*", "freeze.every=2"});
+    assert_true(same_tensors("plain", "named", MODEL_NAME));
 }
 
 static void groups_have_rates_of_their_own(void **state)
@@ -342,12 +375,12 @@ static void mismatches_are_refused_and_named(void **state)
     (void)state;
     make_first_model("first", (overrides){"train.epochs=1"});
     check_refused((overrides){from, "model.convolutions=2"},
-                  "train.start_from: ", "are not in it (encoder1/conv2/kernel");
-    check_refused((overrides){from, "model.filters=3"}, "have another shape (encoder1/conv1/kernel",
-                  "train.start_mismatch = skip");
-    check_refused((overrides){from, "model.modules=1"}, "are only in it (", "");
+                  "train.start_from: ", "missing in it: 18 (encoder1/conv2/kernel");
+    check_refused((overrides){from, "model.filters=3"},
+                  "of another shape: 21 (encoder1/conv1/kernel", "train.start_mismatch = skip");
+    check_refused((overrides){from, "model.modules=1"}, "only in it: ", "");
     check_refused((overrides){from, "train.start_only=encodr*"},
-                  "train.start_only: no parameter of the network is called encodr*",
+                  "train.start_only: no parameter's name matches encodr*",
                   "did you mean encoder*?");
     check_refused((overrides){from, "model.architecture=unet-transformer", "model.filters=2",
                               "data.size=32x32"},
@@ -370,8 +403,23 @@ static void a_stage_can_be_added(void **state)
     train("behind", true, (overrides){BEHIND, "unfreeze.3=*"});
     assert_false(same_tensor("first", "behind", "encoder1/conv1/kernel"));
     check_refused((overrides){BEHIND, "model.filters=3"}, "is of another network",
-                  "have another shape (encoder1/conv1/kernel");
+                  "of another shape: 21 (encoder1/conv1/kernel");
 #undef BEHIND
+}
+
+static void resuming_with_another_past_is_refused(void **state)
+{
+    (void)state;
+    const overrides then = {"train.freeze=encoder*", "train.epochs=2"},
+                    now = {"train.freeze=encoder1/*", "train.epochs=3"};
+    train("past", false, then);
+    settings *s = settings_of(now);
+    trainer *t;
+    char run[700];
+    snprintf(run, sizeof run, "%s/past", scratch);
+    assert_int_equal(trainer_new(&t, opened, s, run, true), -1);
+    assert_non_null(strstr(error_message(), "also with what they froze until then"));
+    settings_free(s);
 }
 
 int main(void)
@@ -386,6 +434,8 @@ int main(void)
         cmocka_unit_test(a_break_at_any_change_leaves_no_trace),
         cmocka_unit_test(what_is_frozen_stays),
         cmocka_unit_test(freed_parameters_begin_with_fresh_moments),
+        cmocka_unit_test(frozen_parameters_keep_their_average),
+        cmocka_unit_test(changes_of_nothing_change_nothing),
         cmocka_unit_test(groups_have_rates_of_their_own),
         cmocka_unit_test(matrices_have_rates_of_their_own),
         cmocka_unit_test(the_history_says_how_many_are_trained),
@@ -393,6 +443,7 @@ int main(void)
         cmocka_unit_test(what_fits_can_be_taken),
         cmocka_unit_test(mismatches_are_refused_and_named),
         cmocka_unit_test(a_stage_can_be_added),
+        cmocka_unit_test(resuming_with_another_past_is_refused),
     };
     return cmocka_run_group_tests_name("freezing", tests, open_for_trainings,
                                        close_after_trainings);

@@ -12,19 +12,41 @@
 #include <string.h>
 
 typedef struct drawing {
-    params *params;
-    network *inference, *training; /* at the config's batch */
+    params *params;                   /* of the first epoch */
+    network *inference, *training;    /* at the config's batch */
+    size_t most_bytes, most_separate; /* that training takes in any epoch */
 } drawing;
+
+/* The more is trained, the more memory it takes. */
+static int look_at_epoch(drawing *d, const settings *s, long epoch)
+{
+    params *p;
+    network *n = NULL;
+    int result =
+        freezing_params(&p, NULL, s, epoch) || network_new(&n, p, s, s->train.batch, NETWORK_TRAIN)
+            ? -1
+            : 0;
+    if (!result && n->plan->planned_bytes > d->most_bytes) {
+        d->most_bytes = n->plan->planned_bytes;
+        d->most_separate = n->plan->separate_bytes;
+    }
+    network_free(n);
+    params_free(p);
+    return result;
+}
 
 static int draw(drawing *d, const settings *s)
 {
     int batch = s->train.batch;
-    return freezing_params(&d->params, NULL, s, 1) ||
-                   network_new(&d->inference, d->params, s, batch, NETWORK_INFER) ||
-                   network_new(&d->training, d->params, s, batch, NETWORK_TRAIN) ||
-                   freezing_check(s, d->params)
-               ? -1
-               : 0;
+    if (freezing_params(&d->params, NULL, s, 1) ||
+        network_new(&d->inference, d->params, s, batch, NETWORK_INFER) ||
+        network_new(&d->training, d->params, s, batch, NETWORK_TRAIN) ||
+        freezing_check(s, d->params))
+        return -1;
+    for (long epoch = 1; epoch; epoch = freezing_next(s, epoch))
+        if (look_at_epoch(d, s, epoch))
+            return -1;
+    return 0;
 }
 
 static void erase(drawing *d)
@@ -53,11 +75,10 @@ static double flops_of(const network *n)
     return cost_plan(n->plan).flops / n->slice;
 }
 
-static void print_memory(const char *what, const network *n)
+static void print_memory(const char *what, size_t planned, size_t separate, int batch)
 {
     printf("%-10s  %9.1f MiB planned  %9.1f MiB if no buffer were shared  (batch of %d)\n", what,
-           (double)n->plan->planned_bytes / 1048576, (double)n->plan->separate_bytes / 1048576,
-           n->batch);
+           (double)planned / 1048576, (double)separate / 1048576, batch);
 }
 
 /* ---- What is frozen when ---- */
@@ -103,50 +124,57 @@ static json_t *frozen_modules(const params *p, const params *rules)
 /* [{"epoch": first of a stretch, "trainable": n, "frozen": ["encoder1", ...]}, ...] */
 static json_t *freezing_as_json(const settings *s, const params *p)
 {
-    json_t *list = json_array();
-    for (long epoch = 1; list && epoch <= freezing_last_change(s); epoch++) {
+    json_t *list = json_array(), *before = NULL;
+    for (long epoch = 1; list && epoch; epoch = freezing_next(s, epoch)) {
         params *rules;
-        if (epoch > 1 && !freezing_changes(s, epoch))
-            continue;
         if (freezing_params(&rules, NULL, s, epoch)) {
             json_decref(list);
             return NULL;
         }
-        json_array_append_new(list,
-                              json_pack("{s:I, s:I, s:o}", "epoch", (json_int_t)epoch, "trainable",
-                                        (json_int_t)freezing_trainable(s, p, epoch), "frozen",
-                                        frozen_modules(p, rules)));
+        json_t *frozen = frozen_modules(p, rules);
+        size_t trainable = freezing_trainable(s, p, epoch);
         params_free(rules);
+        bool same =
+            before && json_equal(frozen, json_object_get(before, "frozen")) &&
+            (json_int_t)trainable == json_integer_value(json_object_get(before, "trainable"));
+        if (same) {
+            json_decref(frozen);
+            continue;
+        }
+        before = json_pack("{s:I, s:I, s:o}", "epoch", (json_int_t)epoch, "trainable",
+                           (json_int_t)trainable, "frozen", frozen);
+        json_array_append_new(list, before);
     }
     return list;
+}
+
+static void print_stretch(const json_t *stretch)
+{
+    size_t i;
+    json_t *module, *frozen = json_object_get(stretch, "frozen");
+    char count[32];
+    printf("%10" JSON_INTEGER_FORMAT "  %18s  ",
+           json_integer_value(json_object_get(stretch, "epoch")),
+           summary_count((size_t)json_integer_value(json_object_get(stretch, "trainable")), count,
+                         sizeof count));
+    json_array_foreach(frozen, i, module) printf("%s%s", i ? ", " : "", json_string_value(module));
+    puts(json_array_size(frozen) ? "" : "nothing");
 }
 
 /* Nothing where nothing is ever frozen. */
 static int print_freezing(const settings *s, const params *p)
 {
-    json_t *list = freezing_as_json(s, p), *stretch, *module;
-    size_t i, k;
-    char count[32];
+    json_t *list = freezing_as_json(s, p), *stretch;
+    size_t i;
     if (!list)
         return -1;
-    bool plain = json_array_size(list) == 1 &&
-                 !json_array_size(json_object_get(json_array_get(list, 0), "frozen"));
-    if (!plain)
+    if (json_array_size(list) > 1 ||
+        json_array_size(json_object_get(json_array_get(list, 0), "frozen"))) {
         puts("\nfrom epoch  trained parameters  frozen");
-    json_array_foreach(list, i, stretch)
-    {
-        if (plain)
-            break;
-        printf("%10" JSON_INTEGER_FORMAT "  %18s  ",
-               json_integer_value(json_object_get(stretch, "epoch")),
-               summary_count((size_t)json_integer_value(json_object_get(stretch, "trainable")),
-                             count, sizeof count));
-        json_array_foreach(json_object_get(stretch, "frozen"), k, module)
-            printf("%s%s", k ? ", " : "", json_string_value(module));
-        puts(json_array_size(json_object_get(stretch, "frozen")) ? "" : "nothing");
+        json_array_foreach(list, i, stretch) print_stretch(stretch);
+        if (freezing_period(s) > 1)
+            printf("and so on every %ld epochs\n", freezing_period(s));
     }
-    if (!plain && freezing_period(s))
-        printf("after every %ld epochs again as from epoch 1\n", freezing_period(s));
     json_decref(list);
     return 0;
 }
@@ -164,19 +192,19 @@ static int print_text(const drawing *d, const settings *s)
            (double)params_total(d->params) * sizeof(float) / 1048576);
     printf("operations  %.4g GFLOP an image to infer, %.4g to train\n",
            flops_of(d->inference) / 1e9, flops_of(d->training) / 1e9);
-    print_memory("inference", d->inference);
+    print_memory("inference", d->inference->plan->planned_bytes, d->inference->plan->separate_bytes,
+                 d->inference->batch);
     if (d->inference->batch >= NETWORK_SLICED_BATCH)
         printf("            on a CPU as for a batch of %d: larger ones are inferred in slices\n",
                NETWORK_SLICE);
-    print_memory("training", d->training);
+    print_memory("training", d->most_bytes, d->most_separate, d->training->batch);
     return print_freezing(s, d->params);
 }
 
-static json_t *use_as_json(const network *n)
+static json_t *use_as_json(const network *n, size_t planned, size_t separate)
 {
     return json_pack("{s:i, s:f, s:I, s:I}", "batch", n->batch, "flops_per_image", flops_of(n),
-                     "planned_bytes", (json_int_t)n->plan->planned_bytes, "separate_bytes",
-                     (json_int_t)n->plan->separate_bytes);
+                     "planned_bytes", (json_int_t)planned, "separate_bytes", (json_int_t)separate);
 }
 
 static json_t *layers_as_json(const plan *p)
@@ -207,8 +235,10 @@ static int print_document(const drawing *d, const settings *s)
                         layers_as_json(d->inference->plan), "parameters",
                         (json_int_t)params_total(d->params), "trainable",
                         (json_int_t)params_trainable(d->params), "inference",
-                        use_as_json(d->inference), "training", use_as_json(d->training), "freezing",
-                        freezing_as_json(s, d->params), "config", text_as_json(config))
+                        use_as_json(d->inference, d->inference->plan->planned_bytes,
+                                    d->inference->plan->separate_bytes),
+                        "training", use_as_json(d->training, d->most_bytes, d->most_separate),
+                        "freezing", freezing_as_json(s, d->params), "config", text_as_json(config))
             : NULL;
     free(config);
     return print_json(document);

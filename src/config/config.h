@@ -95,7 +95,7 @@ struct train_config {
 struct freezing_config {
     char *freeze[PATTERNS_MAX], *unfreeze[PATTERNS_MAX], *rates[PATTERNS_MAX];
     int freeze_count, unfreeze_count, rate_count;
-    int freeze_every, unfreeze_every; /* 0: not given */
+    int every; /* epochs after which both begin anew; 0: never */
 };
 
 struct device_config {

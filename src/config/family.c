@@ -2,12 +2,12 @@
 
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/quoting.h"
 #include "config/keys.h"
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { EPOCH_MAX = 1000000 };
+enum { EPOCH_MAX = 1000000, LIST_MAX = 32 };
 
 long family_epoch(const char *text)
 {
@@ -19,52 +19,82 @@ const char *family_value(const char *text)
     return strchr(text, '=') + 1;
 }
 
+pattern family_name(const char *text)
+{
+    pattern name;
+    snprintf(name.text, sizeof name.text, "%.*s", (int)strcspn(text, "="), text);
+    return name;
+}
+
 bool family_next_pattern(const char **list, pattern *out)
 {
-    static const char blanks[] = " \t,";
-    const char *begin = *list + strspn(*list, blanks);
-    size_t length = strcspn(begin, blanks);
-    size_t kept = length < PATTERN_LIMIT ? length : PATTERN_LIMIT;
-    memcpy(out->text, begin, kept);
-    out->text[kept] = '\0';
+    const char *begin = *list + strspn(*list, ", ");
+    size_t length = strcspn(begin, ",");
+    snprintf(out->text, sizeof out->text, "%.*s", (int)length, begin);
     *list = begin + length;
     return length > 0;
 }
 
-/* ---- Checks ---- */
-
-static int check_pattern(const key *k, const char *text, const char *where)
+bool pattern_is_valid(const char *text)
 {
-    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_/*?[]-");
-    if (text[length] || length < 1)
-        return key_refuse(k, text, where, "not a pattern of names of parameters", "");
-    return length > PATTERN_LIMIT ? key_refuse(k, text, where, "too long", "") : 0;
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_/*?[]!-");
+    return length && !text[length] && length <= PATTERN_LIMIT;
 }
 
-static int check_patterns(const key *k, const char *list, const char *where)
+/* ---- Values ---- */
+
+/* "a*, 'b*'" as "a*, b*"; release with free(). NULL after fail(). */
+static char *read_patterns(const key *k, const char *text, const char *where)
 {
-    char whole[PATTERN_LIMIT + 2];
-    if (strlen(list) > KEY_TEXT_LIMIT)
-        return key_refuse(k, list, where, "too long", "");
-    while (*(list += strspn(list, " \t,"))) {
-        size_t length = strcspn(list, " \t,");
-        snprintf(whole, sizeof whole, "%.*s",
-                 (int)(length < sizeof whole ? length : PATTERN_LIMIT + 1), list);
-        if (check_pattern(k, whole, where))
-            return -1;
-        list += length;
+    struct list {
+        char *items[LIST_MAX];
+        int count;
+    } list = {.count = 0};
+    const key as_list = {.name = k->name,
+                         .type = KEY_TEXT,
+                         .field = offsetof(struct list, items),
+                         .count = offsetof(struct list, count),
+                         .fewest = 1,
+                         .most = LIST_MAX,
+                         .filled = true};
+    char *all = NULL;
+    int result = key_parse(&as_list, text, where, &list);
+    for (int i = 0; i < list.count && !result; i++) {
+        if (!pattern_is_valid(list.items[i])) {
+            result =
+                key_refuse(k, list.items[i], where, "not a pattern of names of parameters", "");
+            break;
+        }
+        char *longer = all ? format_text("%s, %s", all, list.items[i]) : copy_text(list.items[i]);
+        free(all);
+        all = longer;
+        result = all ? 0 : -1;
     }
-    return 0;
+    key_release(&as_list, &list);
+    if (!result && strlen(all) > KEY_TEXT_LIMIT)
+        result = key_refuse(k, all, where, "too long", "");
+    if (!result)
+        return all;
+    free(all);
+    return NULL;
 }
 
-static int check_factor(const key *k, const char *text, const char *where)
+/* As it is written, without quotes; release with free(). NULL after fail(). */
+static char *read_factor(const key *k, const char *text, const char *where)
 {
     double value;
-    enum number result = number_real(text, k->low, k->high, &value);
-    if (result == NUMBER_MALFORMED)
-        return key_refuse(k, text, where, "not a number", "");
-    return result == NUMBER_OK && value > k->low ? 0
-                                                 : key_refuse(k, text, where, "out of range", "");
+    char *copy = copy_text(text), *begin = copy;
+    if (!copy || value_unquote(&begin, k->name, where)) {
+        free(copy);
+        return NULL;
+    }
+    memmove(copy, begin, strlen(begin) + 1);
+    enum number result = number_real(copy, k->low, k->high, &value);
+    if (result == NUMBER_OK && value > k->low)
+        return copy;
+    key_refuse(k, copy, where, result == NUMBER_MALFORMED ? "not a number" : "out of range", "");
+    free(copy);
+    return NULL;
 }
 
 /* ---- Members ---- */
@@ -89,55 +119,57 @@ static void remove_member(const members *m, int i)
 /* The one of that name, or -1. */
 static int find_member(const members *m, const char *name)
 {
-    size_t length = strlen(name);
     for (int i = 0; i < *m->count; i++)
-        if (!strncmp(m->texts[i], name, length) && m->texts[i][length] == '=')
+        if (!strcmp(family_name(m->texts[i]).text, name))
             return i;
     return -1;
 }
 
-/* Where an epoch belongs among those that are there; other names go to the end. */
-static int place_of(const key *k, const members *m, const char *name)
-{
-    int i = *m->count;
-    while (k->family == FAMILY_EPOCHS && i > 0 &&
-           family_epoch(m->texts[i - 1]) > family_epoch(name))
-        i--;
-    return i;
-}
-
-static int add_member(const key *k, const members *m, const char *name, const char *value,
+/* Takes the place of the one of that name; else an epoch comes where it belongs, and others last. */
+static int put_member(const key *k, const members *m, const char *name, const char *value,
                       const char *where)
 {
-    if (*m->count == k->most)
-        return key_refuse(k, value, where, "too many keys", "");
+    int i = find_member(m, name);
+    bool is_new = i < 0;
+    if (is_new && *m->count == k->most)
+        return key_refuse(k, value, where, "too many keys in this section", "");
     char *text = format_text("%s=%s", name, value);
     if (!text)
         return -1;
-    int i = place_of(k, m, name);
-    memmove(&m->texts[i + 1], &m->texts[i], (size_t)(*m->count - i) * sizeof *m->texts);
+    if (is_new) {
+        i = *m->count;
+        while (k->family == FAMILY_EPOCHS && i > 0 &&
+               family_epoch(m->texts[i - 1]) > family_epoch(name))
+            i--;
+        memmove(&m->texts[i + 1], &m->texts[i], (size_t)(*m->count - i) * sizeof *m->texts);
+        ++*m->count;
+    } else {
+        free(m->texts[i]);
+    }
     m->texts[i] = text;
-    ++*m->count;
     return 0;
 }
 
-/* The name as it is compared: an epoch without leading zeros. */
-static int read_name(const key *k, const char *bare, const char *where, pattern *out)
+/* The name as it is compared: an epoch without leading zeros. section: "unfreeze". */
+static int read_name(const key *k, const char *section, const char *bare, const char *where,
+                     pattern *out)
 {
     long epoch;
     if (k->family == FAMILY_PATTERNS) {
-        if (check_pattern(k, bare, where))
-            return -1;
+        if (!pattern_is_valid(bare) || *bare == '[') /* where a section would begin */
+            return fail(
+                STATUS_USAGE,
+                "%s: %.80s is no pattern of names of parameters, which begins with a letter, "
+                "* or ?; the keys of [%s] are such patterns",
+                where, *bare ? bare : "(nothing)", section);
         snprintf(out->text, sizeof out->text, "%s", bare);
         return 0;
     }
-    if (number_whole(bare, 1, EPOCH_MAX, &epoch) != NUMBER_OK) {
-        const char *dot = strchr(k->name, '.');
+    if (number_whole(bare, 1, EPOCH_MAX, &epoch) != NUMBER_OK)
         return fail(STATUS_USAGE,
-                    "%s: %.80s is no epoch; the keys of [%.*s] are numbers of epochs, from 1, and "
+                    "%s: %.80s is no epoch; the keys of [%s] are numbers of epochs, from 1, and "
                     "`every`",
-                    where, bare, (int)(dot - k->name), k->name);
-    }
+                    where, *bare ? bare : "(nothing)", section);
     snprintf(out->text, sizeof out->text, "%ld", epoch);
     return 0;
 }
@@ -147,18 +179,25 @@ int key_parse_member(const key *k, const char *bare, const char *text, bool in_o
 {
     members m = members_of(k, object);
     pattern name;
-    bool epochs = k->family == FAMILY_EPOCHS, empty = !text[strspn(text, " \t,")];
-    if (read_name(k, bare, where, &name) ||
-        (!empty && (epochs ? check_patterns(k, text, where) : check_factor(k, text, where))))
+    char section[32], whole[sizeof section + sizeof name];
+    snprintf(section, sizeof section, "%.*s", (int)strcspn(k->name, "."), k->name);
+    if (read_name(k, section, bare, where, &name))
         return -1;
-    if (empty && in_order)
-        return key_refuse(k, "", where, "empty", "");
+    snprintf(whole, sizeof whole, "%s.%s", section, name.text);
+    key member = *k;
+    member.name = whole; /* for messages */
+    bool epochs = k->family == FAMILY_EPOCHS;
+    if (!in_order && !text[strspn(text, " \t")]) {
+        if (find_member(&m, name.text) >= 0)
+            remove_member(&m, find_member(&m, name.text));
+        return 0;
+    }
     if (epochs && in_order && *m.count &&
         family_epoch(m.texts[*m.count - 1]) >= family_epoch(name.text))
-        return fail(STATUS_USAGE, "%s: epoch %s comes after epoch %ld; put epochs in order", where,
-                    name.text, family_epoch(m.texts[*m.count - 1]));
-    int there = find_member(&m, name.text);
-    if (there >= 0)
-        remove_member(&m, there);
-    return empty ? 0 : add_member(k, &m, name.text, text, where);
+        return fail(STATUS_USAGE, "%s: %s comes after %s.%ld; put epochs in order", where, whole,
+                    section, family_epoch(m.texts[*m.count - 1]));
+    char *value = (epochs ? read_patterns : read_factor)(&member, text, where);
+    int result = value ? put_member(&member, &m, name.text, value, where) : -1;
+    free(value);
+    return result;
 }

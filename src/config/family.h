@@ -14,10 +14,15 @@
 
 enum { PATTERN_LIMIT = 100 };
 
-/* Of names of parameters: a shell pattern of a-z, 0-9 and _/-*?[], where * matches slashes too. */
+/* Of names of parameters: a shell pattern of a-z, 0-9 and _/-*?[]!, where * matches slashes too. */
 typedef struct pattern {
     char text[PATTERN_LIMIT + 1];
 } pattern;
+
+bool pattern_is_valid(const char *text);
+
+/* What a text has before its "=". */
+pattern family_name(const char *text);
 
 /* The number that a text of epochs begins with. */
 long family_epoch(const char *text);

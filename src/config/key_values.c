@@ -3,6 +3,7 @@
 #include "base/number.h"
 #include "base/quoting.h"
 #include "config/config.h"
+#include "config/family.h"
 #include "config/keys.h"
 #include <stdlib.h>
 #include <string.h>
@@ -393,8 +394,8 @@ static void write_value(const key *k, const void *object, FILE *out)
 void key_write(const key *k, const void *object, FILE *out)
 {
     for (int i = 0; k->family && i < item_count(k, object); i++) {
-        const char *text = *(char **)item(k, object, i), *equals = strchr(text, '=');
-        fprintf(out, "%.*s = %s\n", (int)(equals - text), text, equals + 1);
+        const char *text = *(char **)item(k, object, i);
+        fprintf(out, "%s = %s\n", family_name(text).text, family_value(text));
     }
     if (k->family)
         return;

@@ -231,43 +231,55 @@ static int check_batch_last(const building *b)
     return blame(b, "train.batch_last", what);
 }
 
-static int blame_epoch(const building *b, const char *section, const char *what, int number)
-{
-    char key[32], text[160];
-    snprintf(key, sizeof key, "%s.*", section);
-    snprintf(text, sizeof text, what, number);
-    return blame(b, key, text);
-}
-
 /* That [freeze] or [unfreeze] has no epoch that the training does not come to. */
 static int check_epochs(const building *b, const char *section, char *const texts[], int count)
 {
+    char key[32], what[160];
     const struct train_config *train = &b->s->train;
-    const struct freezing_config *f = &b->s->freezing;
-    int every = f->freeze_every ? f->freeze_every : f->unfreeze_every;
+    int every = b->s->freezing.every;
     long last = count ? family_epoch(texts[count - 1]) : 0;
-    if (every && last > every)
-        return blame_epoch(b, section, "the epochs begin anew every %d; a later one never comes",
-                           every);
-    if (train->minutes <= 0 && last > train->epochs)
-        return blame_epoch(b, section, "train.epochs is %d; a later epoch never comes",
-                           train->epochs);
+    bool late = train->minutes <= 0 && last > train->epochs;
+    if (!late && (!every || last <= every))
+        return 0;
+    snprintf(key, sizeof key, "%s.*", section);
+    if (late)
+        snprintf(what, sizeof what, "%s.%ld: train.epochs is %d, so that epoch never comes",
+                 section, last, train->epochs);
+    else
+        snprintf(what, sizeof what, "%s.%ld: epochs start over every %d, so that one never comes",
+                 section, last, every);
+    return blame(b, key, what);
+}
+
+static int check_patterns(const building *b, const char *name, char *const patterns[], int count)
+{
+    char what[160];
+    for (int i = 0; i < count; i++)
+        if (!pattern_is_valid(patterns[i])) {
+            snprintf(what, sizeof what, "%s: %.60s is no pattern of names of parameters", name,
+                     patterns[i]);
+            return blame(b, name, what);
+        }
     return 0;
 }
 
-static int check_freezing(const building *b)
+/* derived: from settings whose epochs were enough. */
+static int check_parts(const building *b, bool derived)
 {
     const struct freezing_config *f = &b->s->freezing;
-    if (f->freeze_every && f->unfreeze_every && f->freeze_every != f->unfreeze_every)
-        return blame(b, "unfreeze.every",
-                     "freeze.every and unfreeze.every differ; one of them is enough");
-    return check_epochs(b, "freeze", f->freeze, f->freeze_count) ||
-                   check_epochs(b, "unfreeze", f->unfreeze, f->unfreeze_count)
+    const struct train_config *t = &b->s->train;
+    if (t->start_only_count && !*t->start_from)
+        return blame(b, "train.start_only", "train.start_only needs train.start_from");
+    if (check_patterns(b, "train.freeze", t->freeze, t->freeze_count) ||
+        check_patterns(b, "train.start_only", t->start_only, t->start_only_count))
+        return -1;
+    return !derived && (check_epochs(b, "freeze", f->freeze, f->freeze_count) ||
+                        check_epochs(b, "unfreeze", f->unfreeze, f->unfreeze_count))
                ? -1
                : 0;
 }
 
-static int complete(building *b)
+static int complete(building *b, bool derived)
 {
     struct data_config *data = &b->s->data;
     struct train_config *train = &b->s->train;
@@ -278,7 +290,7 @@ static int complete(building *b)
     while (!train->weights_given && train->weight_count < data->mixture.sources)
         train->source_weights[train->weight_count++] = 1;
     return count_stages(b) || check_names(b) || check_counts(b) || check_batch_last(b) ||
-                   check_freezing(b)
+                   check_parts(b, derived)
                ? -1
                : 0;
 }
@@ -319,7 +331,7 @@ static int apply_all(building *b, const sources *from)
     return (from->base ? copy_values(b->s, from->base) : apply_defaults(b->s)) ||
                    (from->file && apply_ini(b, from->file)) ||
                    (from->environment && apply_environment(b->s)) ||
-                   apply_overrides(b, from->overrides, from->count) || complete(b)
+                   apply_overrides(b, from->overrides, from->count) || complete(b, from->base)
                ? -1
                : 0;
 }
@@ -394,7 +406,7 @@ int settings_take(settings **out, const ini *file, const char *origin, const cha
 }
 
 /* A first model that is not where it is said to be, but beside the config. */
-static int look_beside(settings *s, const char *config)
+int settings_look_beside(settings *s, const char *config)
 {
     char **from = &s->train.start_from;
     const char *slash = strrchr(config, '/');
@@ -427,7 +439,7 @@ int settings_load(settings **out, const char *path, const char *const *overrides
         return -1;
     int result = build_from_text(out, (const char *)bytes, length, from);
     free(bytes);
-    if (!result && look_beside(*out, path)) {
+    if (!result && settings_look_beside(*out, path)) {
         settings_free(*out);
         *out = NULL;
         result = -1;

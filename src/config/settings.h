@@ -25,6 +25,9 @@ typedef struct config settings;
  * looked for beside path. */
 int settings_load(settings **out, const char *path, const char *const *overrides, size_t count);
 
+/* Lets a train.start_from that is no file be one beside config. */
+int settings_look_beside(settings *s, const char *config);
+
 /* The same from text in memory, e.g. a model's metadata; messages name origin instead of a path. */
 int settings_parse(settings **out, const char *text, const char *origin,
                    const char *const *overrides, size_t count);

@@ -52,10 +52,15 @@ int params_check_chosen(const params *p, const char *prefix, const bool *chosen,
     return 0;
 }
 
-/* values, as they lie in a buffer of so many floats, with what is chosen from the file; and to the buffer. */
-static int import(params *p, cl_mem buffer, float *values, size_t floats, const char *prefix,
-                  const bool *chosen, bool trainable_only, const safetensors *file)
+int params_import_chosen(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
+                         const bool *chosen, const safetensors *file)
 {
+    size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
+    float *values = allocate(floats, sizeof *values); /* zeros between params */
+    if (!values || (chosen && buffer_read(p->device, buffer, 0, values, floats * sizeof *values))) {
+        free(values);
+        return -1;
+    }
     for (size_t i = 0; i < p->count; i++) {
         const param *item = p->items[i];
         char name[160];
@@ -64,31 +69,16 @@ static int import(params *p, cl_mem buffer, float *values, size_t floats, const 
         full_name(item, prefix, name, sizeof name);
         stored_floats(safetensors_find(file, name), values + item->offset);
     }
+    int result = buffer_write(p->device, buffer, 0, values, floats * sizeof *values);
+    free(values);
     p->version++;
-    return buffer_write(p->device, buffer, 0, values, floats * sizeof *values);
+    return result;
 }
 
 int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
                   const safetensors *file)
 {
-    size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
-    float *values = allocate(floats, sizeof *values); /* zeros between params */
-    int result =
-        values ? import(p, buffer, values, floats, prefix, NULL, trainable_only, file) : -1;
-    free(values);
-    return result;
-}
-
-int params_import_chosen(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                         const bool *chosen, const safetensors *file)
-{
-    size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
-    float *values = allocate(floats, sizeof *values);
-    int result = values && !buffer_read(p->device, buffer, 0, values, floats * sizeof *values)
-                     ? import(p, buffer, values, floats, prefix, chosen, trainable_only, file)
-                     : -1;
-    free(values);
-    return result;
+    return params_import_chosen(p, buffer, prefix, trainable_only, NULL, file);
 }
 
 int params_load(params *p, const safetensors *file, const char *path)

@@ -19,7 +19,7 @@ int params_check_chosen(const params *p, const char *prefix, const bool *chosen,
 /* After params_check(). */
 int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
                   const safetensors *file);
-/* Of the params that chosen (p->count) marks, whose tensors are in the file and fit. The buffer keeps what it
+/* Of the params that chosen (p->count; NULL: all) marks, whose tensors are in the file and fit. The buffer keeps what it
  * has of the others. */
 int params_import_chosen(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
                          const bool *chosen, const safetensors *file);

@@ -3,24 +3,20 @@
 #include "base/error.h"
 #include "base/guess.h"
 #include "config/family.h"
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static long period(const struct freezing_config *f)
-{
-    return f->freeze_every ? f->freeze_every : f->unfreeze_every;
-}
-
 long freezing_period(const settings *s)
 {
-    return period(&s->freezing);
+    return s->freezing.every;
 }
 
 /* The epoch of the first cycle that is as this one. */
-static long in_cycle(const struct freezing_config *f, long epoch)
+static long in_cycle(const settings *s, long epoch)
 {
-    return period(f) ? (epoch - 1) % period(f) + 1 : epoch;
+    return freezing_period(s) ? (epoch - 1) % freezing_period(s) + 1 : epoch;
 }
 
 /* ---- Rules ---- */
@@ -35,41 +31,33 @@ static int apply_patterns(params *p, rule *apply, const char *list)
     return 0;
 }
 
-/* Those of [freeze] or [unfreeze] that are of one epoch. */
-static int apply_epoch(params *p, rule *apply, char *const texts[], int count, long epoch)
-{
-    for (int i = 0; i < count; i++)
-        if (family_epoch(texts[i]) == epoch && apply_patterns(p, apply, family_value(texts[i])))
-            return -1;
-    return 0;
-}
-
 static int apply_rates(params *p, const struct freezing_config *f)
 {
-    for (int i = 0; i < f->rate_count; i++) {
-        const char *value = family_value(f->rates[i]);
-        char name[PATTERN_LIMIT + 1];
-        snprintf(name, sizeof name, "%.*s", (int)(value - 1 - f->rates[i]), f->rates[i]);
-        if (params_scale_rate(p, name, strtod(value, NULL)))
+    for (int i = 0; i < f->rate_count; i++)
+        if (params_scale_rate(p, family_name(f->rates[i]).text,
+                              strtod(family_value(f->rates[i]), NULL)))
             return -1;
-    }
     return 0;
 }
 
 static int apply_rules(params *p, const settings *s, long epoch)
 {
     const struct freezing_config *f = &s->freezing;
-    long last = in_cycle(f, epoch);
-    if (last > freezing_last_change(s))
-        last = freezing_last_change(s);
+    long last = in_cycle(s, epoch);
+    int frozen = 0, freed = 0;
     for (int i = 0; i < s->train.freeze_count; i++)
         if (params_freeze(p, s->train.freeze[i]))
             return -1;
-    for (long now = 1; now <= last; now++)
-        if (apply_epoch(p, params_freeze, f->freeze, f->freeze_count, now) ||
-            apply_epoch(p, params_unfreeze, f->unfreeze, f->unfreeze_count, now))
+    for (;;) { /* by epochs; of one epoch, [freeze] first */
+        long freeze = frozen < f->freeze_count ? family_epoch(f->freeze[frozen]) : LONG_MAX,
+             unfreeze = freed < f->unfreeze_count ? family_epoch(f->unfreeze[freed]) : LONG_MAX;
+        bool freezes = freeze <= unfreeze;
+        if ((freezes ? freeze : unfreeze) > last)
+            return apply_rates(p, f);
+        if (apply_patterns(p, freezes ? params_freeze : params_unfreeze,
+                           family_value(freezes ? f->freeze[frozen++] : f->unfreeze[freed++])))
             return -1;
-    return apply_rates(p, f);
+    }
 }
 
 int freezing_params(params **out, device *d, const settings *s, long epoch)
@@ -85,44 +73,45 @@ int freezing_params(params **out, device *d, const settings *s, long epoch)
 
 /* ---- Epochs ---- */
 
-static bool has_epoch(char *const texts[], int count, long epoch)
+/* The nearest epoch that the settings name, from `epoch` on or, if not ahead, up to it; 0: none. */
+static long named_epoch(const struct freezing_config *f, long epoch, bool ahead)
 {
-    for (int i = 0; i < count; i++)
-        if (family_epoch(texts[i]) == epoch)
-            return true;
-    return false;
+    long nearest = 0;
+    for (int i = 0; i < f->freeze_count + f->unfreeze_count; i++) {
+        long named =
+            family_epoch(i < f->freeze_count ? f->freeze[i] : f->unfreeze[i - f->freeze_count]);
+        bool fits = ahead ? named >= epoch : named <= epoch;
+        if (fits && (!nearest || (ahead ? named < nearest : named > nearest)))
+            nearest = named;
+    }
+    return nearest;
 }
 
-static bool is_named(const struct freezing_config *f, long epoch)
+long freezing_next(const settings *s, long epoch)
 {
-    return has_epoch(f->freeze, f->freeze_count, epoch) ||
-           has_epoch(f->unfreeze, f->unfreeze_count, epoch);
-}
-
-bool freezing_changes(const settings *s, long epoch)
-{
-    const struct freezing_config *f = &s->freezing;
-    bool begins_anew =
-        period(f) && epoch > 1 && in_cycle(f, epoch) == 1 && freezing_last_change(s) > 1;
-    return begins_anew || is_named(f, in_cycle(f, epoch));
+    return named_epoch(&s->freezing, epoch + 1, true);
 }
 
 long freezing_since(const settings *s, long epoch)
 {
-    while (epoch > 1 && !freezing_changes(s, epoch))
-        epoch--;
-    return epoch;
+    const struct freezing_config *f = &s->freezing;
+    long now = in_cycle(s, epoch), named = named_epoch(f, now, false);
+    if (!freezing_next(s, 1)) /* what never changes after epoch 1 has been so from the start */
+        return 1;
+    return epoch - now + (named ? named : 1);
 }
 
-long freezing_last_change(const settings *s)
+bool freezing_is_same(const settings *s, const params *p, long epoch, bool *same)
 {
-    const struct freezing_config *f = &s->freezing;
-    long last = 1;
-    if (f->freeze_count)
-        last = family_epoch(f->freeze[f->freeze_count - 1]);
-    if (f->unfreeze_count && family_epoch(f->unfreeze[f->unfreeze_count - 1]) > last)
-        last = family_epoch(f->unfreeze[f->unfreeze_count - 1]);
-    return last;
+    params *then;
+    *same = true;
+    if (freezing_params(&then, NULL, s, epoch))
+        return false;
+    for (size_t i = 0; i < p->count; i++)
+        *same &=
+            p->items[i]->fixed || params_freezes(then, p->items[i]->name) == p->items[i]->frozen;
+    params_free(then);
+    return true;
 }
 
 size_t freezing_trainable(const settings *s, const params *p, long epoch)
@@ -172,8 +161,11 @@ int freezing_check_pattern(const params *p, const char *key, const char *pattern
     guess g = guess_of(typed);
     for (size_t i = 0; i < p->count; i++)
         offer_parts(&g, p->items[i]->name);
-    return fail(STATUS_USAGE, "%s: no parameter of the network is called %s%s", key, pattern,
-                *g.hint ? g.hint : " (`unblend info` lists the layers that they belong to)");
+    return fail(
+        STATUS_USAGE, "%s: no parameter's name matches %s%s", key, pattern,
+        *g.hint
+            ? g.hint
+            : " (`unblend info` lists the layers; names are LAYER/kernel, LAYER/bias and so on)");
 }
 
 static int check_family(const params *p, const char *section, char *const texts[], int count)
@@ -191,13 +183,9 @@ static int check_family(const params *p, const char *section, char *const texts[
 
 static int check_rates(const params *p, const struct freezing_config *f)
 {
-    for (int i = 0; i < f->rate_count; i++) {
-        char name[PATTERN_LIMIT + 1];
-        snprintf(name, sizeof name, "%.*s", (int)(family_value(f->rates[i]) - 1 - f->rates[i]),
-                 f->rates[i]);
-        if (freezing_check_pattern(p, "[rate]", name))
+    for (int i = 0; i < f->rate_count; i++)
+        if (freezing_check_pattern(p, "[rate]", family_name(f->rates[i]).text))
             return -1;
-    }
     return 0;
 }
 
@@ -210,10 +198,9 @@ int freezing_check(const settings *s, const params *p)
     if (check_family(p, "freeze", f->freeze, f->freeze_count) ||
         check_family(p, "unfreeze", f->unfreeze, f->unfreeze_count) || check_rates(p, f))
         return -1;
-    for (long epoch = 1; epoch <= freezing_last_change(s); epoch++)
-        if ((epoch == 1 || freezing_changes(s, epoch)) && !freezing_trainable(s, p, epoch))
-            return fail(STATUS_USAGE,
-                        "from epoch %ld on all parameters are frozen: there is nothing to train",
+    for (long epoch = 1; epoch; epoch = freezing_next(s, epoch))
+        if (!freezing_trainable(s, p, epoch))
+            return fail(STATUS_USAGE, "in epoch %ld all parameters are frozen: nothing is trained",
                         epoch);
     return 0;
 }

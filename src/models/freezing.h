@@ -21,10 +21,14 @@
 /* Params with the rules of that epoch (1 is the first). */
 int freezing_params(params **out, device *d, const settings *s, long epoch);
 
-/* Whether other parameters may be frozen than in the epoch before. */
-bool freezing_changes(const settings *s, long epoch);
+/* The next epoch of the first cycle that the settings name; 0: there is none. */
+long freezing_next(const settings *s, long epoch);
 
-/* The first epoch of the stretch without a change that the epoch is in. */
+/* Whether that epoch freezes what is frozen in p. false after fail(). */
+bool freezing_is_same(const settings *s, const params *p, long epoch, bool *same);
+
+/* The last epoch up to this one that the settings name, in its cycle, or the cycle's first; 1 where nothing ever
+ * changes. */
 long freezing_since(const settings *s, long epoch);
 
 /* Once the network has declared its params: STATUS_USAGE for a pattern that no name matches, with the nearest
@@ -37,10 +41,7 @@ int freezing_check_pattern(const params *p, const char *key, const char *pattern
 /* Trainable parameters in that epoch, as params_trainable() counts. 0 also after fail(). */
 size_t freezing_trainable(const settings *s, const params *p, long epoch);
 
-/* The last epoch that the settings name; 1 if they name none. */
-long freezing_last_change(const settings *s);
-
-/* Epochs after which it begins anew; 0: never. */
+/* Epochs after which it starts over; 0: never. */
 long freezing_period(const settings *s);
 
 #endif

@@ -120,6 +120,11 @@ int space_load(space **out, const char *path, const char *const *overrides, size
         return -1;
     int result = parse(out, (char *)bytes, length, path, overrides, count);
     free(bytes);
+    if (!result && settings_look_beside((*out)->base, path)) {
+        space_free(*out);
+        *out = NULL;
+        result = -1;
+    }
     return result;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 static const char family[] = "unblend checkpoint ", format_name[] = "unblend checkpoint 3";
+enum { EPOCHS_LIMIT = 1000000000 };
 static const char not_understood[] = "%s: the state in it cannot be understood";
 
 /* ---- The state as JSON ---- */
@@ -136,9 +137,10 @@ static int parse_state(const char *text, const char *path, int sources, params *
         s->stopping.wait = (long)numbers[8];
     }
     json_decref(root);
-    broken = broken || *step < 0 || s->epoch < 1 || s->frozen_as < 1 || s->frozen_as > s->epoch ||
-             s->first_step < 0 || s->first_step > *step || s->sums.steps < 0 || s->history < 0 ||
-             *batches < *step || s->sums.batches < s->sums.steps || !(s->elapsed >= 0);
+    broken = broken || *step < 0 || s->epoch < 1 || s->epoch > EPOCHS_LIMIT || s->frozen_as < 1 ||
+             s->frozen_as > s->epoch || s->first_step < 0 || s->first_step > *step ||
+             s->sums.steps < 0 || s->history < 0 || *batches < *step ||
+             s->sums.batches < s->sums.steps || !(s->elapsed >= 0);
     return broken ? fail(STATUS_DATA, not_understood, path) : 0;
 }
 
@@ -201,7 +203,7 @@ size_t checkpoint_bytes(const stepper *t)
 {
     const params *p = t->network->params;
     part parts[PARTS_MAX];
-    return (p->value_floats + (size_t)list_parts(t, parts) * p->trainable_floats) * sizeof(float);
+    return (1 + (size_t)list_parts(t, parts)) * p->value_floats * sizeof(float);
 }
 
 int checkpoint_look(const char *run, bool *there)
@@ -243,8 +245,9 @@ int checkpoint_write(const char *run, const stepper *t, const train_state *state
 
 /* What the moments of a checkpoint belong to. */
 typedef struct trained_then {
-    bool *kept;   /* (params) trained then and now: has moments */
+    bool *kept;   /* (params) trained then and now */
     bool *freed;  /* (params) trained only now */
+    bool *left;   /* (params) trained only then */
     size_t count; /* trained then */
 } trained_then;
 
@@ -252,19 +255,22 @@ static void trained_then_release(trained_then *t)
 {
     free(t->kept);
     free(t->freed);
+    free(t->left);
 }
 
 static int find_trained(trained_then *out, const params *p, const settings *s, long epoch)
 {
     params *rules = NULL;
-    *out = (trained_then){allocate(p->count + 1, sizeof(bool)),
-                          allocate(p->count + 1, sizeof(bool)), 0};
-    if (!out->kept || !out->freed || freezing_params(&rules, NULL, s, epoch))
+    *out = (trained_then){.kept = allocate(p->count + 1, sizeof(bool)),
+                          .freed = allocate(p->count + 1, sizeof(bool)),
+                          .left = allocate(p->count + 1, sizeof(bool))};
+    if (!out->kept || !out->freed || !out->left || freezing_params(&rules, NULL, s, epoch))
         return -1;
     for (size_t i = 0; i < p->count; i++) {
         bool then = params_would_train(rules, p->items[i]), now = param_is_trainable(p->items[i]);
         out->kept[i] = then && now;
         out->freed[i] = now && !then;
+        out->left[i] = then && !now;
         out->count += then;
     }
     params_free(rules);
@@ -278,7 +284,7 @@ static int check_count(const safetensors *file, const char *path, size_t needed)
                ? 0
                : fail(STATUS_DATA,
                       "%s: holds %zu tensors, but these settings need %zu; resume with the "
-                      "settings it was trained with",
+                      "settings it was trained with, also with what they froze until then",
                       path, safetensors_count(file), needed);
 }
 
@@ -295,15 +301,19 @@ static int check_format(const safetensors *file, const char *path)
     return 0;
 }
 
-/* Freed parameters have no moments yet, and their average is what they are. */
+/* Freed parameters have no moments yet, and their average is what they are. Frozen ones stay what they were judged by:
+ * their average, if there is one. */
 static int import_parts(stepper *t, const trained_then *trained, const part *parts, int count,
                         const safetensors *file)
 {
     params *p = t->network->params;
     for (int i = 0; i < count; i++) {
-        bool average = parts[i].buffer == t->optimizer->average;
-        if (params_import_chosen(p, parts[i].buffer, parts[i].prefix, true, trained->kept, file) ||
-            (average && params_import_chosen(p, parts[i].buffer, "", true, trained->freed, file)))
+        const part *own = &parts[i];
+        bool average = own->buffer == t->optimizer->average;
+        if (params_import_chosen(p, own->buffer, own->prefix, true, trained->kept, file) ||
+            (average &&
+             (params_import_chosen(p, own->buffer, "", true, trained->freed, file) ||
+              params_import_chosen(p, p->values, own->prefix, false, trained->left, file))))
             return -1;
     }
     return 0;
@@ -327,7 +337,9 @@ static int load(const safetensors *file, const char *path, stepper *t, const set
     if (check_count(file, path, p->count + (size_t)count * trained.count))
         goto done;
     for (int i = 0; i < count; i++)
-        if (params_check_chosen(p, parts[i].prefix, trained.kept, file, path))
+        if (params_check_chosen(p, parts[i].prefix, trained.kept, file, path) ||
+            (parts[i].buffer == t->optimizer->average &&
+             params_check_chosen(p, parts[i].prefix, trained.left, file, path)))
             goto done;
     if (params_import(p, p->values, "", false, file) ||
         import_parts(t, &trained, parts, count, file))
@@ -368,7 +380,7 @@ int checkpoint_epoch(const char *run, long *epoch)
         json_t *state = json_loads(safetensors_metadata(file, "state"), 0, &error);
         *epoch = (long)json_integer_value(json_object_get(state, "epoch"));
         json_decref(state);
-        if (*epoch < 1)
+        if (*epoch < 1 || *epoch > EPOCHS_LIMIT)
             result = fail(STATUS_DATA, not_understood, path);
     }
     safetensors_free(file);

@@ -29,7 +29,7 @@ typedef struct train_state {
  * checkpoint under the name: the old one or the new one. */
 int checkpoint_write(const char *run, const stepper *t, const train_state *state);
 
-/* About the size of its file. */
+/* About the size of its file, should all parameters be trained. */
 size_t checkpoint_bytes(const stepper *t);
 
 /* Whether there is one; fails as file_look() does. */

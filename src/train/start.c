@@ -15,7 +15,7 @@
 /* How many, and the first of them. */
 typedef struct tally {
     size_t count;
-    char names[160];
+    char names[3 * 42 + 8];
 } tally;
 
 typedef struct report {
@@ -26,12 +26,13 @@ typedef struct report {
 
 static void add_to_tally(tally *t, const char *name)
 {
+    enum { SHOWN = 3 };
     size_t used = strlen(t->names);
-    const char *between = !t->count ? "" : ", ";
-    if (t->count++ < 3 && used + strlen(name) + 6 < sizeof t->names)
-        snprintf(t->names + used, sizeof t->names - used, "%s%s", between, name);
-    else if (used + 6 < sizeof t->names && strcmp(t->names + used - 3, "..."))
+    if (t->count < SHOWN)
+        snprintf(t->names + used, sizeof t->names - used, "%s%.40s", t->count ? ", " : "", name);
+    else if (t->count == SHOWN)
         snprintf(t->names + used, sizeof t->names - used, ", ...");
+    t->count++;
 }
 
 static bool is_wanted(const struct train_config *c, const char *name)
@@ -75,11 +76,11 @@ static report compare(const params *p, const struct train_config *c, const model
     return r;
 }
 
-/* "; 3 of another shape (encoder1/conv1/kernel, ...)" */
+/* "; of another shape: 3 (encoder1/conv1/kernel, ...)" */
 static void write_tally(FILE *out, const tally *t, const char *what)
 {
     if (t->count)
-        fprintf(out, "; %zu %s (%s)", t->count, what, t->names);
+        fprintf(out, "; %s: %zu (%s)", what, t->count, t->names);
 }
 
 static char *report_text(const report *r)
@@ -89,14 +90,14 @@ static char *report_text(const report *r)
     FILE *out = open_memstream(&text, &length);
     if (!out)
         return NULL;
-    fprintf(out, "%zu parameters fit", r->loaded);
+    fprintf(out, "tensors that fit: %zu", r->loaded);
     if (r->left_out)
-        fprintf(out, "; %zu are left out by train.start_only", r->left_out);
+        fprintf(out, "; left out by train.start_only: %zu", r->left_out);
     if (r->added)
-        fprintf(out, "; %zu are of stages that it has not", r->added);
-    write_tally(out, &r->missing, "are not in it");
-    write_tally(out, &r->shaped, "have another shape");
-    write_tally(out, &r->extra, "are only in it");
+        fprintf(out, "; of stages that it does not have: %zu", r->added);
+    write_tally(out, &r->missing, "missing in it");
+    write_tally(out, &r->shaped, "of another shape");
+    write_tally(out, &r->extra, "only in it");
     if (!fclose(out))
         return text;
     free(text);

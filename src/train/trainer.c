@@ -327,18 +327,19 @@ static int end_epoch(trainer *t)
     return history_write(&t->history, t->run) || write_checkpoint(t) ? -1 : 0;
 }
 
-/* Nothing where nothing is frozen but what layers keep. */
+/* Nothing where nothing is ever frozen but what layers keep. */
 static void tell_freezing(const trainer *t)
 {
     char trained[32], all[32];
-    bool any = freezing_last_change(t->settings) > 1;
-    for (size_t i = 0; i < t->params->count; i++)
-        any |= t->params->items[i]->frozen && !t->params->items[i]->fixed;
-    if (!any)
-        return;
-    log_info("epoch %ld: %s of %s parameters are trained", t->state.epoch,
-             summary_count(params_trainable(t->params), trained, sizeof trained),
-             summary_count(params_total(t->params), all, sizeof all));
+    size_t weights = 0, trainable = params_trainable(t->params);
+    for (size_t i = 0; i < t->params->count; i++) {
+        const param *item = t->params->items[i];
+        weights += item->kind == PARAM_WEIGHT && !item->fixed ? item->count : 0;
+    }
+    if (trainable < weights || freezing_next(t->settings, 1))
+        log_info("epoch %ld: %s of %s trainable parameters are trained", t->state.epoch,
+                 summary_count(trainable, trained, sizeof trained),
+                 summary_count(weights, all, sizeof all));
 }
 
 /*
@@ -348,8 +349,15 @@ static void tell_freezing(const trainer *t)
 static int follow_freezing(trainer *t)
 {
     long epoch = t->state.epoch;
+    bool same;
     if (freezing_since(t->settings, epoch) == t->frozen_as)
         return 0;
+    if (!freezing_is_same(t->settings, t->params, epoch, &same))
+        return -1;
+    if (same) {
+        t->frozen_as = freezing_since(t->settings, epoch);
+        return 0;
+    }
     free_networks(t);
     if (build_networks(t, epoch, true) ||
         checkpoint_read(t->run, t->stepper, t->settings, &t->state))
@@ -396,12 +404,13 @@ int trainer_run(trainer *t)
 {
     signals_catch();
     int result = begin(t);
-    if (!result)
-        tell_freezing(t);
     t->progress.started = clock_seconds();
     t->checkpoint_at = t->progress.started + (double)t->settings->train.checkpoint_seconds;
-    while (!result && !is_finished(t))
+    for (bool first = true; !result && !is_finished(t); first = false) {
+        if (first)
+            tell_freezing(t);
         result = follow_freezing(t) || train_epoch(t) || end_epoch(t) ? -1 : 0;
+    }
     if (!result)
         result = check_signals(t); /* one that came as the last epoch ended */
     signals_release();
