@@ -50,15 +50,16 @@ static void a_schedule_is_read_and_written(void **state)
 
 static void overrides_add_replace_and_remove(void **state)
 {
-    static const char *const more[] = {"unfreeze.7=a*", "unfreeze.5=b*",
-                                       "unfreeze.10=", "rate.encoder*=2", "freeze.every=30"};
+    static const char *const more[] = {"unfreeze.7=a*", "unfreeze.5=b*",   "unfreeze.10=",
+                                       "unfreeze.3=c*", "rate.encoder*=2", "freeze.every=30"};
     settings *s = NULL;
     (void)state;
     if (settings_parse(&s, scheduled, "x.ini", more, COUNT(more)))
         fail_msg("%s", error_message());
-    assert_int_equal(s->freezing.unfreeze_count, 2);
-    assert_string_equal(s->freezing.unfreeze[0], "5=b*");
-    assert_string_equal(s->freezing.unfreeze[1], "7=a*");
+    assert_int_equal(s->freezing.unfreeze_count, 3);
+    assert_string_equal(s->freezing.unfreeze[0], "3=c*");
+    assert_string_equal(s->freezing.unfreeze[1], "5=b*");
+    assert_string_equal(s->freezing.unfreeze[2], "7=a*");
     assert_string_equal(s->freezing.rates[0], "encoder*=2"); /* before what is narrower */
     assert_int_equal(s->freezing.every, 30);
     settings_free(s);
@@ -270,6 +271,19 @@ static void frozen_parameters_keep_their_average(void **state)
     assert_false(same_tensor("before", "after", "decoder1/conv1/kernel"));
 }
 
+/* And what is freed begins with what it is as its average. */
+static void freed_parameters_have_an_average(void **state)
+{
+    (void)state;
+#define SLOWLY "train.average=0.999", "train.moving_averages=keras", "train.freeze=encoder*"
+    train("still", false, (overrides){SLOWLY, "train.epochs=2"});
+    train("freed", false, (overrides){SLOWLY, "train.epochs=3", "unfreeze.3=*"});
+#undef SLOWLY
+    double move = largest_move("still", "freed", "encoder1/conv1/kernel");
+    if (!(move > 0 && move < 1e-3))
+        fail_msg("the average moves by %g", move);
+}
+
 /* A schedule that names epochs without freezing anything else is no schedule. */
 static void changes_of_nothing_change_nothing(void **state)
 {
@@ -436,6 +450,7 @@ int main(void)
         cmocka_unit_test(freed_parameters_begin_with_fresh_moments),
         cmocka_unit_test(frozen_parameters_keep_their_average),
         cmocka_unit_test(changes_of_nothing_change_nothing),
+        cmocka_unit_test(freed_parameters_have_an_average),
         cmocka_unit_test(groups_have_rates_of_their_own),
         cmocka_unit_test(matrices_have_rates_of_their_own),
         cmocka_unit_test(the_history_says_how_many_are_trained),
