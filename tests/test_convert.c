@@ -200,6 +200,10 @@ static void only_what_keras_has_goes_out(void **state)
     assert_int_equal(keras_export(&m, scratch_path("never.h5")), -1);
     assert_int_equal(error_status(), STATUS_USAGE);
     assert_false(file_exists(scratch_path("never.h5")));
+    assert_int_equal(keras_export(&m, scratch_path("never.weights.h5")), -1);
+    assert_non_null(strstr(error_message(), "another form of file"));
+    assert_int_equal(keras_export(&m, scratch_path("never.keras")), -1);
+    assert_non_null(strstr(error_message(), "must end in .h5"));
     model_close(&m);
 }
 
@@ -274,9 +278,13 @@ static void other_networks_are_refused(void **state)
     put_fixture("unet.h5");
     import_refused("unet.h5", filters, 1, STATUS_DATA,
                    "where encoder1/conv1/kernel takes 3 x 3 x 1 x 4");
-    import_refused("unet.h5", deeper, 1, STATUS_DATA, "layers of Conv2D, where the network has 8");
-    import_refused("unet.h5", other, 1, STATUS_DATA, "layers of Conv2D, where the network has");
+    import_refused("unet.h5", deeper, 1, STATUS_DATA, "Conv2D layers, where the network has 8");
+    import_refused("unet.h5", other, 1, STATUS_DATA, "Conv2D layers, where the network has");
     import_refused("unet.h5", residual, 1, STATUS_USAGE, "plain modules");
+    import_refused("in", NULL, 0, STATUS_DATA, "a directory");
+    put_fixture("unet.keras");
+    must(import("unet.keras", "in.safetensors", NULL, 0));
+    import_refused("in.safetensors", NULL, 0, STATUS_DATA, "--from pytorch");
     import_refused("none.h5", NULL, 0, STATUS_DATA, "none.h5: No such file");
     write_file("text.h5", (const unsigned char *)"no model at all", 15);
     import_refused("text.h5", NULL, 0, STATUS_DATA, "text.h5: not a whole HDF5 file");
@@ -284,22 +292,38 @@ static void other_networks_are_refused(void **state)
     import_refused("cut.keras", NULL, 0, STATUS_DATA, "cut.keras: not a whole .keras archive");
 }
 
-/* The model's config is plain text in an .h5 file. */
-static void norms_of_another_kind_are_refused(void **state)
+/* The model's config is plain text in an .h5 file: each other of the same length makes another network. */
+static void other_layers_are_refused(void **state)
 {
-    static const char ours[] = "\"epsilon\": 0.001", other[] = "\"epsilon\": 0.002";
-    size_t length, replaced = 0, size = sizeof ours - 1;
+    static const struct {
+        const char *ours, *other, *says;
+    } cases[] = {
+        {"\"epsilon\": 0.001", "\"epsilon\": 0.002", "has an epsilon of 0.002; ours have 0.001"},
+        {"\"dilation_rate\": [1, 1]", "\"dilation_rate\": [2, 2]", "is dilated"},
+        {"\"strides\": [1, 1]", "\"strides\": [2, 2]", "has other strides"},
+        {"\"channels_last\"", "\"channels_frst\"", "has its channels first"},
+        {"\"negative_slope\": 0.2", "\"negative_slope\": 0.3", "its activations are none of relu"},
+        {"\"activation\": \"linear\"", "\"activation\": \"softmx\"",
+         "the activation of conv2d is other"},
+        {"{\"class_name\": \"Functional\"", "{\"class_name\": \"Functional;",
+         "cannot be understood"},
+    };
     (void)state;
-    unsigned char *bytes = fixture("unet.h5", &length);
-    for (size_t i = 0; i + size <= length; i++)
-        if (!memcmp(bytes + i, ours, size)) {
-            memcpy(bytes + i, other, size);
-            replaced++;
-        }
-    assert_true(replaced > 0);
-    write_file("epsilon.h5", bytes, length);
-    import_refused("epsilon.h5", NULL, 0, STATUS_DATA, "has an epsilon of 0.002; ours have 0.001");
-    free(bytes);
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        size_t length, replaced = 0, size = strlen(cases[c].ours);
+        unsigned char *bytes = fixture("unet.h5", &length);
+        assert_int_equal(strlen(cases[c].other), size);
+        for (size_t i = 0; i + size <= length; i++)
+            if (!memcmp(bytes + i, cases[c].ours, size)) {
+                memcpy(bytes + i, cases[c].other, size);
+                replaced++;
+            }
+        if (!replaced)
+            fail_msg("%s is not in the fixture", cases[c].ours);
+        write_file("other.h5", bytes, length);
+        import_refused("other.h5", NULL, 0, STATUS_DATA, cases[c].says);
+        free(bytes);
+    }
 }
 
 static void the_helper_is_missed(void **state)
@@ -348,7 +372,7 @@ int main(void)
         cmocka_unit_test(only_what_keras_has_goes_out),
         cmocka_unit_test(other_networks_are_refused),
         cmocka_unit_test(the_helper_is_missed),
-        cmocka_unit_test(norms_of_another_kind_are_refused),
+        cmocka_unit_test(other_layers_are_refused),
         cmocka_unit_test(damaged_files_do_no_harm),
         cmocka_unit_test(a_file_of_keras_is_a_model),
         cmocka_unit_test(a_training_begins_with_it),

@@ -6,7 +6,9 @@
 #include "base/memory.h"
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,17 +45,31 @@ static char *find_helper(void)
     return NULL;
 }
 
-/* What the child wrote, without the last newline. */
+/* The first line of what the child writes, which is read to its end. */
 static void read_message(int from, char *message, size_t size)
 {
     size_t used = 0;
-    for (ssize_t got = 1; got > 0 && used + 1 < size; used += got > 0 ? (size_t)got : 0) {
-        got = read(from, message + used, size - 1 - used);
+    char block[512];
+    for (;;) {
+        ssize_t got = read(from, block, sizeof block);
         if (got < 0 && errno == EINTR)
-            got = 1, used--;
+            continue;
+        if (got <= 0)
+            break;
+        size_t kept = (size_t)got < size - 1 - used ? (size_t)got : size - 1 - used;
+        memcpy(message + used, block, kept);
+        used += kept;
     }
     message[used] = '\0';
     message[strcspn(message, "\n")] = '\0';
+}
+
+/* A crash is the file's fault, another signal is not. */
+static int report_signal(int number, const char *from)
+{
+    bool crash = number == SIGSEGV || number == SIGABRT || number == SIGBUS || number == SIGFPE;
+    return fail(crash ? STATUS_DATA : STATUS_RUNTIME, "%s: %s was ended by a signal (%s)%s", from,
+                program, strsignal(number), crash ? ": the file is damaged" : "");
 }
 
 static int wait_for(pid_t child, const char *from, const char *message)
@@ -63,8 +79,7 @@ static int wait_for(pid_t child, const char *from, const char *message)
         if (errno != EINTR)
             return fail(STATUS_RUNTIME, "%s: %s", program, strerror(errno));
     if (WIFSIGNALED(status))
-        return fail(STATUS_DATA, "%s: reading it ended %s (%s): the file is damaged", from, program,
-                    strsignal(WTERMSIG(status)));
+        return report_signal(WTERMSIG(status), from);
     int code = WEXITSTATUS(status);
     if (!code)
         return 0;

@@ -1,19 +1,20 @@
-#define _XOPEN_SOURCE 700
 #include "convert/keras.h"
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/identify.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "convert/drawing.h"
 #include "convert/helper.h"
+#include "convert/keras_check.h"
 #include "convert/keras_infer.h"
 #include "convert/keras_slots.h"
 #include "convert/temporary.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 /* Where Keras keeps the parameters of a network. */
 typedef struct pair {
@@ -55,16 +56,15 @@ static int check_counts(const keras_file *f, const keras_slots *slots)
 {
     for (enum keras_class class = 0; class < KERAS_OTHER; class ++)
         if (keras_count(f, class) != slots->layers[class])
-            return fail(STATUS_DATA, "%s: has %zu layers of %s, where the network has %zu%s",
-                        f->path, keras_count(f, class), keras_class_name(class),
-                        slots->layers[class],
+            return fail(STATUS_DATA, "%s: has %zu %s layers, where the network has %zu%s", f->path,
+                        keras_count(f, class), keras_class_name(class), slots->layers[class],
                         class == KERAS_EMBEDDING
                             ? "; a position embedding that was a constant is in no file of Keras"
                             : "");
     for (size_t i = 0; i < f->count; i++)
         if (f->layers[i].class == KERAS_OTHER)
-            return fail(STATUS_DATA, "%s: its layer %s is of a class that ours do not have",
-                        f->path, f->layers[i].name);
+            return fail(STATUS_DATA, "%s: %s is a layer that no network of ours has", f->path,
+                        f->layers[i].name);
     return 0;
 }
 
@@ -76,9 +76,9 @@ static int take_slot(const pair *p, const keras_file *f, const keras_slot *slot)
     char theirs[96], ours[96];
     size_t dims[4];
     int rank = keras_slot_dims(slot, dims);
-    if (!array)
-        return fail(STATUS_DATA, "%s: layer %s has %d arrays, too few for %s", f->path, l->name,
-                    l->array_count, slot->param->name);
+    if (!array || l->array_count != keras_slot_arrays(&p->slots, slot))
+        return fail(STATUS_DATA, "%s: the number of arrays of %s is %d; ours has %d", f->path,
+                    l->name, l->array_count, keras_slot_arrays(&p->slots, slot));
     if (!same_dims(array->shape, array->dimensions, dims, rank)) {
         drawing_dims(theirs, sizeof theirs, array->shape, array->dimensions);
         drawing_dims(ours, sizeof ours, dims, rank);
@@ -92,7 +92,7 @@ static int take_slot(const pair *p, const keras_file *f, const keras_slot *slot)
 static int import_file(const keras_file *f, const settings *s, const char *to)
 {
     pair p;
-    int result = draw(&p, s) || check_counts(f, &p.slots) ? -1 : 0;
+    int result = draw(&p, s) || check_counts(f, &p.slots) || keras_check(f, &p.slots, s) ? -1 : 0;
     for (size_t i = 0; i < p.slots.count && !result; i++)
         result = take_slot(&p, f, &p.slots.items[i]);
     if (!result)
@@ -101,23 +101,56 @@ static int import_file(const keras_file *f, const settings *s, const char *to)
     return result;
 }
 
-int keras_import(const char *from, const char *to, const char *const *overrides, size_t count)
+/* hint: how to say otherwise. */
+static void warn_of_guesses(const char *from, const settings *s, keras_guesses guesses,
+                            const char *hint)
+{
+    struct image_format size = s->data.mixture.format;
+    if (guesses.activation)
+        log_warning("%s does not say the activation; %s is taken (%s --set model.activation=...)",
+                    from, s->stages[0].activation, hint);
+    if (guesses.size)
+        log_warning("%s does not say the size of the pictures; %d x %d is taken (%s --set "
+                    "data.size=...)",
+                    from, size.height, size.width, hint);
+}
+
+static int convert(const char *from, const char *to, const char *const *overrides, size_t count,
+                   const char *hint)
 {
     keras_file *f;
     settings *s = NULL;
-    bool guessed;
+    keras_guesses guesses;
     if (keras_open(&f, from))
         return -1;
-    int result = keras_infer(&s, f, overrides, count, &guessed) || import_file(f, s, to) ? -1 : 0;
-    if (!result && guessed)
-        log_warning(
-            "%s says neither the activation nor the size of the pictures: %s and %d x %d are "
-            "taken; --set model.activation=... and --set data.size=... say otherwise",
-            from, s->stages[0].activation, s->data.mixture.format.height,
-            s->data.mixture.format.width);
+    int result = keras_infer(&s, f, overrides, count, &guesses) || import_file(f, s, to) ? -1 : 0;
+    if (!result)
+        warn_of_guesses(from, s, guesses, hint);
     settings_free(s);
     keras_close(f);
     return result;
+}
+
+/* What can be said better than that it is no HDF5. */
+static int check_kind(const char *from)
+{
+    switch (file_identify(from).type) {
+    case FILE_SAFETENSORS:
+        return fail(
+            STATUS_DATA,
+            "%s: a safetensors file: a model that commands take as it is, or a state dict of "
+            "PyTorch (--from pytorch)",
+            from);
+    case FILE_DIRECTORY:
+        return fail(STATUS_DATA, "%s: a directory; a file of Keras is needed", from);
+    default:
+        return 0;
+    }
+}
+
+int keras_import(const char *from, const char *to, const char *const *overrides, size_t count)
+{
+    return check_kind(from) || convert(from, to, overrides, count, "unblend import with") ? -1 : 0;
 }
 
 /* An HDF5 file, or an archive that is called .keras. */
@@ -130,8 +163,8 @@ static bool is_of_keras(const char *path)
     size_t got = file ? fread(start, 1, sizeof start, file) : 0;
     if (file)
         fclose(file);
-    return got == sizeof start && (!memcmp(start, hdf5, 8) ||
-                                   (!memcmp(start, archive, 4) && dot && !strcmp(dot, ".keras")));
+    return got == sizeof start && (!memcmp(start, hdf5, 8) || (!memcmp(start, archive, 4) && dot &&
+                                                               !strcasecmp(dot, ".keras")));
 }
 
 int keras_model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
@@ -142,10 +175,10 @@ int keras_model_open(const char *path, const char *const *overrides, size_t coun
     *out = (model_file){0};
     if (temporary_make(&t, MODEL_NAME))
         return -1;
-    int result =
-        keras_import(path, t.file, overrides, count) || model_open(t.file, overrides, count, out)
-            ? -1
-            : 0;
+    int result = convert(path, t.file, overrides, count, "first unblend import with") ||
+                         model_open(t.file, overrides, count, out)
+                     ? -1
+                     : 0;
     temporary_remove(&t);
     return result;
 }
@@ -264,32 +297,58 @@ static int describe(outgoing *o, const pair *p)
     return 0;
 }
 
-/* By way of a file beside `to`, which then gets its name. */
 static int write_hdf5(const outgoing *o, const char *to)
 {
-    char *between = format_text("%s.%ld.safetensors", to, (long)getpid());
-    char *unfinished = format_text("%s.%ld.h5", to, (long)getpid());
-    int result =
-        !between || !unfinished ||
-                safetensors_write(between, o->tensors, o->count, o->texts, o->text_count) ||
-                helper_run("pack", between, unfinished)
-            ? -1
-            : 0;
-    if (!result && rename(unfinished, to))
-        result = fail(STATUS_RUNTIME, "%s: cannot be written", to);
-    if (between)
-        unlink(between);
-    if (unfinished && result)
-        unlink(unfinished);
-    free(between);
-    free(unfinished);
+    temporary from, made;
+    unsigned char *bytes;
+    size_t length;
+    if (temporary_make(&from, "packed.safetensors"))
+        return -1;
+    if (temporary_make(&made, "packed.h5")) {
+        temporary_remove(&from);
+        return -1;
+    }
+    int result = safetensors_write(from.file, o->tensors, o->count, o->texts, o->text_count) ||
+                         helper_run("pack", from.file, made.file) ||
+                         file_read(made.file, SIZE_MAX / 2, STATUS_RUNTIME, &bytes, &length)
+                     ? -1
+                     : 0;
+    if (!result) {
+        result = file_write_atomic(to, bytes, length);
+        free(bytes);
+    }
+    temporary_remove(&made);
+    temporary_remove(&from);
     return result;
+}
+
+static bool ends_in(const char *text, const char *ending)
+{
+    size_t length = strlen(text), own = strlen(ending);
+    return length >= own && !strcasecmp(text + length - own, ending);
+}
+
+/* Keras takes the form from the name. */
+static int check_name(const char *to)
+{
+    if (ends_in(to, ".weights.h5"))
+        return fail(
+            STATUS_USAGE,
+            "%s: Keras 3 expects another form of file under .weights.h5; call it NAME.h5, which "
+            "load_weights() takes in Keras 2 and 3",
+            to);
+    return ends_in(to, ".h5") || ends_in(to, ".hdf5")
+               ? 0
+               : fail(STATUS_USAGE, "%s: the name must end in .h5, by which Keras knows what it is",
+                      to);
 }
 
 int keras_export(const model_file *m, const char *to)
 {
     pair p;
     outgoing o = {0};
+    if (check_name(to))
+        return -1;
     int result = draw(&p, m->settings) || drawing_read(&p.drawing, m->tensors) ||
                          describe(&o, &p) || write_hdf5(&o, to)
                      ? -1

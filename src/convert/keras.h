@@ -1,4 +1,4 @@
-/* Models of Keras, and of PyTorch's twins of them, as models of unblend, and back. */
+/* Models of Keras as models of unblend, and back. */
 #ifndef CONVERT_KERAS_H
 #define CONVERT_KERAS_H
 

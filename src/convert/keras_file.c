@@ -40,38 +40,32 @@ const char *keras_class_stem(enum keras_class class)
 
 /* ---- The model's config ---- */
 
-static json_t *config_layers(const keras_file *f)
+const json_t *keras_entry(const keras_file *f, size_t index)
 {
-    return json_object_get(json_object_get(f->config, "config"), "layers");
+    return json_array_get(json_object_get(json_object_get(f->config, "config"), "layers"), index);
 }
 
-const json_t *keras_config_named(const keras_file *f, const char *name)
+static const char *text_in(const json_t *object, const char *key)
 {
-    size_t i;
-    json_t *entry;
-    json_array_foreach(config_layers(f), i, entry)
-    {
-        const json_t *config = json_object_get(entry, "config");
-        const char *own = json_string_value(json_object_get(config, "name"));
-        if (own && !strcmp(own, name))
-            return config;
-    }
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+const json_t *keras_entry_named(const keras_file *f, const char *name)
+{
+    const json_t *entry;
+    for (size_t i = 0; (entry = keras_entry(f, i)); i++)
+        if (!strcmp(text_in(json_object_get(entry, "config"), "name"), name))
+            return entry;
     return NULL;
 }
 
-static const char *class_of_entry(const json_t *entry)
+const json_t *keras_entry_of_class(const keras_file *f, const char *class_name, size_t index)
 {
-    const char *name = json_string_value(json_object_get(entry, "class_name"));
-    return name ? name : "";
-}
-
-const json_t *keras_config_of_class(const keras_file *f, const char *class_name, size_t index)
-{
-    size_t i;
-    json_t *entry;
-    json_array_foreach(config_layers(f), i, entry) if (!strcmp(class_of_entry(entry), class_name) &&
-                                                       !index--) return json_object_get(entry,
-                                                                                        "config");
+    const json_t *entry;
+    for (size_t i = 0; (entry = keras_entry(f, i)); i++)
+        if (!strcmp(text_in(entry, "class_name"), class_name) && !index--)
+            return entry;
     return NULL;
 }
 
@@ -103,27 +97,49 @@ static enum keras_class class_of_name(const char *name)
     return has_stem(&positions, name) ? KERAS_EMBEDDING : KERAS_OTHER;
 }
 
-/* What the config says; else what the name does. */
-static enum keras_class class_of(const keras_file *f, const char *name)
+/* Of a layer whose name says nothing: by what its arrays are called, and their dimensions. */
+static enum keras_class class_of_arrays(const keras_layer *l)
 {
-    size_t i;
-    json_t *entry;
-    json_array_foreach(config_layers(f), i, entry)
-    {
-        const char *own =
-            json_string_value(json_object_get(json_object_get(entry, "config"), "name"));
-        if (!own || strcmp(own, name) != 0)
-            continue;
-        for (enum keras_class class = 0; class < KERAS_OTHER; class ++)
-            if (!strcmp(class_of_entry(entry), classes[class].name))
-                return class;
-        return strcmp(class_of_entry(entry), positions.name) ? KERAS_OTHER : KERAS_EMBEDDING;
+    bool gamma = false, moving = false;
+    for (int i = 0; i < l->array_count; i++) {
+        gamma |= strstr(l->arrays[i]->name, "gamma") != NULL;
+        moving |= strstr(l->arrays[i]->name, "moving_mean") != NULL;
     }
-    return class_of_name(name);
+    if (gamma)
+        return moving ? KERAS_BATCH_NORMALIZATION : KERAS_LAYER_NORMALIZATION;
+    const struct stored_tensor *kernel = l->arrays[0],
+                               *bias = l->array_count == 2 ? l->arrays[1] : NULL;
+    if (l->array_count > 2 || !strstr(kernel->name, "kernel"))
+        return KERAS_OTHER;
+    if (kernel->dimensions == 2)
+        return KERAS_DENSE;
+    bool turned = bias && kernel->dimensions == 4 && bias->shape[0] == kernel->shape[2] &&
+                  bias->shape[0] != kernel->shape[3];
+    return kernel->dimensions != 4 ? KERAS_OTHER : turned ? KERAS_CONV2D_TRANSPOSE : KERAS_CONV2D;
+}
+
+/* What the config says; else what the name does, or the arrays. */
+static enum keras_class class_of(const keras_file *f, const keras_layer *l)
+{
+    const json_t *entry = keras_entry_named(f, l->name);
+    const char *class_name = text_in(entry, "class_name");
+    if (!entry) {
+        enum keras_class class = class_of_name(l->name);
+        return class == KERAS_OTHER ? class_of_arrays(l) : class;
+    }
+    for (enum keras_class class = 0; class < KERAS_OTHER; class ++)
+        if (!strcmp(class_name, classes[class].name))
+            return class;
+    return strcmp(class_name, positions.name) ? KERAS_OTHER : KERAS_EMBEDDING;
 }
 
 static keras_layer *add_layer(keras_file *f, const char *name, size_t length)
 {
+    enum { LAYERS_MAX = 2000 };
+    if (f->count == LAYERS_MAX) {
+        fail(STATUS_DATA, "%s: more than %d layers", f->path, LAYERS_MAX);
+        return NULL;
+    }
     if (grow(&f->layers, &f->capacity, f->count + 1, sizeof *f->layers))
         return NULL;
     keras_layer *l = &f->layers[f->count];
@@ -140,8 +156,11 @@ static int add_array(const keras_file *f, keras_layer *l, const char *path)
     if (!t)
         return fail(STATUS_DATA, "%s: %s is missing", f->path, path);
     if (l->array_count == KERAS_ARRAYS_MAX)
-        return fail(STATUS_DATA, "%s: the layer %s has more arrays than any of ours", f->path,
-                    l->name);
+        return fail(STATUS_DATA, "%s: %s has more arrays than any layer of ours%s", f->path,
+                    l->name,
+                    !strncmp(l->name, "functional", 10) || !strncmp(l->name, "model", 5)
+                        ? "; a model within the model is not read"
+                        : "");
     l->arrays[l->array_count++] = t;
     return 0;
 }
@@ -194,7 +213,9 @@ static int read_listed_layer(keras_file *f, const char *root, const char *name, 
     char *path = format_text("%s%s%.*s", root, *root ? "/" : "", (int)length, name);
     char *weights = path ? list_of(f, path, "weight_names") : NULL;
     int result = path ? 0 : -1;
-    keras_layer *l = weights && *weights ? add_layer(f, name, length) : NULL;
+    keras_layer *l = NULL;
+    if (!result && weights && *weights && !(l = add_layer(f, name, length)))
+        result = -1;
     for (const char *line = weights; l && *line && !result;) {
         size_t used = strcspn(line, "\n");
         char *array = format_text("%s/%.*s", path, (int)used, line);
@@ -297,16 +318,18 @@ static int read_layers(keras_file *f)
     bool listed = in_model || in_root;
     int result;
     f->config = config ? json_loads(config, 0, NULL) : NULL;
-    result = in_model  ? read_listed(f, "model_weights")
-             : in_root ? read_listed(f, "")
-                       : read_sorted(f);
+    result = config && !f->config
+                 ? fail(STATUS_DATA, "%s: the model's config in it cannot be understood", f->path)
+             : in_model ? read_listed(f, "model_weights")
+             : in_root  ? read_listed(f, "")
+                        : read_sorted(f);
     free(in_model);
     free(in_root);
     if (!result && !f->count)
         result = fail(STATUS_DATA, "%s: holds no layers of a Keras model", f->path);
     for (size_t i = 0; i < f->count && !result; i++) {
         keras_layer *l = &f->layers[i];
-        l->class = listed ? class_of(f, l->name) : class_of_name(l->name);
+        l->class = listed ? class_of(f, l) : class_of_name(l->name);
         if (l->class == KERAS_ATTENTION)
             sort_attention(l);
     }

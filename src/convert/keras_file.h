@@ -55,10 +55,11 @@ size_t keras_count(const keras_file *f, enum keras_class class);
 /* The index-th layer of that class; NULL behind the last. */
 const keras_layer *keras_nth(const keras_file *f, enum keras_class class, size_t index);
 
-/* The config of the layer of that name, or of the index-th layer of a class ("Activation"), from the model's
- * config; NULL if there is none. */
-const json_t *keras_config_named(const keras_file *f, const char *name);
-const json_t *keras_config_of_class(const keras_file *f, const char *class_name, size_t index);
+/* Entries of the model's config, {"class_name": ..., "config": {"name": ...}, "inbound_nodes": ...}: the index-th, that of a
+ * name, and the index-th of a class ("Activation"). NULL: there is none. */
+const json_t *keras_entry(const keras_file *f, size_t index);
+const json_t *keras_entry_named(const keras_file *f, const char *name);
+const json_t *keras_entry_of_class(const keras_file *f, const char *class_name, size_t index);
 
 /* "Conv2D", for messages. */
 const char *keras_class_name(enum keras_class class);

@@ -1,8 +1,7 @@
 #include "convert/keras_infer.h"
 
 #include "base/error.h"
-#include "base/memory.h"
-#include <math.h>
+#include "convert/keras_check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,55 +49,22 @@ static long kernel_dim(const keras_file *f, enum keras_class class, size_t index
 
 /* ---- What only the config says ---- */
 
-static double number_in(const json_t *config, const char *key, double otherwise)
-{
-    const json_t *value = json_object_get(config, key);
-    return json_is_number(value) ? json_number_value(value) : otherwise;
-}
-
-/* Norms whose epsilon is another than ours would give other outputs. */
-static int check_epsilons(const keras_file *f, enum keras_class class, double ours)
-{
-    for (size_t i = 0; i < keras_count(f, class); i++) {
-        const keras_layer *l = keras_nth(f, class, i);
-        double epsilon = number_in(keras_config_named(f, l->name), "epsilon", ours);
-        if (fabs(epsilon / ours - 1) > 1e-6)
-            return fail(STATUS_DATA, "%s: %s has an epsilon of %g; ours have %g", f->path, l->name,
-                        epsilon, ours);
-    }
-    return 0;
-}
-
-/* "relu" of a config's text, or of the object that Keras 3 writes for an activation layer; NULL: none. */
-static const char *activation_in(const json_t *config)
-{
-    const json_t *value = json_object_get(config, "activation");
-    const char *text = json_string_value(value);
-    if (!text)
-        text = json_string_value(json_object_get(json_object_get(value, "config"), "name"));
-    return text && strcmp(text, "linear") != 0 ? text : NULL;
-}
-
-/* The U-Net's: of its activation layers, or of a convolution. */
+/* The U-Net's: the first of its activation layers; NULL: there is none. */
 static const char *find_activation(const keras_file *f)
 {
-    const json_t *leaky = keras_config_of_class(f, "LeakyReLU", 0);
-    const char *name = activation_in(keras_config_of_class(f, "Activation", 0));
-    if (leaky)
-        return fabs(number_in(leaky, "negative_slope", number_in(leaky, "alpha", 0.3)) - 0.2) < 1e-6
-                   ? "leaky_relu"
-                   : "a leaky_relu of another slope than 0.2";
-    if (keras_config_of_class(f, "ReLU", 0))
-        return "relu";
-    for (size_t i = 0; !name && keras_config_of_class(f, "Conv2D", i); i++)
-        name = activation_in(keras_config_of_class(f, "Conv2D", i));
-    return name;
+    static const char *const classes[] = {"Activation", "LeakyReLU", "ReLU", "ELU", "PReLU"};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        const json_t *entry = keras_entry_of_class(f, classes[i], 0);
+        if (entry)
+            return keras_activation(entry);
+    }
+    return NULL;
 }
 
 /* data.size and data.channels from the input's shape, (batch, height, width, channels). */
 static bool say_size(const keras_file *f, found *out)
 {
-    const json_t *input = keras_config_of_class(f, "InputLayer", 0);
+    const json_t *input = json_object_get(keras_entry_of_class(f, "InputLayer", 0), "config");
     const json_t *shape = json_object_get(input, "batch_shape");
     if (!shape)
         shape = json_object_get(input, "batch_input_shape");
@@ -106,8 +72,8 @@ static bool say_size(const keras_file *f, found *out)
     if (!json_is_integer(height) || !json_is_integer(width))
         return false;
     char size[48];
-    snprintf(size, sizeof size, "%dx%d", (int)json_integer_value(height),
-             (int)json_integer_value(width));
+    snprintf(size, sizeof size, "%" JSON_INTEGER_FORMAT "x%" JSON_INTEGER_FORMAT,
+             json_integer_value(height), json_integer_value(width));
     say_text(out, "data.size", size);
     return true;
 }
@@ -128,7 +94,7 @@ static bool say_size_of_table(const keras_file *f, found *out)
 
 /* ---- The two systems ---- */
 
-static int infer_unet(const keras_file *f, found *out, bool *guessed, long *sources)
+static int infer_unet(const keras_file *f, found *out, keras_guesses *guesses, long *sources)
 {
     size_t all = keras_count(f, KERAS_CONV2D), heads = 0;
     long modules = (long)keras_count(f, KERAS_CONV2D_TRANSPOSE) + 1, between = 2 * modules - 1;
@@ -145,10 +111,11 @@ static int infer_unet(const keras_file *f, found *out, bool *guessed, long *sour
     say(out, "model.modules", "%ld", modules);
     say(out, "model.convolutions", "%ld", plain / between);
     say(out, "model.filters", "%ld", kernel_dim(f, KERAS_CONV2D, 0, -1));
+    if (f->config && (!activation || !strcmp(activation, "other")))
+        return refuse(f, "its activations are none of relu, sigmoid, tanh and leaky_relu (0.2)");
     if (activation)
         say_text(out, "model.activation", activation);
-    else
-        *guessed = true;
+    guesses->activation = !activation;
     return 0;
 }
 
@@ -199,30 +166,48 @@ static void say_sources(found *out, long sources)
         say_text(out, "data.sources", names[sources - 2]);
 }
 
+/* Whether one of the overrides is about the key. */
+static bool is_given(const char *const *overrides, size_t count, const char *key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strncmp(overrides[i], key, strlen(key)) && overrides[i][strlen(key)] == '=')
+            return true;
+    return false;
+}
+
+static int build(settings **out, const keras_file *f, const found *all,
+                 const char *const *overrides, size_t count)
+{
+    const char *texts[FOUND_MAX];
+    settings *inferred;
+    for (size_t i = 0; i < all->count; i++)
+        texts[i] = all->texts[i];
+    if (settings_load(&inferred, NULL, texts, all->count))
+        return fail(STATUS_DATA, "%s: not a network of ours: its layers make a network with %s",
+                    f->path,
+                    strstr(error_message(), "--set: ") ? error_message() + strlen("--set: ")
+                                                       : error_message());
+    int result = settings_derive(out, inferred, overrides, count);
+    settings_free(inferred);
+    return result;
+}
+
 int keras_infer(settings **out, const keras_file *f, const char *const *overrides, size_t count,
-                bool *guessed)
+                keras_guesses *guesses)
 {
     found all = {.count = 0};
     long sources = 0, channels = kernel_dim(f, KERAS_CONV2D, 0, 2);
-    *guessed = false;
-    if (check_epsilons(f, KERAS_BATCH_NORMALIZATION, 1e-3) ||
-        check_epsilons(f, KERAS_LAYER_NORMALIZATION, 1e-6))
-        return -1;
+    *guesses = (keras_guesses){false, false};
     bool plain = !keras_count(f, KERAS_DENSE) && !keras_count(f, KERAS_ATTENTION);
-    if (plain ? infer_unet(f, &all, guessed, &sources) : infer_unet_transformer(f, &all, &sources))
+    if (plain ? infer_unet(f, &all, guesses, &sources) : infer_unet_transformer(f, &all, &sources))
         return -1;
+    if (sources < SOURCES_MIN || sources > SOURCES_MAX)
+        return fail(STATUS_DATA, "%s: finds %ld sources; ours find %d to %d", f->path, sources,
+                    SOURCES_MIN, SOURCES_MAX);
     say_sources(&all, sources);
     say(&all, "data.channels", "%ld", channels);
-    if (!say_size(f, &all) && !say_size_of_table(f, &all))
-        *guessed = true;
-    const char **texts = allocate(all.count + count, sizeof *texts);
-    if (!texts)
-        return -1;
-    for (size_t i = 0; i < all.count; i++)
-        texts[i] = all.texts[i];
-    for (size_t i = 0; i < count; i++)
-        texts[all.count + i] = overrides[i];
-    int result = settings_load(out, NULL, texts, all.count + count);
-    free(texts);
-    return result ? fail_while("%s", f->path) : 0;
+    guesses->size = !say_size(f, &all) && !say_size_of_table(f, &all);
+    guesses->activation &= !is_given(overrides, count, "model.activation");
+    guesses->size &= !is_given(overrides, count, "data.size");
+    return build(out, f, &all, overrides, count);
 }

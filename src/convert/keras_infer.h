@@ -5,13 +5,17 @@
 #include "config/settings.h"
 #include "convert/keras_file.h"
 
+/* What a file of weights alone does not say, and the default was taken for. */
+typedef struct keras_guesses {
+    bool activation; /* of a U-Net */
+    bool size;       /* of the pictures */
+} keras_guesses;
+
 /*
  * architecture and sizes of [model], data.size, data.channels and, if there are not two, how many sources; under
- * the overrides ("section.key=value"). A file of weights alone does not say the activation of a U-Net, which then
- * is the default's, nor the size of the pictures; *guessed says so. STATUS_DATA for a network that is neither of
- * the two systems.
+ * the overrides ("section.key=value"). STATUS_DATA for a network that is neither of the two systems.
  */
 int keras_infer(settings **out, const keras_file *f, const char *const *overrides, size_t count,
-                bool *guessed);
+                keras_guesses *guesses);
 
 #endif

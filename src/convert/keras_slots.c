@@ -157,3 +157,11 @@ int keras_slot_dims(const keras_slot *slot, size_t dims[4])
     dims[p->rank - 1] /= (size_t)slot->parts;
     return p->rank;
 }
+
+int keras_slot_arrays(const keras_slots *s, const keras_slot *slot)
+{
+    int count = 0;
+    for (size_t i = 0; i < s->count; i++)
+        count += s->items[i].class == slot->class && s->items[i].index == slot->index;
+    return count;
+}

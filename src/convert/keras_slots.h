@@ -31,6 +31,9 @@ void keras_slots_release(keras_slots *s);
 /* The part of the param's values that belongs to a slot, from (to_param) or to a Keras array. */
 void keras_slot_copy(const keras_slot *slot, float *param_values, float *array, bool to_param);
 
+/* How many arrays the slot's layer has in Keras. */
+int keras_slot_arrays(const keras_slots *s, const keras_slot *slot);
+
 /* What the array's shape is in Keras; an attention's head count is that of its layer. */
 int keras_slot_dims(const keras_slot *slot, size_t dims[4]);
 

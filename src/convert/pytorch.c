@@ -192,6 +192,17 @@ static void infer_unet_transformer(const safetensors *file, found *out)
                  8 * side);
 }
 
+/* Heads, by their letters. */
+static int count_sources(const safetensors *file)
+{
+    char name[32];
+    int count = 0;
+    do
+        snprintf(name, sizeof name, "head_%c/kernel", 'a' + count);
+    while (count < 26 && find(file, name) && ++count);
+    return count;
+}
+
 static int infer(settings **out, const safetensors *file, const char *path,
                  const char *const *overrides, size_t count)
 {
@@ -201,6 +212,14 @@ static int infer(settings **out, const safetensors *file, const char *path,
     if (!find(file, "encoder1/conv1/kernel"))
         return fail(STATUS_DATA,
                     "%s: not a state dict of our networks: it has no encoder1.conv1.weight", path);
+    int sources = count_sources(file);
+    if (sources < SOURCES_MIN || sources > SOURCES_MAX)
+        return fail(STATUS_DATA, "%s: finds %d sources (head_a, head_b, ...); ours find %d to %d",
+                    path, sources, SOURCES_MIN, SOURCES_MAX);
+    if (sources > 2)
+        snprintf(all.texts[all.count++], sizeof all.texts[0], "data.sources=%s",
+                 sources == 3 ? "mnist, fashion-mnist, third"
+                              : "mnist, fashion-mnist, third, fourth");
     say(&all, "model.filters", dim(file, "encoder1/conv1/kernel", 3));
     say(&all, "data.channels", dim(file, "encoder1/conv1/kernel", 2));
     if (find(file, "decoder_a/stage1/up/kernel"))
@@ -233,6 +252,27 @@ static int take_heads(const drawing *d, const param *p, const safetensors *file,
     return 0;
 }
 
+static bool is_counter(const char *name)
+{
+    static const char ending[] = ".num_batches_tracked";
+    size_t length = strlen(name), own = sizeof ending - 1;
+    return length > own && !strcmp(name + length - own, ending);
+}
+
+/* A tensor that nothing takes is one of another network. Names without a dot are of no module. */
+static int check_rest(const safetensors *file, const drawing *d, const char *path)
+{
+    for (size_t i = 0; i < safetensors_count(file); i++) {
+        const char *name = safetensors_at(file, i)->name;
+        bool taken = is_counter(name) || !strchr(name, '.') || !strncmp(name, "head_", 5);
+        for (size_t k = 0; k < d->params->count && !taken; k++)
+            taken = find(file, d->params->items[k]->name) == safetensors_at(file, i);
+        if (!taken)
+            return fail(STATUS_DATA, "%s: the network has no place for %s", path, name);
+    }
+    return 0;
+}
+
 static int import(const safetensors *file, const settings *s, const char *from, const char *to)
 {
     drawing d;
@@ -246,6 +286,8 @@ static int import(const safetensors *file, const settings *s, const char *from, 
             result = t ? take(&d, p, t, 0, 1, from)
                        : fail(STATUS_DATA, "%s: nothing in it is %s", from, p->name);
     }
+    if (!result)
+        result = check_rest(file, &d, from);
     if (!result)
         result = drawing_save(&d, s, to);
     drawing_erase(&d);

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/signals.h"
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +16,12 @@ int temporary_make(temporary *out, const char *name)
     const char *base = getenv("TMPDIR");
     *out =
         (temporary){.directory = format_text("%s/unblend-XXXXXX", base && *base ? base : "/tmp")};
+    if (out->directory)
+        signals_catch(); /* one that comes is looked at when the files are gone */
     if (out->directory && !mkdtemp(out->directory)) {
-        fail(STATUS_RUNTIME, "%s: no temporary directory can be made: %s", out->directory,
-             strerror(errno));
+        fail(STATUS_RUNTIME, "no temporary directory can be made in %s (TMPDIR): %s",
+             base && *base ? base : "/tmp", strerror(errno));
+        signals_release();
         free(out->directory);
         *out = (temporary){0};
         return -1;
@@ -28,12 +33,30 @@ int temporary_make(temporary *out, const char *name)
     return -1;
 }
 
+/* Also what a process that was killed has left. */
+static void empty(const char *directory)
+{
+    const struct dirent *entry;
+    DIR *listing = opendir(directory);
+    while (listing && (entry = readdir(listing))) {
+        char *path = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")
+                         ? path_join(directory, entry->d_name)
+                         : NULL;
+        if (path)
+            unlink(path);
+        free(path);
+    }
+    if (listing)
+        closedir(listing);
+}
+
 void temporary_remove(temporary *t)
 {
-    if (t->file)
-        unlink(t->file);
-    if (t->directory)
+    if (t->directory) {
+        empty(t->directory);
         rmdir(t->directory);
+        signals_release();
+    }
     free(t->file);
     free(t->directory);
     *t = (temporary){0};

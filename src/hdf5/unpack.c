@@ -11,14 +11,14 @@
 #include <zip.h>
 
 /* More than any model of ours, and less than would take a machine down. */
-enum { ARRAYS_MAX = 20000, TEXT_MAX = 16 << 20, DEPTH_MAX = 32 };
-#define VALUES_TOTAL ((size_t)256 << 20)
+enum { ARRAYS_MAX = 20000, OBJECTS_MAX = 4 * ARRAYS_MAX, TEXT_MAX = 16 << 20, DEPTH_MAX = 32 };
+#define VALUES_TOTAL ((size_t)64 << 20)
 #define FILE_TOTAL ((size_t)2 << 30)
 
 typedef struct unpacked {
     const char *path; /* of the file, for messages */
     struct stored_tensor *tensors;
-    size_t count, capacity, values;
+    size_t count, capacity, values, objects;
     struct stored_text *texts;
     size_t text_count, text_capacity;
 } unpacked;
@@ -48,6 +48,8 @@ static bool is_utf8(const char *text)
 
 static int check_utf8(const unpacked *u, const char *text)
 {
+    if (!strcmp(text, "__metadata__"))
+        return fail(STATUS_DATA, "%s: an array in it is called __metadata__", u->path);
     return is_utf8(text)
                ? 0
                : fail(STATUS_DATA, "%s: a name or a text in it is not UTF-8: the file is damaged",
@@ -151,9 +153,10 @@ static int take_list(unpacked *u, hid_t object, const char *path, const char *na
 
 /* ---- Arrays ---- */
 
+/* Integers are counters, and no weights. */
 static bool holds_numbers(hid_t type)
 {
-    return H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER;
+    return H5Tget_class(type) == H5T_FLOAT;
 }
 
 /* t has shape and dimensions; reads the values. */
@@ -182,8 +185,13 @@ static int add_array(unpacked *u, hid_t set, const char *path)
     hsize_t sizes[STORED_DIMENSIONS_MAX];
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
     int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1, result = 0;
-    if (type >= 0 && holds_numbers(type) && rank >= 0 && rank <= STORED_DIMENSIONS_MAX &&
-        H5Sget_simple_extent_dims(space, sizes, NULL) == rank) {
+    if (type >= 0 && H5Tget_class(type) == H5T_OPAQUE)
+        result = fail(STATUS_DATA,
+                      "%s: %s is of a type that HDF5 does not know, as bfloat16; save the model as "
+                      "float32",
+                      u->path, path);
+    else if (type >= 0 && holds_numbers(type) && rank >= 0 && rank <= STORED_DIMENSIONS_MAX &&
+             H5Sget_simple_extent_dims(space, sizes, NULL) == rank) {
         struct stored_tensor t = {.name = copy_text(path), .type = STORED_F32, .dimensions = rank};
         for (int i = 0; i < rank; i++)
             t.shape[i] = (size_t)sizes[i];
@@ -235,6 +243,11 @@ static int visit(const child *c, hid_t object, const char *path)
 static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, void *data)
 {
     child *c = data;
+    if (++c->to->objects > OBJECTS_MAX)
+        return (c->result = fail(STATUS_DATA, "%s: too many objects", c->to->path));
+    if (info->type == H5L_TYPE_EXTERNAL)
+        return (c->result = fail(STATUS_DATA, "%s: %s is in another file, and is not looked at",
+                                 c->to->path, name));
     if (info->type != H5L_TYPE_HARD)
         return 0;
     hid_t object = H5Oopen(group, name, H5P_DEFAULT);

@@ -1,0 +1,275 @@
+#include "convert/keras_check.h"
+
+#include "base/error.h"
+#include <math.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 16 };
+
+static const char *text_in(const json_t *config, const char *key)
+{
+    return json_string_value(json_object_get(config, key));
+}
+
+static double number_in(const json_t *config, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(config, key);
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+/* ---- Activations ---- */
+
+static const char *named_activation(const char *name)
+{
+    static const char *const known[] = {"relu", "sigmoid", "tanh", "leaky_relu"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i], name))
+            return known[i];
+    return strcmp(name, "linear") ? "other" : NULL;
+}
+
+/* Keras 2 writes a name, Keras 3 an object with one. */
+static const char *activation_in(const json_t *config)
+{
+    const json_t *value = json_object_get(config, "activation");
+    const char *name = json_string_value(value);
+    if (!name)
+        name = text_in(json_object_get(value, "config"), "name");
+    return name ? named_activation(name) : value && !json_is_null(value) ? "other" : NULL;
+}
+
+const char *keras_activation(const json_t *entry)
+{
+    static const double slope = 0.2;
+    const char *class = text_in(entry, "class_name");
+    const json_t *config = json_object_get(entry, "config");
+    if (class && !strcmp(class, "LeakyReLU"))
+        return fabs(number_in(config, "negative_slope", number_in(config, "alpha", 0.3)) - slope) <
+                       1e-6
+                   ? "leaky_relu"
+                   : "other";
+    if (class && !strcmp(class, "ReLU")) {
+        bool plain = !json_is_number(json_object_get(config, "max_value")) &&
+                     number_in(config, "negative_slope", 0) == 0 &&
+                     number_in(config, "threshold", 0) == 0;
+        return plain ? "relu" : "other";
+    }
+    if (class && (!strcmp(class, "ELU") || !strcmp(class, "PReLU") || !strcmp(class, "Softmax")))
+        return "other";
+    return activation_in(config);
+}
+
+/* ---- Connections ---- */
+
+/* The first text in value that is the name of a layer: in depth, as inbound_nodes have them. NULL: none. */
+static const json_t *first_input(const keras_file *f, const json_t *value, int depth)
+{
+    size_t i;
+    json_t *item;
+    const char *key;
+    const json_t *found = NULL;
+    if (depth > DEPTH_MAX)
+        return NULL;
+    if (json_is_string(value))
+        return keras_entry_named(f, json_string_value(value));
+    if (json_is_array(value)) {
+        json_array_foreach(value, i, item)
+        {
+            if (!found)
+                found = first_input(f, item, depth + 1);
+        }
+    } else if (json_is_object(value)) {
+        json_object_foreach((json_t *)value, key, item)
+        {
+            if (!found && strcmp(key, "class_name") != 0 && strcmp(key, "dtype") != 0)
+                found = first_input(f, item, depth + 1);
+        }
+    }
+    return found;
+}
+
+static bool mentions(const json_t *value, const char *name, int depth)
+{
+    size_t i;
+    json_t *item;
+    const char *key;
+    bool found = json_is_string(value) && !strcmp(json_string_value(value), name);
+    if (depth > DEPTH_MAX)
+        return false;
+    if (json_is_array(value)) {
+        json_array_foreach(value, i, item) found |= mentions(item, name, depth + 1);
+    } else if (json_is_object(value)) {
+        json_object_foreach((json_t *)value, key, item) found |= mentions(item, name, depth + 1);
+    }
+    return found;
+}
+
+/* The first layer that reads the one of that name. */
+static const json_t *follower(const keras_file *f, const char *name)
+{
+    const json_t *entry;
+    for (size_t i = 0; (entry = keras_entry(f, i)); i++)
+        if (mentions(json_object_get(entry, "inbound_nodes"), name, 0))
+            return entry;
+    return NULL;
+}
+
+static bool is_activation(const json_t *entry)
+{
+    static const char *const classes[] = {"Activation", "ReLU",  "LeakyReLU",
+                                          "ELU",        "PReLU", "Softmax"};
+    const char *class = text_in(entry, "class_name");
+    for (size_t i = 0; class && i < sizeof classes / sizeof *classes; i++)
+        if (!strcmp(class, classes[i]))
+            return true;
+    return false;
+}
+
+/* What is in the layer or, if nothing is, behind it. */
+static const char *effective_activation(const keras_file *f, const json_t *entry)
+{
+    const char *own = keras_activation(entry);
+    const json_t *behind =
+        own ? NULL : follower(f, text_in(json_object_get(entry, "config"), "name"));
+    return behind && is_activation(behind) ? keras_activation(behind) : own;
+}
+
+/* ---- What ours do ---- */
+
+/* The part of a name before its last slash ends so. */
+static bool layer_ends(const param *p, const char *ending)
+{
+    const char *slash = strrchr(p->name, '/');
+    size_t length = slash ? (size_t)(slash - p->name) : 0, own = strlen(ending);
+    return length >= own && !strncmp(p->name + length - own, ending, own);
+}
+
+/* The activation behind our layer; NULL: none. */
+static const char *expected_activation(const keras_slot *slot, const settings *s)
+{
+    const struct model_config *c = &s->stages[0];
+    const param *p = slot->param;
+    if (c->architecture == ARCHITECTURE_unet)
+        return slot->class == KERAS_BATCH_NORMALIZATION || layer_ends(p, "heads") ? c->activation
+                                                                                  : NULL;
+    if (layer_ends(p, "spatial") || !strncmp(p->name, "head_", 5))
+        return "sigmoid";
+    bool relu = slot->class == KERAS_CONV2D || slot->class == KERAS_CONV2D_TRANSPOSE ||
+                layer_ends(p, "mlp1") || layer_ends(p, "ffn1");
+    return relu ? "relu" : NULL;
+}
+
+static bool all_are(const json_t *list, long value)
+{
+    size_t i;
+    json_t *item;
+    bool all = true;
+    if (json_is_integer(list))
+        return json_integer_value(list) == value;
+    json_array_foreach(list, i, item) all &= json_integer_value(item) == value;
+    return all;
+}
+
+static int differs(const keras_file *f, const char *name, const char *what)
+{
+    return fail(STATUS_DATA, "%s: not a network of ours: %s %s", f->path, name, what);
+}
+
+static int check_convolution(const keras_file *f, const json_t *config, const keras_slot *slot,
+                             const char *name)
+{
+    bool transposed = slot->class == KERAS_CONV2D_TRANSPOSE,
+         halves = layer_ends(slot->param, "sub/conv");
+    const char *format = text_in(config, "data_format"), *padding = text_in(config, "padding");
+    if (format && strcmp(format, "channels_last") != 0)
+        return differs(f, name, "has its channels first");
+    if (!all_are(json_object_get(config, "dilation_rate"), 1))
+        return differs(f, name, "is dilated");
+    if (json_object_get(config, "strides") &&
+        !all_are(json_object_get(config, "strides"), transposed || halves ? 2 : 1))
+        return differs(f, name, "has other strides");
+    bool point = slot->param->dims[0] == 1;
+    return padding && strcmp(padding, "same") != 0 && !point
+               ? differs(f, name, "is not padded (same)")
+               : 0;
+}
+
+static int check_norm(const keras_file *f, const json_t *config, const keras_slot *slot,
+                      const char *name)
+{
+    double ours = slot->class == KERAS_BATCH_NORMALIZATION ? 1e-3 : 1e-6,
+           theirs = number_in(config, "epsilon", ours);
+    return fabs(theirs / ours - 1) <= 1e-6
+               ? 0
+               : fail(STATUS_DATA, "%s: %s has an epsilon of %g; ours have %g", f->path, name,
+                      theirs, ours);
+}
+
+/* In the U-Net a norm stands between a convolution and its activation. */
+static int check_order(const keras_file *f, const keras_slot *slot, const settings *s,
+                       const char *name)
+{
+    bool before_norm = s->stages[0].architecture == ARCHITECTURE_unet &&
+                       slot->class == KERAS_CONV2D && !layer_ends(slot->param, "heads");
+    const json_t *next = before_norm ? follower(f, name) : NULL;
+    const char *class = next ? text_in(next, "class_name") : NULL;
+    return class && strcmp(class, "BatchNormalization") != 0
+               ? differs(f, name, "has no batch norm right behind it")
+               : 0;
+}
+
+static int check_slot(const keras_file *f, const keras_slot *slot, const settings *s)
+{
+    const json_t *entry = keras_entry_of_class(f, keras_class_name(slot->class), slot->index);
+    const json_t *config = json_object_get(entry, "config");
+    const char *name = text_in(config, "name");
+    if (!name || slot->array || slot->class == KERAS_ATTENTION || slot->class == KERAS_EMBEDDING)
+        return 0;
+    if ((slot->class == KERAS_CONV2D || slot->class == KERAS_CONV2D_TRANSPOSE) &&
+        check_convolution(f, config, slot, name))
+        return -1;
+    bool norm =
+        slot->class == KERAS_BATCH_NORMALIZATION || slot->class == KERAS_LAYER_NORMALIZATION;
+    if ((norm && check_norm(f, config, slot, name)) || check_order(f, slot, s, name))
+        return -1;
+    const char *ours = expected_activation(slot, s), *theirs = effective_activation(f, entry);
+    if ((ours == NULL) == (theirs == NULL) && (!ours || !strcmp(ours, theirs)))
+        return 0;
+    return fail(STATUS_DATA,
+                "%s: not a network of ours: the activation of %s is %s, where ours is %s", f->path,
+                name, theirs ? theirs : "none", ours ? ours : "none");
+}
+
+/* What comes from below is first, the skip second. */
+static int check_others(const keras_file *f, const settings *s)
+{
+    const char *below =
+        s->stages[0].architecture == ARCHITECTURE_unet ? "Conv2DTranspose" : "BatchNormalization";
+    const json_t *entry;
+    for (size_t i = 0; (entry = keras_entry(f, i)); i++) {
+        const char *class = text_in(entry, "class_name"),
+                   *name = text_in(json_object_get(entry, "config"), "name");
+        if (!class || !name)
+            continue;
+        if (!strcmp(class, "AveragePooling2D"))
+            return differs(f, name, "pools the average");
+        const json_t *first = strcmp(class, "Concatenate")
+                                  ? NULL
+                                  : first_input(f, json_object_get(entry, "inbound_nodes"), 0);
+        const char *its = first ? text_in(first, "class_name") : NULL;
+        bool skip = its && (!strcmp(its, "Conv2D") || is_activation(first));
+        if (skip && strcmp(its, below) != 0)
+            return differs(f, name, "has the skip in front of what comes from below");
+    }
+    return 0;
+}
+
+int keras_check(const keras_file *f, const keras_slots *slots, const settings *s)
+{
+    if (!f->config)
+        return 0;
+    for (size_t i = 0; i < slots->count; i++)
+        if (check_slot(f, &slots->items[i], s))
+            return -1;
+    return check_others(f, s);
+}

@@ -1,0 +1,18 @@
+/* Whether a model of Keras computes what the network does that its weights go into. */
+#ifndef CONVERT_KERAS_CHECK_H
+#define CONVERT_KERAS_CHECK_H
+
+#include "convert/keras_slots.h"
+
+/*
+ * What the model's config says of each layer: strides, dilation, padding, data format, epsilon, the activation in it or
+ * behind it; which pools there are, and what concatenations begin with. STATUS_DATA for what differs, naming the layer.
+ * Nothing is checked in a file of weights alone.
+ */
+int keras_check(const keras_file *f, const keras_slots *slots, const settings *s);
+
+/* "relu", of an activation layer of any class or of what another layer's config has; NULL: none, or linear. "other" for
+ * what none of ours is. */
+const char *keras_activation(const json_t *entry);
+
+#endif
