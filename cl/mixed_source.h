@@ -7,6 +7,8 @@ typedef struct mixed_source {
     int first, count;  /* which of them are drawn from */
     int shift;         /* moved by up to so many pixels, each way */
     int flip;          /* half of them are mirrored, left to right */
+    float weight;      /* in the blend */
+    float clean;       /* share of blends that are this source alone */
 } mixed_source;
 
 #endif

@@ -31,10 +31,22 @@ placement place(constant mixed_source *s, int height, int width, int picture, ui
     return at;
 }
 
+/* Which source is alone in a blend, by a word of its own; -1: none. */
+int lone_source(constant mixed_source *sources, uint word)
+{
+    float below = (word >> 8) * (1.0f / (1 << 24));
+    for (int k = 0; k < SOURCES; k++) {
+        if (below < sources[k].clean)
+            return k;
+        below -= sources[k].clean;
+    }
+    return -1;
+}
+
 /*
  * Item (y, n): row y of blend n. Sources behind SOURCES are not looked at.
  *
- *   blend  (batch, height, width, CHANNELS): the average of the sources
+ *   blend  (batch, height, width, CHANNELS): the sources by their weights
  *   truth  (batch, height, width, SOURCES * CHANNELS): each source, in a border of zeros
  */
 kernel void mix_sources(global const uchar *pictures_0, global const uchar *pictures_1,
@@ -48,10 +60,13 @@ kernel void mix_sources(global const uchar *pictures_0, global const uchar *pict
     global const uchar *const pictures[] = {pictures_0, pictures_1, pictures_2, pictures_3};
     const ulong number = position + n;
     const uint counter[4] = {(uint)number, (uint)(number >> 32), 0, 0},
-               again[4] = {(uint)number, (uint)(number >> 32), 1, 0}, key[2] = {seed, stream};
-    uint words[4], place_words[4];
+               again[4] = {(uint)number, (uint)(number >> 32), 1, 0},
+               third[4] = {(uint)number, (uint)(number >> 32), 2, 0}, key[2] = {seed, stream};
+    uint words[4], place_words[4], clean_words[4];
     philox(counter, key, words);
     philox(again, key, place_words);
+    philox(third, key, clean_words);
+    const int alone = lone_source(sources, clean_words[0]);
     placement at[SOURCES];
     for (int k = 0; k < SOURCES; k++)
         at[k] = place(sources + k, height, width,
@@ -64,11 +79,13 @@ kernel void mix_sources(global const uchar *pictures_0, global const uchar *pict
                 constant mixed_source *s = sources + k;
                 const int column = x - at[k].left;
                 const float value =
-                    source_value(pictures[k], at[k].picture, s, y - at[k].top,
-                                 at[k].mirrored ? s->width - 1 - column : column, c);
+                    alone < 0 || alone == k
+                        ? source_value(pictures[k], at[k].picture, s, y - at[k].top,
+                                       at[k].mirrored ? s->width - 1 - column : column, c)
+                        : 0.0f;
                 truth[(pixel * SOURCES + k) * CHANNELS + c] = value;
-                sum += value;
+                sum += alone < 0 ? s->weight * value : value;
             }
-            blend[pixel * CHANNELS + c] = sum * (1.0f / SOURCES);
+            blend[pixel * CHANNELS + c] = sum;
         }
 }

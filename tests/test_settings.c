@@ -134,6 +134,23 @@ static void flags_are_true_or_false(void **state)
                         "here: a.b = 1: neither true nor false (allowed: true, false)");
 }
 
+static void weights_of_a_blend_are_whole(void **state)
+{
+    (void)state;
+    settings *s = parsed("[mix]\nweights = 0.25 0.75\nclean = 0.1\n");
+    assert_true(s->data.mixture.weights[1] == 0.75f && s->data.clean == 0.1);
+    settings_free(s);
+    s = parsed("");
+    assert_true(mixture_weight(&s->data.mixture, 0) == 0.5f);
+    settings_free(s);
+    refused("[mix]\nweights = 0.5, 0.4\n", "x.ini:2: mix.weights add up to 0.9; it should be 1");
+    refused("[mix]\nweights = 0.5, 0.25, 0.25\n",
+            "x.ini:2: mix.weights has 3 weights for the 2 sources of data.sources");
+    refused("[mix]\nclean = 0.5\n[model]\nconsistent = true\n",
+            "x.ini:2: mix.clean: a source alone is no blend that consistent outputs can give; set "
+            "consistent = false, or mix.clean = 0");
+}
+
 /* ---- Refusals ---- */
 
 static void wrong_values_name_line_key_and_range(void **state)
@@ -523,6 +540,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_hold_without_a_file),
         cmocka_unit_test(the_usual_ways_to_write_an_ini_file_work),
+        cmocka_unit_test(weights_of_a_blend_are_whole),
         cmocka_unit_test(override_beats_environment_beats_file_beats_default),
         cmocka_unit_test(the_last_override_counts),
         cmocka_unit_test(numbers_keep_their_limits),

@@ -75,10 +75,76 @@ static void training_pictures_are_moved_and_mirrored(void **state)
     settings_free(s);
 }
 
+static batches *open_mix(fixture *f, settings **s, const char *weights, const char *clean)
+{
+    batches *b;
+    const char *const overrides[] = {"data.directory=tests/sample", weights, clean};
+    must(settings_load(s, NULL, overrides, 3));
+    must(batches_open(&b, f->device, &(*s)->data, 1, false));
+    return b;
+}
+
+static void sources_have_weights(void **state)
+{
+    fixture *f = *state;
+    static batch plain, weighted;
+    settings *s;
+    batches *b = open_mix(f, &s, "mix.weights=0.75, 0.25", "mix.clean=0");
+    draw(f, f->training, SPLIT_TRAIN, 1, STREAM_TRAIN, 0, &plain);
+    draw(f, b, SPLIT_TRAIN, 1, STREAM_TRAIN, 0, &weighted);
+    assert_memory_equal(plain.a, weighted.a, sizeof plain.a);
+    assert_memory_equal(plain.b, weighted.b, sizeof plain.b);
+    for (int k = 0; k < PIXELS; k++)
+        assert_float_equal(weighted.mixture[k], 0.75 * plain.a[k] + 0.25 * plain.b[k], 1e-6);
+    batches_close(b);
+    settings_free(s);
+}
+
+static bool is_black(const float *image)
+{
+    for (int i = 0; i < IMAGE; i++)
+        if (image[i] != 0)
+            return false;
+    return true;
+}
+
+/* Of training blends, by weight; of held-out ones, none. */
+static void some_blends_are_one_source(void **state)
+{
+    fixture *f = *state;
+    static batch drawn;
+    int alone[SOURCES] = {0};
+    settings *s;
+    batches *b = open_mix(f, &s, "mix.weights=0.8, 0.2", "mix.clean=0.5");
+    for (int i = 0; i < VARIED; i++) {
+        draw(f, b, SPLIT_TRAIN, 1, STREAM_TRAIN, (uint64_t)(i * BATCH), &drawn);
+        for (int n = 0; n < BATCH; n++) {
+            const float *a = drawn.a + n * IMAGE, *other = drawn.b + n * IMAGE,
+                        *blend = drawn.mixture + n * IMAGE;
+            bool no_a = is_black(a), no_b = is_black(other);
+            assert_false(no_a && no_b);
+            alone[0] += no_b;
+            alone[1] += no_a;
+            if (no_a || no_b)
+                assert_memory_equal(blend, no_a ? other : a, IMAGE * sizeof *blend);
+        }
+        draw(f, b, SPLIT_VALIDATION, 1, STREAM_VALIDATION, (uint64_t)(i * BATCH), &drawn);
+        for (int n = 0; n < BATCH; n++)
+            assert_false(is_black(drawn.a + n * IMAGE) || is_black(drawn.b + n * IMAGE));
+    }
+    int all = VARIED * BATCH;
+    assert_true(alone[0] > all * 3 / 10 && alone[0] < all / 2);         /* 0.4 */
+    assert_true(alone[1] > all * 3 / 100 && alone[1] < all * 18 / 100); /* 0.1 */
+    batches_close(b);
+    settings_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_pictures_are_moved_and_mirrored),
+        cmocka_unit_test(sources_have_weights),
+        cmocka_unit_test(some_blends_are_one_source),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -53,8 +53,11 @@ struct data_config {
     char *directory;
     char *directories[SOURCES_MAX]; /* of the sources, below directory */
     mixture mixture;
-    int name_count;   /* mixture.sources */
-    bool names_given; /* else they follow from the directories */
+    int name_count;                  /* mixture.sources */
+    bool names_given;                /* else they follow from the directories */
+    double mix_weights[SOURCES_MAX]; /* mixture.weights follows from them */
+    int mix_weight_count;            /* none: equal ones */
+    double clean;                    /* share of training blends with only one source */
     double validation;
     int shift;
     bool flip[SOURCES_MAX];

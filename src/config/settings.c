@@ -231,6 +231,34 @@ static int check_batch_last(const building *b)
     return blame(b, "train.batch_last", what);
 }
 
+/* Fills the mixture's weights. */
+static int check_mix(const building *b)
+{
+    struct data_config *d = &b->s->data;
+    double sum = 0;
+    char what[160];
+    int stage = 0;
+    memset(d->mixture.weights, 0, sizeof d->mixture.weights);
+    if (d->mix_weight_count && check_count(b, "mix.weights", "weights", d->mix_weight_count))
+        return -1;
+    for (int k = 0; k < d->mix_weight_count; k++) {
+        sum += d->mix_weights[k];
+        d->mixture.weights[k] = (float)d->mix_weights[k];
+    }
+    if (d->mix_weight_count && !(sum > 1 - 1e-6 && sum < 1 + 1e-6)) {
+        snprintf(what, sizeof what, "mix.weights add up to %.6g; it should be 1", sum);
+        return blame(b, "mix.weights", what);
+    }
+    while (stage < b->s->stage_count && !b->s->stages[stage].consistent)
+        stage++;
+    return d->clean > 0 && stage < b->s->stage_count
+               ? blame(
+                     b, "mix.clean",
+                     "mix.clean: a source alone is no blend that consistent outputs can give; set "
+                     "consistent = false, or mix.clean = 0")
+               : 0;
+}
+
 /* That [freeze] or [unfreeze] has no epoch that the training does not come to. */
 static int check_epochs(const building *b, const char *section, char *const texts[], int count)
 {
@@ -290,7 +318,7 @@ static int complete(building *b, bool derived)
     while (!train->weights_given && train->weight_count < data->mixture.sources)
         train->source_weights[train->weight_count++] = 1;
     return count_stages(b) || check_names(b) || check_counts(b) || check_batch_last(b) ||
-                   check_parts(b, derived)
+                   check_mix(b) || check_parts(b, derived)
                ? -1
                : 0;
 }

@@ -93,7 +93,8 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
                    .kind = &resident_kind,
                    .mixture = c->mixture,
                    .test = test,
-                   .shift = c->shift};
+                   .shift = c->shift,
+                   .clean = (float)c->clean};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
         if (set_up_source(b, k, c, seed, sets[k]))

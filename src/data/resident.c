@@ -44,7 +44,9 @@ static int upload_descriptions(batches *b, enum split split)
                                .first = split == SPLIT_VALIDATION ? s->training : 0,
                                .count = batches_count(b, split, k),
                                .shift = split == SPLIT_TRAIN ? b->shift : 0,
-                               .flip = split == SPLIT_TRAIN && s->flip};
+                               .flip = split == SPLIT_TRAIN && s->flip,
+                               .weight = mixture_weight(&b->mixture, k)};
+        of[k].clean = split == SPLIT_TRAIN ? b->clean * of[k].weight : 0;
     }
     return buffer_new(b->device, sizeof of, "sources", &r->descriptions[split]) ||
                    buffer_write(b->device, r->descriptions[split], 0, of, sizeof of)

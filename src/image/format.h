@@ -21,10 +21,20 @@ struct image_format {
 typedef struct mixture {
     int sources; /* SOURCES_MIN to SOURCES_MAX */
     char names[SOURCES_MAX][SOURCE_NAME_MAX + 1];
+    float weights[SOURCES_MAX]; /* of the sources in the blend, 1 in sum; all 0: equal ones */
     struct image_format format; /* of the blend and of each source, as the network sees them */
     /* Of the pictures in it: where they are smaller than the format, they have a border of zeros. */
     int inner_height, inner_width;
 } mixture;
+
+/* The weight of source k in the blend. */
+static inline float mixture_weight(const mixture *m, int k)
+{
+    float sum = 0;
+    for (int i = 0; i < m->sources; i++)
+        sum += m->weights[i];
+    return sum > 0 ? m->weights[k] : 1.0f / (float)m->sources;
+}
 
 /* Values of one picture. */
 static inline size_t image_values(struct image_format f)

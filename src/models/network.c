@@ -38,13 +38,13 @@ static tensor *stage_input(network *n, const stage *s, tensor *previous)
     return concat(n->graph, label_of(s->prefix, "input").text, n->input, previous);
 }
 
-/* The nearest sources whose average is the mixture. */
+/* The nearest sources that blend to the mixture. */
 static tensor *blend_to_mixture(network *n, label name, tensor *x)
 {
     int sources = n->mixture.sources;
     float weights[SOURCES_MAX];
     for (int k = 0; k < sources; k++)
-        weights[k] = 1.0f / (float)sources;
+        weights[k] = mixture_weight(&n->mixture, k);
     return consistent(n->graph, name.text, x, n->input, sources, weights);
 }
 
