@@ -101,17 +101,17 @@ long freezing_since(const settings *s, long epoch)
     return epoch - now + (named ? named : 1);
 }
 
-bool freezing_is_same(const settings *s, const params *p, long epoch, bool *same)
+int freezing_is_same(const settings *s, const params *p, long epoch, bool *same)
 {
     params *then;
     *same = true;
     if (freezing_params(&then, NULL, s, epoch))
-        return false;
+        return -1;
     for (size_t i = 0; i < p->count; i++)
         *same &=
             p->items[i]->fixed || params_freezes(then, p->items[i]->name) == p->items[i]->frozen;
     params_free(then);
-    return true;
+    return 0;
 }
 
 size_t freezing_trainable(const settings *s, const params *p, long epoch)

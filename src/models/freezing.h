@@ -24,8 +24,8 @@ int freezing_params(params **out, device *d, const settings *s, long epoch);
 /* The next epoch of the first cycle that the settings name; 0: there is none. */
 long freezing_next(const settings *s, long epoch);
 
-/* Whether that epoch freezes what is frozen in p. false after fail(). */
-bool freezing_is_same(const settings *s, const params *p, long epoch, bool *same);
+/* Whether that epoch freezes what is frozen in p. */
+int freezing_is_same(const settings *s, const params *p, long epoch, bool *same);
 
 /* The last epoch up to this one that the settings name, in its cycle, or the cycle's first; 1 where nothing ever
  * changes. */

@@ -352,7 +352,7 @@ static int follow_freezing(trainer *t)
     bool same;
     if (freezing_since(t->settings, epoch) == t->frozen_as)
         return 0;
-    if (!freezing_is_same(t->settings, t->params, epoch, &same))
+    if (freezing_is_same(t->settings, t->params, epoch, &same))
         return -1;
     if (same) {
         t->frozen_as = freezing_since(t->settings, epoch);
