@@ -1,7 +1,7 @@
 /*
  * Models of Keras and PyTorch: files that these have saved themselves (tools/make-keras-fixtures,
- * make-pytorch-fixtures) give their outputs, come back as they went out, and are refused if they are damaged or of another
- * network. Needs unblend-hdf5.
+ * make-pytorch-fixtures) give their outputs, come back as they went out, and are refused if they are damaged or of
+ * another network. Needs unblend-hdf5.
  */
 #include "trainings.h"
 
@@ -118,10 +118,10 @@ static void other_state_dicts_are_refused(void **state)
     static const struct {
         const char *from, *const *overrides, *says;
     } cases[] = {{"pytorch/unet", wider,
-                  "encoder1.conv1.weight is 3 x 1 x 3 x 3 (F32), where encoder1/conv1/kernel "
-                  "takes 3 x 3 x 1 x 4"},
-                 {"pytorch/unet", deeper, "nothing in it is encoder1/conv3/kernel"},
-                 {"keras/unet", NULL, "not a state dict of our networks"},
+                  "encoder1.conv1.weight has shape 3 x 1 x 3 x 3 (F32); encoder1/conv1/kernel "
+                  "needs 3 x 3 x 1 x 4"},
+                 {"pytorch/unet", deeper, "no tensor for encoder1/conv3/kernel"},
+                 {"keras/unet", NULL, "not a state dict of a supported network"},
                  {"none", NULL, "No such file"}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -201,7 +201,7 @@ static void only_what_keras_has_goes_out(void **state)
     assert_int_equal(error_status(), STATUS_USAGE);
     assert_false(file_exists(scratch_path("never.h5")));
     assert_int_equal(keras_export(&m, scratch_path("never.weights.h5")), -1);
-    assert_non_null(strstr(error_message(), "another form of file"));
+    assert_non_null(strstr(error_message(), "a different format"));
     assert_int_equal(keras_export(&m, scratch_path("never.keras")), -1);
     assert_non_null(strstr(error_message(), "must end in .h5"));
     model_close(&m);
@@ -276,10 +276,9 @@ static void other_networks_are_refused(void **state)
                              *const residual[] = {"model.residual=true"};
     (void)state;
     put_fixture("unet.h5");
-    import_refused("unet.h5", filters, 1, STATUS_DATA,
-                   "where encoder1/conv1/kernel takes 3 x 3 x 1 x 4");
-    import_refused("unet.h5", deeper, 1, STATUS_DATA, "Conv2D layers, where the network has 8");
-    import_refused("unet.h5", other, 1, STATUS_DATA, "Conv2D layers, where the network has");
+    import_refused("unet.h5", filters, 1, STATUS_DATA, "encoder1/conv1/kernel needs 3 x 3 x 1 x 4");
+    import_refused("unet.h5", deeper, 1, STATUS_DATA, "Conv2D layers; the network needs 8");
+    import_refused("unet.h5", other, 1, STATUS_DATA, "Conv2D layers; the network needs");
     import_refused("unet.h5", residual, 1, STATUS_USAGE, "plain modules");
     import_refused("in", NULL, 0, STATUS_DATA, "a directory");
     put_fixture("unet.keras");
@@ -287,9 +286,10 @@ static void other_networks_are_refused(void **state)
     import_refused("in.safetensors", NULL, 0, STATUS_DATA, "--from pytorch");
     import_refused("none.h5", NULL, 0, STATUS_DATA, "none.h5: No such file");
     write_file("text.h5", (const unsigned char *)"no model at all", 15);
-    import_refused("text.h5", NULL, 0, STATUS_DATA, "text.h5: not a whole HDF5 file");
+    import_refused("text.h5", NULL, 0, STATUS_DATA, "text.h5: not an HDF5 file, or incomplete");
     write_file("cut.keras", (const unsigned char *)"PK\3\4 and so on", 14);
-    import_refused("cut.keras", NULL, 0, STATUS_DATA, "cut.keras: not a whole .keras archive");
+    import_refused("cut.keras", NULL, 0, STATUS_DATA,
+                   "cut.keras: not a .keras archive, or incomplete");
 }
 
 /* The model's config is plain text in an .h5 file: each other of the same length makes another network. */
@@ -299,14 +299,14 @@ static void other_layers_are_refused(void **state)
         const char *ours, *other, *says;
     } cases[] = {
         {"\"epsilon\": 0.001", "\"epsilon\": 0.002", "has an epsilon of 0.002; ours have 0.001"},
-        {"\"dilation_rate\": [1, 1]", "\"dilation_rate\": [2, 2]", "is dilated"},
-        {"\"strides\": [1, 1]", "\"strides\": [2, 2]", "has other strides"},
-        {"\"channels_last\"", "\"channels_frst\"", "has its channels first"},
-        {"\"negative_slope\": 0.2", "\"negative_slope\": 0.3", "its activations are none of relu"},
+        {"\"dilation_rate\": [1, 1]", "\"dilation_rate\": [2, 2]",
+         "has a dilation rate other than 1"},
+        {"\"strides\": [1, 1]", "\"strides\": [2, 2]", "has unsupported strides"},
+        {"\"channels_last\"", "\"channels_frst\"", "uses channels_first"},
+        {"\"negative_slope\": 0.2", "\"negative_slope\": 0.3", "its activation is not relu"},
         {"\"activation\": \"linear\"", "\"activation\": \"softmx\"",
          "the activation of conv2d is other"},
-        {"{\"class_name\": \"Functional\"", "{\"class_name\": \"Functional;",
-         "cannot be understood"},
+        {"{\"class_name\": \"Functional\"", "{\"class_name\": \"Functional;", "is not valid JSON"},
     };
     (void)state;
     for (size_t c = 0; c < COUNT(cases); c++) {

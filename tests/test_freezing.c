@@ -74,31 +74,32 @@ static void bad_schedules_are_refused(void **state)
             "x.ini:3: unfreeze.7 comes after unfreeze.7; put epochs in order");
     refused("[unfreeze]\n7 = a*\n7 = b*\n", "x.ini:3: 7 is set twice, first on line 2; remove one");
     refused("[train]\nepochs = 9\n[unfreeze]\n5 = a*\n10 = b*\n",
-            "x.ini:5: unfreeze.10: train.epochs is 9, so that epoch never comes");
+            "x.ini:5: unfreeze.10 is never reached: train.epochs is 9");
     refused("[train]\nepochs = 9\n[freeze]\nevery = 4\n[unfreeze]\n5 = a*\n",
-            "x.ini:6: unfreeze.5: epochs start over every 4, so that one never comes");
-    refused("[freeze]\n0 = a*\n", "x.ini:2: 0 is no epoch; the keys of [freeze] are numbers of "
-                                  "epochs, from 1, and `every`");
-    refused("[freeze]\nevry = 2\n", "x.ini:2: evry is no epoch; the keys of [freeze] are numbers "
-                                    "of epochs, from 1, and `every`");
+            "x.ini:6: unfreeze.5 is never reached: the schedule restarts every 4 epochs");
+    refused("[freeze]\n0 = a*\n",
+            "x.ini:2: 0 is not an epoch; the keys of [freeze] are epochs (1 or more) and `every`");
+    refused(
+        "[freeze]\nevry = 2\n",
+        "x.ini:2: evry is not an epoch; the keys of [freeze] are epochs (1 or more) and `every`");
     refused("[freeze]\n1 =\n", "x.ini:2: freeze.1 = (nothing): too few items (allowed: 1 to 32, "
                                "separated by commas: text of at most 900 bytes)");
-    refused("[freeze]\n1 = Encoder*\n",
-            "x.ini:2: freeze.1 = Encoder*: not a pattern of names of parameters (allowed: EPOCH = "
-            "PATTERN, PATTERN ...)");
+    refused(
+        "[freeze]\n1 = Encoder*\n",
+        "x.ini:2: freeze.1 = Encoder*: not a valid pattern of parameter names (allowed: EPOCH = "
+        "PATTERN, PATTERN ...)");
     refused("[train]\nfreeze = a*, b c\n",
-            "x.ini:2: train.freeze: b c is no pattern of names of parameters");
+            "x.ini:2: train.freeze: b c is not a valid pattern of parameter names");
     refused("[rate]\nencoder* = 0\n",
             "x.ini:2: rate.encoder* = 0: out of range (allowed: PATTERN = "
             "NUMBER above 0, to 1000)");
     refused("[rate]\nencoder* = fast\n", "x.ini:2: rate.encoder* = fast: not a number (allowed: "
                                          "PATTERN = NUMBER above 0, to 1000)");
     refused("[train]\nstart_only = a*\n", "x.ini:2: train.start_only needs train.start_from");
-    override_refused("rate.[e]ncoder*=1",
-                     "--set: [e]ncoder* is no pattern of names of parameters, which begins with a "
-                     "letter, * or ?; the keys of [rate] are such patterns");
+    override_refused("rate.[e]ncoder*=1", "--set: [e]ncoder* is not a valid pattern of parameter "
+                                          "names; the keys of [rate] are such patterns");
     override_refused("unfreeze.101=a*",
-                     "--set: unfreeze.101: train.epochs is 100, so that epoch never comes");
+                     "--set: unfreeze.101 is never reached: train.epochs is 100");
 }
 
 /* ---- What is frozen when ---- */
@@ -159,15 +160,14 @@ static void patterns_must_match(void **state)
 {
     (void)state;
     check_refused((overrides){"train.freeze=encodr*"},
-                  "train.freeze: no parameter's name matches encodr*", "did you mean encoder*?");
-    check_refused((overrides){"unfreeze.3=encoder1/conf1/*"}, "unfreeze.3: no parameter's name",
+                  "train.freeze: no parameter name matches encodr*", "did you mean encoder*?");
+    check_refused((overrides){"unfreeze.3=encoder1/conf1/*"}, "unfreeze.3: no parameter name",
                   "did you mean encoder1/conv1*?");
-    check_refused((overrides){"freeze.2=quite-something-else"}, "freeze.2: no parameter's name",
+    check_refused((overrides){"freeze.2=quite-something-else"}, "freeze.2: no parameter name",
                   "unblend info");
-    check_refused((overrides){"rate.head=2"}, "[rate]: no parameter's name",
-                  "did you mean heads*?");
-    check_refused((overrides){"train.freeze=*"}, "in epoch 1 all parameters are frozen", "");
-    check_refused((overrides){"freeze.2=*"}, "in epoch 2 all parameters are frozen", "");
+    check_refused((overrides){"rate.head=2"}, "[rate]: no parameter name", "did you mean heads*?");
+    check_refused((overrides){"train.freeze=*"}, "epoch 1: all parameters are frozen", "");
+    check_refused((overrides){"freeze.2=*"}, "epoch 2: all parameters are frozen", "");
 }
 
 /* ---- Trainings ---- */
@@ -389,16 +389,15 @@ static void mismatches_are_refused_and_named(void **state)
     (void)state;
     make_first_model("first", (overrides){"train.epochs=1"});
     check_refused((overrides){from, "model.convolutions=2"},
-                  "train.start_from: ", "missing in it: 18 (encoder1/conv2/kernel");
+                  "train.start_from: ", "missing: 18 (encoder1/conv2/kernel");
     check_refused((overrides){from, "model.filters=3"},
-                  "of another shape: 21 (encoder1/conv1/kernel", "train.start_mismatch = skip");
-    check_refused((overrides){from, "model.modules=1"}, "only in it: ", "");
+                  "different shape: 21 (encoder1/conv1/kernel", "train.start_mismatch = skip");
+    check_refused((overrides){from, "model.modules=1"}, "unexpected: ", "");
     check_refused((overrides){from, "train.start_only=encodr*"},
-                  "train.start_only: no parameter's name matches encodr*",
-                  "did you mean encoder*?");
+                  "train.start_only: no parameter name matches encodr*", "did you mean encoder*?");
     check_refused((overrides){from, "model.architecture=unet-transformer", "model.filters=2",
                               "data.size=32x32"},
-                  "is of another network: ", "a unet, while [model] is a unet-transformer");
+                  "does not match this network: ", "a unet, while [model] is a unet-transformer");
     check_refused((overrides){"train.start_from=nothing-there"}, "train.start_from",
                   "nothing-there: no such file");
 }
@@ -416,8 +415,8 @@ static void a_stage_can_be_added(void **state)
     assert_true(same_tensor("first", "behind", "decoder1/norm1/moving_variance"));
     train("behind", true, (overrides){BEHIND, "unfreeze.3=*"});
     assert_false(same_tensor("first", "behind", "encoder1/conv1/kernel"));
-    check_refused((overrides){BEHIND, "model.filters=3"}, "is of another network",
-                  "of another shape: 21 (encoder1/conv1/kernel");
+    check_refused((overrides){BEHIND, "model.filters=3"}, "does not match this network",
+                  "different shape: 21 (encoder1/conv1/kernel");
 #undef BEHIND
 }
 
@@ -432,7 +431,7 @@ static void resuming_with_another_past_is_refused(void **state)
     char run[700];
     snprintf(run, sizeof run, "%s/past", scratch);
     assert_int_equal(trainer_new(&t, opened, s, run, true), -1);
-    assert_non_null(strstr(error_message(), "also with what they froze until then"));
+    assert_non_null(strstr(error_message(), "including what was frozen so far"));
     settings_free(s);
 }
 

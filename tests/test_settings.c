@@ -143,12 +143,14 @@ static void weights_of_a_blend_are_whole(void **state)
     s = parsed("");
     assert_true(mixture_weight(&s->data.mixture, 0) == 0.5f);
     settings_free(s);
-    refused("[mix]\nweights = 0.5, 0.4\n", "x.ini:2: mix.weights add up to 0.9; it should be 1");
+    refused("[mix]\nweights = 0.5, 0.4\n",
+            "x.ini:2: mix.weights add up to 0.9; they must add up to 1");
     refused("[mix]\nweights = 0.5, 0.25, 0.25\n",
             "x.ini:2: mix.weights has 3 weights for the 2 sources of data.sources");
     refused("[mix]\nclean = 0.5\n[model]\nconsistent = true\n",
-            "x.ini:2: mix.clean: a source alone is no blend that consistent outputs can give; set "
-            "consistent = false, or mix.clean = 0");
+            "x.ini:2: mix.clean: consistent outputs always blend to the input, so they cannot be a "
+            "single "
+            "source; set consistent = false, or mix.clean = 0");
 }
 
 /* ---- Refusals ---- */

@@ -43,7 +43,7 @@ typedef struct ini_entry {
     int line;
     char *section;    /* as it is written */
     const char *name; /* the grammar's */
-    const char *bare; /* what stands before the =, as it is written */
+    const char *bare; /* the text before the =, as written */
     /* Without quotes and escapes; but a list as it is written, without comment, each item quoted or
      * bare. */
     char *value;

@@ -29,8 +29,9 @@ const command export_command = {
     .arguments = "MODEL FILE",
     .description =
         "Writes the weights of MODEL to FILE, an .h5 file that load_weights() of the same\n"
-        "functional model reads, in Keras 2 and 3. MODEL is a network of one of the two\n"
-        "systems that README.md describes, as they were published.\n",
+        "functional model reads in Keras. MODEL must be a U-Net or UNet-Transformer\n"
+        "without unblend's extensions: stages, residual, gated or consistent modules,\n"
+        "attention behind encoder modules, no skips, no batch norms.\n",
     .examples = "  unblend export runs/small/model.safetensors small.h5\n",
     .options = OPTION_FORCE,
     .least = 2,

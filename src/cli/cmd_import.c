@@ -26,13 +26,13 @@ static int run_import(const options *given)
 
 const command import_command = {
     .name = "import",
-    .summary = "Make a model of one that Keras or PyTorch has saved",
+    .summary = "Convert a Keras or PyTorch model",
     .arguments = "FILE MODEL",
     .description =
         "Reads FILE, a model or weights of Keras 2 or 3 (.h5, .weights.h5, .keras) of one\n"
         "of the two systems that README.md describes, and writes MODEL. Layers are matched\n"
-        "by class, order and shape; sizes are inferred from them. Weights alone do not say\n"
-        "the activation of a U-Net nor the size of its pictures, which --set can say.\n"
+        "by class, order and shape; sizes are inferred from them. A weights file holds\n"
+        "neither the activation of a U-Net nor the picture size; give them with --set.\n"
         "With --from pytorch, FILE is a state dict in safetensors of the networks in\n"
         "tools/torch_unet.py and tools/torch_unet_transformer.py.\n",
     .examples = "  unblend import my_best_model.h5 best.safetensors\n"

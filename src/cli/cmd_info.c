@@ -173,7 +173,7 @@ static int print_freezing(const settings *s, const params *p)
         puts("\nfrom epoch  trained parameters  frozen");
         json_array_foreach(list, i, stretch) print_stretch(stretch);
         if (freezing_period(s) > 1)
-            printf("and so on every %ld epochs\n", freezing_period(s));
+            printf("repeats every %ld epochs\n", freezing_period(s));
     }
     json_decref(list);
     return 0;

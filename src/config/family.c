@@ -62,7 +62,7 @@ static char *read_patterns(const key *k, const char *text, const char *where)
     for (int i = 0; i < list.count && !result; i++) {
         if (!pattern_is_valid(list.items[i])) {
             result =
-                key_refuse(k, list.items[i], where, "not a pattern of names of parameters", "");
+                key_refuse(k, list.items[i], where, "not a valid pattern of parameter names", "");
             break;
         }
         char *longer = all ? format_text("%s, %s", all, list.items[i]) : copy_text(list.items[i]);
@@ -159,17 +159,17 @@ static int read_name(const key *k, const char *section, const char *bare, const 
         if (!pattern_is_valid(bare) || *bare == '[') /* where a section would begin */
             return fail(
                 STATUS_USAGE,
-                "%s: %.80s is no pattern of names of parameters, which begins with a letter, "
-                "* or ?; the keys of [%s] are such patterns",
+                "%s: %.80s is not a valid pattern of parameter names; the keys of [%s] are such "
+                "patterns",
                 where, *bare ? bare : "(nothing)", section);
         snprintf(out->text, sizeof out->text, "%s", bare);
         return 0;
     }
     if (number_whole(bare, 1, EPOCH_MAX, &epoch) != NUMBER_OK)
-        return fail(STATUS_USAGE,
-                    "%s: %.80s is no epoch; the keys of [%s] are numbers of epochs, from 1, and "
-                    "`every`",
-                    where, *bare ? bare : "(nothing)", section);
+        return fail(
+            STATUS_USAGE,
+            "%s: %.80s is not an epoch; the keys of [%s] are epochs (1 or more) and `every`", where,
+            *bare ? bare : "(nothing)", section);
     snprintf(out->text, sizeof out->text, "%ld", epoch);
     return 0;
 }

@@ -27,8 +27,7 @@ enum key_type {
 
 enum { KEY_TEXT_LIMIT = 900, KEY_NAME_LIMIT = 32 }; /* such a value fits on a line of an INI file */
 
-/* A row may be a family of keys, of which a config has any number. Its name is "section.*"; what stands in
- * place of the * is */
+/* A row may be a family of keys, of which a config has any number. Its name is "section.*"; the * is replaced by */
 enum key_family {
     FAMILY_NONE,
     FAMILY_EPOCHS,  /* an epoch; the value is a list of patterns of parameter names */

@@ -246,16 +246,16 @@ static int check_mix(const building *b)
         d->mixture.weights[k] = (float)d->mix_weights[k];
     }
     if (d->mix_weight_count && !(sum > 1 - 1e-6 && sum < 1 + 1e-6)) {
-        snprintf(what, sizeof what, "mix.weights add up to %.6g; it should be 1", sum);
+        snprintf(what, sizeof what, "mix.weights add up to %.6g; they must add up to 1", sum);
         return blame(b, "mix.weights", what);
     }
     while (stage < b->s->stage_count && !b->s->stages[stage].consistent)
         stage++;
     return d->clean > 0 && stage < b->s->stage_count
-               ? blame(
-                     b, "mix.clean",
-                     "mix.clean: a source alone is no blend that consistent outputs can give; set "
-                     "consistent = false, or mix.clean = 0")
+               ? blame(b, "mix.clean",
+                       "mix.clean: consistent outputs always blend to the input, so they cannot be "
+                       "a single "
+                       "source; set consistent = false, or mix.clean = 0")
                : 0;
 }
 
@@ -271,11 +271,12 @@ static int check_epochs(const building *b, const char *section, char *const text
         return 0;
     snprintf(key, sizeof key, "%s.*", section);
     if (late)
-        snprintf(what, sizeof what, "%s.%ld: train.epochs is %d, so that epoch never comes",
-                 section, last, train->epochs);
+        snprintf(what, sizeof what, "%s.%ld is never reached: train.epochs is %d", section, last,
+                 train->epochs);
     else
-        snprintf(what, sizeof what, "%s.%ld: epochs start over every %d, so that one never comes",
-                 section, last, every);
+        snprintf(what, sizeof what,
+                 "%s.%ld is never reached: the schedule restarts every %d epochs", section, last,
+                 every);
     return blame(b, key, what);
 }
 
@@ -284,7 +285,7 @@ static int check_patterns(const building *b, const char *name, char *const patte
     char what[160];
     for (int i = 0; i < count; i++)
         if (!pattern_is_valid(patterns[i])) {
-            snprintf(what, sizeof what, "%s: %.60s is no pattern of names of parameters", name,
+            snprintf(what, sizeof what, "%s: %.60s is not a valid pattern of parameter names", name,
                      patterns[i]);
             return blame(b, name, what);
         }

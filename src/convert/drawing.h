@@ -1,6 +1,6 @@
 /*
- * A network on paper and values for its parameters, on the host: what a model of another program becomes on its way to
- * one of ours.
+ * A network without a device, and host values for its parameters: the intermediate form when converting models of other
+ * programs.
  *
  *     drawing d;
  *     if (drawing_make(&d, settings)) ...
@@ -29,7 +29,7 @@ float *drawing_values(const drawing *d, const param *p);
 /* The values of a model of ours. STATUS_DATA if one is missing. */
 int drawing_read(const drawing *d, const safetensors *from);
 
-/* As a model file. Pictures of 32 x 32 are taken to have had 28 x 28 before their border, as MNIST's. */
+/* Saves a model file. For 32 x 32, the pictures are assumed to have been 28 x 28 with a border, as MNIST's. */
 int drawing_save(const drawing *d, const settings *s, const char *to);
 
 /* "3 x 3 x 8 x 16", for messages. */

@@ -68,7 +68,7 @@ static void read_message(int from, char *message, size_t size)
 static int report_signal(int number, const char *from)
 {
     bool crash = number == SIGSEGV || number == SIGABRT || number == SIGBUS || number == SIGFPE;
-    return fail(crash ? STATUS_DATA : STATUS_RUNTIME, "%s: %s was ended by a signal (%s)%s", from,
+    return fail(crash ? STATUS_DATA : STATUS_RUNTIME, "%s: %s was killed by a signal (%s)%s", from,
                 program, strsignal(number), crash ? ": the file is damaged" : "");
 }
 

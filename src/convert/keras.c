@@ -56,14 +56,14 @@ static int check_counts(const keras_file *f, const keras_slots *slots)
 {
     for (enum keras_class class = 0; class < KERAS_OTHER; class ++)
         if (keras_count(f, class) != slots->layers[class])
-            return fail(STATUS_DATA, "%s: has %zu %s layers, where the network has %zu%s", f->path,
+            return fail(STATUS_DATA, "%s: has %zu %s layers; the network needs %zu%s", f->path,
                         keras_count(f, class), keras_class_name(class), slots->layers[class],
                         class == KERAS_EMBEDDING
-                            ? "; a position embedding that was a constant is in no file of Keras"
+                            ? "; Keras does not save a position embedding that was a constant"
                             : "");
     for (size_t i = 0; i < f->count; i++)
         if (f->layers[i].class == KERAS_OTHER)
-            return fail(STATUS_DATA, "%s: %s is a layer that no network of ours has", f->path,
+            return fail(STATUS_DATA, "%s: unblend has no layer like %s", f->path,
                         f->layers[i].name);
     return 0;
 }
@@ -77,12 +77,12 @@ static int take_slot(const pair *p, const keras_file *f, const keras_slot *slot)
     size_t dims[4];
     int rank = keras_slot_dims(slot, dims);
     if (!array || l->array_count != keras_slot_arrays(&p->slots, slot))
-        return fail(STATUS_DATA, "%s: the number of arrays of %s is %d; ours has %d", f->path,
-                    l->name, l->array_count, keras_slot_arrays(&p->slots, slot));
+        return fail(STATUS_DATA, "%s: %s has %d arrays; expected %d", f->path, l->name,
+                    l->array_count, keras_slot_arrays(&p->slots, slot));
     if (!same_dims(array->shape, array->dimensions, dims, rank)) {
         drawing_dims(theirs, sizeof theirs, array->shape, array->dimensions);
         drawing_dims(ours, sizeof ours, dims, rank);
-        return fail(STATUS_DATA, "%s: %s is %s, where %s takes %s", f->path, array->name, theirs,
+        return fail(STATUS_DATA, "%s: %s has shape %s; %s needs %s", f->path, array->name, theirs,
                     slot->param->name, ours);
     }
     keras_slot_copy(slot, drawing_values(&p->drawing, slot->param), (float *)array->data, true);
@@ -107,12 +107,13 @@ static void warn_of_guesses(const char *from, const settings *s, keras_guesses g
 {
     struct image_format size = s->data.mixture.format;
     if (guesses.activation)
-        log_warning("%s does not say the activation; %s is taken (%s --set model.activation=...)",
-                    from, s->stages[0].activation, hint);
+        log_warning(
+            "%s does not contain the activation; assuming %s (%s --set model.activation=...)", from,
+            s->stages[0].activation, hint);
     if (guesses.size)
-        log_warning("%s does not say the size of the pictures; %d x %d is taken (%s --set "
-                    "data.size=...)",
-                    from, size.height, size.width, hint);
+        log_warning(
+            "%s does not contain the picture size; assuming %d x %d (%s --set data.size=...)", from,
+            size.height, size.width, hint);
 }
 
 static int convert(const char *from, const char *to, const char *const *overrides, size_t count,
@@ -150,7 +151,7 @@ static int check_kind(const char *from)
 
 int keras_import(const char *from, const char *to, const char *const *overrides, size_t count)
 {
-    return check_kind(from) || convert(from, to, overrides, count, "unblend import with") ? -1 : 0;
+    return check_kind(from) || convert(from, to, overrides, count, "change it with") ? -1 : 0;
 }
 
 /* An HDF5 file, or an archive that is called .keras. */
@@ -175,7 +176,7 @@ int keras_model_open(const char *path, const char *const *overrides, size_t coun
     *out = (model_file){0};
     if (temporary_make(&t, MODEL_NAME))
         return -1;
-    int result = convert(path, t.file, overrides, count, "first unblend import with") ||
+    int result = convert(path, t.file, overrides, count, "to change it, run unblend import with") ||
                          model_open(t.file, overrides, count, out)
                      ? -1
                      : 0;
@@ -332,15 +333,12 @@ static bool ends_in(const char *text, const char *ending)
 static int check_name(const char *to)
 {
     if (ends_in(to, ".weights.h5"))
-        return fail(
-            STATUS_USAGE,
-            "%s: Keras 3 expects another form of file under .weights.h5; call it NAME.h5, which "
-            "load_weights() takes in Keras 2 and 3",
-            to);
+        return fail(STATUS_USAGE,
+                    "%s: Keras 3 expects a different format in .weights.h5; use NAME.h5", to);
     return ends_in(to, ".h5") || ends_in(to, ".hdf5")
                ? 0
-               : fail(STATUS_USAGE, "%s: the name must end in .h5, by which Keras knows what it is",
-                      to);
+               : fail(STATUS_USAGE,
+                      "%s: the name must end in .h5 or .hdf5, or Keras does not recognise it", to);
 }
 
 int keras_export(const model_file *m, const char *to)

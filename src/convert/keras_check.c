@@ -172,7 +172,7 @@ static bool all_are(const json_t *list, long value)
 
 static int differs(const keras_file *f, const char *name, const char *what)
 {
-    return fail(STATUS_DATA, "%s: not a network of ours: %s %s", f->path, name, what);
+    return fail(STATUS_DATA, "%s: not a supported network: %s %s", f->path, name, what);
 }
 
 static int check_convolution(const keras_file *f, const json_t *config, const keras_slot *slot,
@@ -182,15 +182,15 @@ static int check_convolution(const keras_file *f, const json_t *config, const ke
          halves = layer_ends(slot->param, "sub/conv");
     const char *format = text_in(config, "data_format"), *padding = text_in(config, "padding");
     if (format && strcmp(format, "channels_last") != 0)
-        return differs(f, name, "has its channels first");
+        return differs(f, name, "uses channels_first");
     if (!all_are(json_object_get(config, "dilation_rate"), 1))
-        return differs(f, name, "is dilated");
+        return differs(f, name, "has a dilation rate other than 1");
     if (json_object_get(config, "strides") &&
         !all_are(json_object_get(config, "strides"), transposed || halves ? 2 : 1))
-        return differs(f, name, "has other strides");
+        return differs(f, name, "has unsupported strides");
     bool point = slot->param->dims[0] == 1;
     return padding && strcmp(padding, "same") != 0 && !point
-               ? differs(f, name, "is not padded (same)")
+               ? differs(f, name, "does not use padding='same'")
                : 0;
 }
 
@@ -205,7 +205,7 @@ static int check_norm(const keras_file *f, const json_t *config, const keras_slo
                       theirs, ours);
 }
 
-/* In the U-Net a norm stands between a convolution and its activation. */
+/* In the U-Net, batch norm comes between convolution and activation. */
 static int check_order(const keras_file *f, const keras_slot *slot, const settings *s,
                        const char *name)
 {
@@ -214,7 +214,7 @@ static int check_order(const keras_file *f, const keras_slot *slot, const settin
     const json_t *next = before_norm ? follower(f, name) : NULL;
     const char *class = next ? text_in(next, "class_name") : NULL;
     return class && strcmp(class, "BatchNormalization") != 0
-               ? differs(f, name, "has no batch norm right behind it")
+               ? differs(f, name, "is not followed by batch normalization")
                : 0;
 }
 
@@ -235,9 +235,8 @@ static int check_slot(const keras_file *f, const keras_slot *slot, const setting
     const char *ours = expected_activation(slot, s), *theirs = effective_activation(f, entry);
     if ((ours == NULL) == (theirs == NULL) && (!ours || !strcmp(ours, theirs)))
         return 0;
-    return fail(STATUS_DATA,
-                "%s: not a network of ours: the activation of %s is %s, where ours is %s", f->path,
-                name, theirs ? theirs : "none", ours ? ours : "none");
+    return fail(STATUS_DATA, "%s: not a supported network: the activation of %s is %s; expected %s",
+                f->path, name, theirs ? theirs : "none", ours ? ours : "none");
 }
 
 /* What comes from below is first, the skip second. */
@@ -252,14 +251,14 @@ static int check_others(const keras_file *f, const settings *s)
         if (!class || !name)
             continue;
         if (!strcmp(class, "AveragePooling2D"))
-            return differs(f, name, "pools the average");
+            return differs(f, name, "is average pooling");
         const json_t *first = strcmp(class, "Concatenate")
                                   ? NULL
                                   : first_input(f, json_object_get(entry, "inbound_nodes"), 0);
         const char *its = first ? text_in(first, "class_name") : NULL;
         bool skip = its && (!strcmp(its, "Conv2D") || is_activation(first));
         if (skip && strcmp(its, below) != 0)
-            return differs(f, name, "has the skip in front of what comes from below");
+            return differs(f, name, "concatenates the skip connection first; it must come second");
     }
     return 0;
 }

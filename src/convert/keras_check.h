@@ -1,4 +1,4 @@
-/* Whether a model of Keras computes what the network does that its weights go into. */
+/* Checks that a Keras model computes the same as the network that takes its weights. */
 #ifndef CONVERT_KERAS_CHECK_H
 #define CONVERT_KERAS_CHECK_H
 

@@ -159,7 +159,7 @@ static int add_array(const keras_file *f, keras_layer *l, const char *path)
         return fail(STATUS_DATA, "%s: %s has more arrays than any layer of ours%s", f->path,
                     l->name,
                     !strncmp(l->name, "functional", 10) || !strncmp(l->name, "model", 5)
-                        ? "; a model within the model is not read"
+                        ? "; nested models are not supported"
                         : "");
     l->arrays[l->array_count++] = t;
     return 0;
@@ -319,7 +319,7 @@ static int read_layers(keras_file *f)
     int result;
     f->config = config ? json_loads(config, 0, NULL) : NULL;
     result = config && !f->config
-                 ? fail(STATUS_DATA, "%s: the model's config in it cannot be understood", f->path)
+                 ? fail(STATUS_DATA, "%s: the model's config is not valid JSON", f->path)
              : in_model ? read_listed(f, "model_weights")
              : in_root  ? read_listed(f, "")
                         : read_sorted(f);

@@ -29,7 +29,7 @@ static void say_text(found *f, const char *key, const char *value)
 static int refuse(const keras_file *f, const char *why)
 {
     return fail(STATUS_DATA,
-                "%s: not a network of ours: %s (%zu Conv2D, %zu Conv2DTranspose, %zu "
+                "%s: not a supported network: %s (%zu Conv2D, %zu Conv2DTranspose, %zu "
                 "BatchNormalization, %zu Dense, %zu MultiHeadAttention)",
                 f->path, why, keras_count(f, KERAS_CONV2D), keras_count(f, KERAS_CONV2D_TRANSPOSE),
                 keras_count(f, KERAS_BATCH_NORMALIZATION), keras_count(f, KERAS_DENSE),
@@ -104,15 +104,16 @@ static int infer_unet(const keras_file *f, found *out, keras_guesses *guesses, l
     const char *activation = find_activation(f);
     if (modules < 2 || !heads || plain % between ||
         (long)keras_count(f, KERAS_BATCH_NORMALIZATION) != plain)
-        return refuse(f, "a U-Net has as many convolutions in each module, a norm behind each, and "
-                         "a 1 x 1 convolution for each source");
+        return refuse(f, "a U-Net needs the same number of convolutions in every module, batch "
+                         "normalization after "
+                         "each, and a 1 x 1 convolution for each source");
     *sources = (long)heads;
     say_text(out, "model.architecture", "unet");
     say(out, "model.modules", "%ld", modules);
     say(out, "model.convolutions", "%ld", plain / between);
     say(out, "model.filters", "%ld", kernel_dim(f, KERAS_CONV2D, 0, -1));
     if (f->config && (!activation || !strcmp(activation, "other")))
-        return refuse(f, "its activations are none of relu, sigmoid, tanh and leaky_relu (0.2)");
+        return refuse(f, "its activation is not relu, sigmoid, tanh or leaky_relu (0.2)");
     if (activation)
         say_text(out, "model.activation", activation);
     guesses->activation = !activation;
@@ -137,7 +138,7 @@ static int infer_unet_transformer(const keras_file *f, found *out, long *sources
     size_t blocks = attentions - (sub_blocks ? heads : 0), spatial = count_kernels(f, 7, 0);
     if (!heads || (ups != heads * DECODER_STAGES && !sub_blocks) ||
         (sub_blocks && attentions < heads) || (spatial && spatial != heads * DECODER_STAGES))
-        return refuse(f, "a UNet-Transformer has decoders of three stages for each source");
+        return refuse(f, "a UNet-Transformer needs a decoder of three stages for each source");
     *sources = (long)heads;
     say_text(out, "model.architecture", "unet-transformer");
     say(out, "model.filters", "%ld", kernel_dim(f, KERAS_CONV2D, 0, -1));
@@ -183,8 +184,7 @@ static int build(settings **out, const keras_file *f, const found *all,
     for (size_t i = 0; i < all->count; i++)
         texts[i] = all->texts[i];
     if (settings_load(&inferred, NULL, texts, all->count))
-        return fail(STATUS_DATA, "%s: not a network of ours: its layers make a network with %s",
-                    f->path,
+        return fail(STATUS_DATA, "%s: not a supported network: %s", f->path,
                     strstr(error_message(), "--set: ") ? error_message() + strlen("--set: ")
                                                        : error_message());
     int result = settings_derive(out, inferred, overrides, count);
@@ -202,8 +202,8 @@ int keras_infer(settings **out, const keras_file *f, const char *const *override
     if (plain ? infer_unet(f, &all, guesses, &sources) : infer_unet_transformer(f, &all, &sources))
         return -1;
     if (sources < SOURCES_MIN || sources > SOURCES_MAX)
-        return fail(STATUS_DATA, "%s: finds %ld sources; ours find %d to %d", f->path, sources,
-                    SOURCES_MIN, SOURCES_MAX);
+        return fail(STATUS_DATA, "%s: has %ld outputs; unblend supports %d to %d sources", f->path,
+                    sources, SOURCES_MIN, SOURCES_MAX);
     say_sources(&all, sources);
     say(&all, "data.channels", "%ld", channels);
     guesses->size = !say_size(f, &all) && !say_size_of_table(f, &all);

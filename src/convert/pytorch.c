@@ -106,7 +106,7 @@ static int take(const drawing *d, const param *p, const struct stored_tensor *t,
         char theirs[96], ours[96];
         drawing_dims(theirs, sizeof theirs, t->shape, t->dimensions);
         drawing_dims(ours, sizeof ours, wanted, p->rank);
-        return fail(STATUS_DATA, "%s: %s is %s (%s), where %s takes %s in the order of Keras", path,
+        return fail(STATUS_DATA, "%s: %s has shape %s (%s); %s needs %s (Keras order)", path,
                     t->name, theirs, stored_type_name(t->type), p->name, ours);
     }
     size_t count = stored_elements(t);
@@ -211,11 +211,13 @@ static int infer(settings **out, const safetensors *file, const char *path,
     settings *inferred;
     if (!find(file, "encoder1/conv1/kernel"))
         return fail(STATUS_DATA,
-                    "%s: not a state dict of our networks: it has no encoder1.conv1.weight", path);
+                    "%s: not a state dict of a supported network: it has no encoder1.conv1.weight",
+                    path);
     int sources = count_sources(file);
     if (sources < SOURCES_MIN || sources > SOURCES_MAX)
-        return fail(STATUS_DATA, "%s: finds %d sources (head_a, head_b, ...); ours find %d to %d",
-                    path, sources, SOURCES_MIN, SOURCES_MAX);
+        return fail(STATUS_DATA,
+                    "%s: has %d heads (head_a, head_b, ...); unblend supports %d to %d", path,
+                    sources, SOURCES_MIN, SOURCES_MAX);
     if (sources > 2)
         snprintf(all.texts[all.count++], sizeof all.texts[0], "data.sources=%s",
                  sources == 3 ? "mnist, fashion-mnist, third"
@@ -268,7 +270,7 @@ static int check_rest(const safetensors *file, const drawing *d, const char *pat
         for (size_t k = 0; k < d->params->count && !taken; k++)
             taken = find(file, d->params->items[k]->name) == safetensors_at(file, i);
         if (!taken)
-            return fail(STATUS_DATA, "%s: the network has no place for %s", path, name);
+            return fail(STATUS_DATA, "%s: unexpected tensor %s", path, name);
     }
     return 0;
 }
@@ -284,7 +286,7 @@ static int import(const safetensors *file, const settings *s, const char *from, 
             result = take_heads(&d, p, file, s->data.mixture.sources, from);
         else
             result = t ? take(&d, p, t, 0, 1, from)
-                       : fail(STATUS_DATA, "%s: nothing in it is %s", from, p->name);
+                       : fail(STATUS_DATA, "%s: no tensor for %s", from, p->name);
     }
     if (!result)
         result = check_rest(file, &d, from);
@@ -302,10 +304,11 @@ int pytorch_import(const char *from, const char *to, const char *const *override
         return -1;
     int result = infer(&s, file, from, overrides, count) || import(file, s, from, to) ? -1 : 0;
     if (!result && !count && s->stages[0].architecture == ARCHITECTURE_unet)
-        log_info(
-            "a state dict says neither the activation nor the size of the pictures: %s and %d x "
-            "%d are taken; --set model.activation=... and --set data.size=... say otherwise",
-            s->stages[0].activation, s->data.mixture.format.height, s->data.mixture.format.width);
+        log_info("a state dict contains neither the activation nor the picture size; assuming %s "
+                 "and %d x %d "
+                 "(change with --set model.activation=... and data.size=...)",
+                 s->stages[0].activation, s->data.mixture.format.height,
+                 s->data.mixture.format.width);
     settings_free(s);
     safetensors_free(file);
     return result;

@@ -19,7 +19,7 @@ int temporary_make(temporary *out, const char *name)
     if (out->directory)
         signals_catch(); /* one that comes is looked at when the files are gone */
     if (out->directory && !mkdtemp(out->directory)) {
-        fail(STATUS_RUNTIME, "no temporary directory can be made in %s (TMPDIR): %s",
+        fail(STATUS_RUNTIME, "cannot create a temporary directory in %s (TMPDIR): %s",
              base && *base ? base : "/tmp", strerror(errno));
         signals_release();
         free(out->directory);

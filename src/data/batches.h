@@ -1,7 +1,7 @@
 /*
  * Batches of blends and the sources they were made of, on the device. Each source is a data set; every
- * blend takes one random picture of each, with replacement, and is their average by the mixture's weights. Of training
- * blends a share (mix.clean) is one source alone, the others being black. Pictures smaller than
+ * blend takes one random picture of each, with replacement, and is their average, weighted by the mixture's
+ * weights. A share of training blends (mix.clean) is a single source; the others are black. Pictures smaller than
  * the format lie in the middle of a border of zeros; bytes 0..255 become 0..1. Training blends may be
  * varied: pictures moved by up to data.shift pixels, what leaves the format being cut off, and mirrored
  * (data.flip).

@@ -1,6 +1,6 @@
 /*
  * unblend-hdf5: files of Keras to safetensors and back, for `unblend import` and `export`. A program of its own, so
- * that unblend itself needs no HDF5, and a hostile file can end nothing but this:
+ * that unblend itself needs no HDF5, and a malicious file can crash only this process:
  *
  *     unblend-hdf5 unpack FROM.h5 TO.safetensors
  *     unblend-hdf5 pack FROM.safetensors TO.h5

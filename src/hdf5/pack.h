@@ -1,4 +1,4 @@
-/* A safetensors file as unpack() makes them, as the HDF5 file that it tells of. */
+/* Writes the contents of a safetensors file, as unpack() makes them, as HDF5. */
 #ifndef HDF5_PACK_H
 #define HDF5_PACK_H
 

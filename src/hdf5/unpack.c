@@ -186,10 +186,11 @@ static int add_array(unpacked *u, hid_t set, const char *path)
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
     int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1, result = 0;
     if (type >= 0 && H5Tget_class(type) == H5T_OPAQUE)
-        result = fail(STATUS_DATA,
-                      "%s: %s is of a type that HDF5 does not know, as bfloat16; save the model as "
-                      "float32",
-                      u->path, path);
+        result = fail(
+            STATUS_DATA,
+            "%s: %s has a type that HDF5 does not support, such as bfloat16; save the model as "
+            "float32",
+            u->path, path);
     else if (type >= 0 && holds_numbers(type) && rank >= 0 && rank <= STORED_DIMENSIONS_MAX &&
              H5Sget_simple_extent_dims(space, sizes, NULL) == rank) {
         struct stored_tensor t = {.name = copy_text(path), .type = STORED_F32, .dimensions = rank};
@@ -246,7 +247,7 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
     if (++c->to->objects > OBJECTS_MAX)
         return (c->result = fail(STATUS_DATA, "%s: too many objects", c->to->path));
     if (info->type == H5L_TYPE_EXTERNAL)
-        return (c->result = fail(STATUS_DATA, "%s: %s is in another file, and is not looked at",
+        return (c->result = fail(STATUS_DATA, "%s: %s is an external link, which is not followed",
                                  c->to->path, name));
     if (info->type != H5L_TYPE_HARD)
         return 0;
@@ -292,7 +293,7 @@ static int read_hdf5(unpacked *u, const void *bytes, size_t length)
     if (access >= 0 && H5Pset_fapl_core(access, 1 << 16, 0) >= 0 &&
         H5Pset_file_image(access, (void *)bytes, length) >= 0)
         file = H5Fopen("image", H5F_ACC_RDONLY, access);
-    int result = file < 0 ? fail(STATUS_DATA, "%s: not a whole HDF5 file", u->path) : 0;
+    int result = file < 0 ? fail(STATUS_DATA, "%s: not an HDF5 file, or incomplete", u->path) : 0;
     if (!result)
         result = take_attribute(u, file, "keras_version", "keras_version") ||
                          (!has_text(u, "model_config") &&
@@ -346,7 +347,7 @@ static int read_archive(unpacked *u, const void *bytes, size_t length)
     if (!archive) {
         zip_source_free(source);
         zip_error_fini(&error);
-        return fail(STATUS_DATA, "%s: not a whole .keras archive", u->path);
+        return fail(STATUS_DATA, "%s: not a .keras archive, or incomplete", u->path);
     }
     char *config = unzip(archive, "config.json", TEXT_MAX, &config_length, u->path);
     char *weights =

@@ -6,7 +6,7 @@
  *     "PATH#layer_names"                  the texts of the group's attribute, one a line; likewise
  *     "PATH#weight_names"
  *
- * PATH is without a slash at its begin, "" of the root. Reads Keras' .h5 files (whole models and weights) and
+ * PATH is without a slash at the start, "" of the root. Reads Keras' .h5 files (whole models and weights) and
  * .keras archives.
  */
 #ifndef HDF5_UNPACK_H

@@ -21,7 +21,8 @@ struct image_format {
 typedef struct mixture {
     int sources; /* SOURCES_MIN to SOURCES_MAX */
     char names[SOURCES_MAX][SOURCE_NAME_MAX + 1];
-    float weights[SOURCES_MAX]; /* of the sources in the blend, 1 in sum; all 0: equal ones */
+    float
+        weights[SOURCES_MAX]; /* of the sources in the blend; they sum to 1; all 0: equal weights */
     struct image_format format; /* of the blend and of each source, as the network sees them */
     /* Of the pictures in it: where they are smaller than the format, they have a border of zeros. */
     int inner_height, inner_width;

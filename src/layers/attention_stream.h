@@ -1,6 +1,5 @@
 /*
- * Attention over many tokens, whose weights are never stored: cl/attention_stream.cl. For those of STREAMED_TOKENS or
- * more, where the weights take most of the memory.
+ * Attention over STREAMED_TOKENS or more tokens, which never stores the weights: cl/attention_stream.cl.
  */
 #ifndef LAYERS_ATTENTION_STREAM_H
 #define LAYERS_ATTENTION_STREAM_H

@@ -129,7 +129,7 @@ size_t freezing_trainable(const settings *s, const params *p, long epoch)
 
 /* ---- Mistakes ---- */
 
-/* Offers the name and what stands before each of its slashes, with and without a number at the end. */
+/* Offers the name and the part before each slash, with and without a number at the end. */
 static void offer_parts(guess *g, const char *name)
 {
     char part[PATTERN_LIMIT + 1], shown[PATTERN_LIMIT + 2];
@@ -162,7 +162,7 @@ int freezing_check_pattern(const params *p, const char *key, const char *pattern
     for (size_t i = 0; i < p->count; i++)
         offer_parts(&g, p->items[i]->name);
     return fail(
-        STATUS_USAGE, "%s: no parameter's name matches %s%s", key, pattern,
+        STATUS_USAGE, "%s: no parameter name matches %s%s", key, pattern,
         *g.hint
             ? g.hint
             : " (`unblend info` lists the layers; names are LAYER/kernel, LAYER/bias and so on)");
@@ -200,7 +200,7 @@ int freezing_check(const settings *s, const params *p)
         return -1;
     for (long epoch = 1; epoch; epoch = freezing_next(s, epoch))
         if (!freezing_trainable(s, p, epoch))
-            return fail(STATUS_USAGE, "in epoch %ld all parameters are frozen: nothing is trained",
+            return fail(STATUS_USAGE, "epoch %ld: all parameters are frozen, so nothing is trained",
                         epoch);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Which parameters a training leaves as they are, and how fast it moves the others. It follows from the
- * settings and the epoch alone:
+ * Which parameters training freezes, and the factors on the rates of the others. It follows from the settings
+ * and the epoch alone:
  *
  *     [train]     freeze = encoder*, bottleneck*
  *     [unfreeze]  5 = bottleneck/block3*

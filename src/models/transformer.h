@@ -16,7 +16,7 @@ typedef struct transformer {
  */
 tensor *transformer_block(graph *g, const char *prefix, tensor *x, const transformer *t);
 
-/* STATUS_USAGE where model.attention names a resolution that the network has not. */
+/* STATUS_USAGE where model.attention names a resolution that the network does not have. */
 int check_attention(const struct model_config *c, const char *section, int resolutions);
 
 /*

@@ -32,8 +32,8 @@ typedef struct param {
     enum param_kind kind;
     bool fixed;  /* by its layer, in every training */
     bool frozen; /* in this one, or fixed */
-    double rate; /* its learning rate, as a multiple of the training's */
-    long since;  /* steps of the training before this weight was trained */
+    double rate; /* factor on the learning rate */
+    long since;  /* the step after which this weight has been trained */
     enum initializer initializer;
     int fan_out;       /* of a kernel, for its start; 0: receptive field * out */
     int rows, columns; /* seen as a matrix (param_is_matrix()) */
@@ -62,8 +62,8 @@ int params_new(params **out, device *d);
 void params_free(params *p);
 
 /*
- * Rules for every param whose name matches the shell pattern, where * matches slashes too. Of several, the last
- * counts. Call them before the first declaration, because layers look at what is frozen when they are added.
+ * Rules for every param whose name matches the shell pattern, where * matches slashes too. The last matching rule
+ * counts. Add rules before the first declaration, because layers look at what is frozen when they are added.
  */
 int params_freeze(params *p, const char *pattern);
 int params_unfreeze(params *p, const char *pattern);

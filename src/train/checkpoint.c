@@ -86,7 +86,7 @@ static int parse_losses(const json_t *list, int sources, double losses[])
     return 0;
 }
 
-/* Checkpoints of unblend 0.2 have none. */
+/* Checkpoints of earlier development versions have none. */
 static int parse_since(const json_t *object, params *p, long step)
 {
     for (size_t i = 0; object && i < p->count; i++) {
@@ -284,7 +284,7 @@ static int check_count(const safetensors *file, const char *path, size_t needed)
                ? 0
                : fail(STATUS_DATA,
                       "%s: holds %zu tensors, but these settings need %zu; resume with the "
-                      "settings it was trained with, also with what they froze until then",
+                      "settings it was trained with, including what was frozen so far",
                       path, safetensors_count(file), needed);
 }
 

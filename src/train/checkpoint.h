@@ -15,7 +15,7 @@
 
 typedef struct train_state {
     long epoch;      /* under way, from 1 */
-    long frozen_as;  /* since which epoch it has had these moments (models/freezing.h) */
+    long frozen_as;  /* the epoch since which the current freezing has applied */
     long first_step; /* the stepper's step at its begin */
     step_sums sums;  /* of its finished steps */
     double seconds;  /* they took */

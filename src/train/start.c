@@ -76,7 +76,7 @@ static report compare(const params *p, const struct train_config *c, const model
     return r;
 }
 
-/* "; of another shape: 3 (encoder1/conv1/kernel, ...)" */
+/* "; different shape: 3 (encoder1/conv1/kernel, ...)" */
 static void write_tally(FILE *out, const tally *t, const char *what)
 {
     if (t->count)
@@ -90,14 +90,14 @@ static char *report_text(const report *r)
     FILE *out = open_memstream(&text, &length);
     if (!out)
         return NULL;
-    fprintf(out, "tensors that fit: %zu", r->loaded);
+    fprintf(out, "loaded %zu tensors", r->loaded);
     if (r->left_out)
-        fprintf(out, "; left out by train.start_only: %zu", r->left_out);
+        fprintf(out, "; not selected by train.start_only: %zu", r->left_out);
     if (r->added)
-        fprintf(out, "; of stages that it does not have: %zu", r->added);
-    write_tally(out, &r->missing, "missing in it");
-    write_tally(out, &r->shaped, "of another shape");
-    write_tally(out, &r->extra, "only in it");
+        fprintf(out, "; in stages that it lacks: %zu", r->added);
+    write_tally(out, &r->missing, "missing");
+    write_tally(out, &r->shaped, "different shape");
+    write_tally(out, &r->extra, "unexpected");
     if (!fclose(out))
         return text;
     free(text);
@@ -124,17 +124,18 @@ static int take(params *p, const settings *s, const model_file *m, const char *p
     bool differs = r.missing.count || r.shaped.count || r.extra.count;
     int result = text ? 0 : fail(STATUS_MEMORY, "out of memory: train.start_from");
     if (!result && !r.loaded)
-        result = fail(STATUS_DATA, "train.start_from: nothing in %s fits: %s%s", path,
+        result = fail(STATUS_DATA, "train.start_from: nothing in %s matches: %s%s", path,
                       other_architecture(s, m->settings, kinds, sizeof kinds), text);
     else if (!result && differs && s->train.start_mismatch == START_MISMATCH_ERROR)
-        result = fail(STATUS_DATA,
-                      "train.start_from: %s is of another network: %s%s. train.start_mismatch = "
-                      "skip begins with what fits, train.start_only names what is wanted",
-                      path, other_architecture(s, m->settings, kinds, sizeof kinds), text);
+        result = fail(
+            STATUS_DATA,
+            "train.start_from: %s does not match this network: %s%s. Set train.start_mismatch = "
+            "skip to load what matches, or select parameters with train.start_only",
+            path, other_architecture(s, m->settings, kinds, sizeof kinds), text);
     if (!result)
         result = params_import_chosen(p, p->values, "", false, chosen, m->tensors);
     if (!result)
-        log_info("begins with %s: %s", path, text);
+        log_info("starting from %s: %s", path, text);
     free(text);
     return result;
 }

@@ -6,10 +6,10 @@
 #include "nn/params.h"
 
 /*
- * Random values from train.seed; then, of train.start_from, the parameters that train.start_only names, and a
- * line that says which were taken. Stages that the model has not begin at random. With train.start_mismatch = error, a parameter that the model lacks or has
- * in another shape is STATUS_DATA, and without train.start_only also one that only the model has; with skip
- * they stay random. STATUS_USAGE for a pattern that no parameter has.
+ * Initializes from train.seed, then loads the parameters of train.start_from that train.start_only selects, and logs
+ * which. Stages that the model lacks keep random values. With train.start_mismatch = error, a missing or differently
+ * shaped parameter is STATUS_DATA, and so is an unexpected one unless train.start_only is set; with skip they keep
+ * their random values. STATUS_USAGE for a pattern that matches nothing.
  */
 int start_values(params *p, const settings *s);
 

@@ -337,7 +337,7 @@ static void tell_freezing(const trainer *t)
         weights += item->kind == PARAM_WEIGHT && !item->fixed ? item->count : 0;
     }
     if (trainable < weights || freezing_next(t->settings, 1))
-        log_info("epoch %ld: %s of %s trainable parameters are trained", t->state.epoch,
+        log_info("epoch %ld: training %s of %s parameters", t->state.epoch,
                  summary_count(trainable, trained, sizeof trained),
                  summary_count(weights, all, sizeof all));
 }
