@@ -23,11 +23,19 @@ check "the default has at most a million parameters" [ "$parameters" -le 1000000
 check "half a file of 32-bit weights" [ "$(stat -c %s "$file")" -lt $((3 * parameters)) ]
 check "its card has its checksum" grep -q "$(sha256sum <"$file" | cut -d' ' -f1)" "models/$name.md"
 
+large=$name-large
+works "info of the large model" info "$large"
+check "it has at most 16 MiB" [ "$(stat -c %s "models/$large.safetensors")" -le $((16 << 20)) ]
+check "its card has its checksum" grep -q \
+    "$(sha256sum <"models/$large.safetensors" | cut -d' ' -f1)" "models/$large.md"
+
 (cd / && run info "$name" && [ "$status" -eq 0 ])
 check "it is found from anywhere" [ "$?" -eq 0 ]
 works "evaluate takes the name" evaluate "$name" --data "$sample" --runs 2 --samples 500 --json
 check "it is good" at_most "$(error)" 0.0007
 good=$(error)
+works "evaluate of the large model" evaluate "$large" --data "$sample" --runs 2 --samples 500 --json
+check "it is better by 10 % at least" at_most "$(error)" "$(awk -v e="$good" 'BEGIN { print 0.9 * e }')"
 works "evaluate --project" evaluate "$name" --data "$sample" --runs 2 --samples 500 --json --project
 check "what is consistent is left alone" [ "$(error)" = "$good" ]
 works "evaluate --held-out" evaluate "$name" --data "$sample" --runs 1 --samples 500 --json --held-out
