@@ -186,7 +186,8 @@ static void refuses_impossible_panels(void **state)
 enum { HEIGHT = 40, WIDTH = 48, CHANNELS = 3, SOURCES = 3, ROWS = 2 };
 enum { PIXELS = HEIGHT * WIDTH, STRIDE = SOURCES * CHANNELS };
 
-static const mixture three = {SOURCES, {"cat", "dog", "bird"}, {HEIGHT, WIDTH, CHANNELS}, 0, 0};
+static const mixture three = {
+    .sources = SOURCES, .names = {"cat", "dog", "bird"}, .format = {HEIGHT, WIDTH, CHANNELS}};
 
 static float blends[ROWS * PIXELS * CHANNELS], truths[ROWS * PIXELS * STRIDE];
 static float outputs[ROWS * PIXELS * STRIDE];
@@ -295,7 +296,7 @@ static void large_results_are_reduced(void **state)
 {
     (void)state;
     enum { SIDE = 300, MANY = 51 };
-    static const mixture two = {2, {"a", "b"}, {SIDE, SIDE / 2, 1}, 0, 0};
+    static const mixture two = {.sources = 2, .names = {"a", "b"}, .format = {SIDE, SIDE / 2, 1}};
     const size_t pixels = SIDE * SIDE / 2;
     const char *path = scratch_path("photographs.png");
     struct image drawn;

@@ -222,8 +222,11 @@ static void an_overflow_is_one_picture_s(void **state)
 
 /* ---- Worklists ---- */
 
-static const mixture what = {
-    SOURCES, {"mnist", "fashion"}, {IMAGE_SIZE, IMAGE_SIZE, 1}, SMALL, SMALL};
+static const mixture what = {.sources = SOURCES,
+                             .names = {"mnist", "fashion"},
+                             .format = {IMAGE_SIZE, IMAGE_SIZE, 1},
+                             .inner_height = SMALL,
+                             .inner_width = SMALL};
 
 /* A fresh folder of the scratch directory, with pictures of that side. */
 static const char *make_folder(const char *name, const char *const *pictures, int side)
@@ -286,7 +289,11 @@ static void worklists_name_their_results(void **state)
 static void worklists_follow_the_model(void **state)
 {
     (void)state;
-    static const mixture three = {3, {"red", "green", "blue"}, {40, 48, 1}, 20, 30};
+    static const mixture three = {.sources = 3,
+                                  .names = {"red", "green", "blue"},
+                                  .format = {40, 48, 1},
+                                  .inner_height = 20,
+                                  .inner_width = 30};
     static unsigned char pixels[3][40 * 48];
     struct image picture;
     worklist *w;
