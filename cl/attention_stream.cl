@@ -64,39 +64,32 @@ void scatter_lane(lane value, global float *to, size_t stride, int left, float b
 #define TILE 8
 #define FOR_TILE(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
-/* A value of each token of a tile, in registers. */
-typedef struct tile {
-    lane at[TILE];
-} tile;
-
 /* Where the channels of token first + j are; behind the last token, those of the last. */
 #define ROW(j)                                                                                     \
     global const float *const row##j = others + (size_t)min(first + j, tokens - 1) * stride;
 
-/* The lane's channels times those of the tile's tokens. */
-tile multiply_tile(const lane *own, global const float *others, size_t stride, int first,
-                   int tokens)
+/* The lane's channels times those of the tile's tokens, in registers meanwhile. */
+void multiply_tile(const lane *own, global const float *others, size_t stride, int first,
+                   int tokens, lane *sums)
 {
     FOR_TILE(ROW)
 #define START(j) lane sum##j = 0.0f;
 #define MULTIPLY(j) sum##j += channel * row##j[c];
-#define FINISH(j) sums.at[j] = sum##j;
+#define FINISH(j) sums[j] = sum##j;
     FOR_TILE(START)
     for (int c = 0; c < SIZE; c++) {
         const lane channel = own[c];
         FOR_TILE(MULTIPLY)
     }
-    tile sums;
     FOR_TILE(FINISH)
-    return sums;
 }
 
 /* sums += the tile's parts times its tokens' channels. What lies behind the last token has part 0. */
-void add_tile(const tile parts, global const float *others, size_t stride, int first, int tokens,
+void add_tile(const lane *parts, global const float *others, size_t stride, int first, int tokens,
               lane *sums)
 {
     FOR_TILE(ROW)
-#define PART(j) const lane part##j = parts.at[j];
+#define PART(j) const lane part##j = parts[j];
 #define ADD(j) sum += part##j * row##j[c];
     FOR_TILE(PART)
     for (int c = 0; c < SIZE; c++) {
@@ -113,25 +106,25 @@ kernel void attend(global const float *q, global const float *k, global const fl
     const place p = place_of(tokens, heads);
     if (p.left <= 0)
         return;
-    lane query[SIZE], sums[SIZE];
+    lane query[SIZE], sums[SIZE], scores[TILE];
     lane most = -INFINITY, total = 0.0f;
     for (int c = 0; c < SIZE; c++) {
         query[c] = scale * gather_lane(q + p.image + p.first * p.stride + c, p.stride, p.left);
         sums[c] = 0.0f;
     }
     for (int first = 0; first < tokens; first += TILE) {
-        tile scores = multiply_tile(query, k + p.image, p.stride, first, tokens);
+        multiply_tile(query, k + p.image, p.stride, first, tokens, scores);
         lane next = most;
         for (int j = 0; j < TILE; j++) {
             if (first + j >= tokens)
-                scores.at[j] = -INFINITY;
-            next = LARGER(next, scores.at[j]);
+                scores[j] = -INFINITY;
+            next = LARGER(next, scores[j]);
         }
         const lane shrink = exp(most - next);
         total *= shrink;
         for (int j = 0; j < TILE; j++) {
-            scores.at[j] = exp(scores.at[j] - next);
-            total += scores.at[j];
+            scores[j] = exp(scores[j] - next);
+            total += scores[j];
         }
         for (int c = 0; c < SIZE; c++)
             sums[c] *= shrink;
@@ -170,7 +163,7 @@ kernel void attend_backward_queries(global const float *q, global const float *k
     const place p = place_of(tokens, heads);
     if (p.left <= 0)
         return;
-    lane query[SIZE], gradient[SIZE], sums[SIZE];
+    lane query[SIZE], gradient[SIZE], sums[SIZE], scores[TILE], products[TILE];
     const lane log_sum = load_lane(log_sums + p.row, p.left),
                centre = load_lane(around + p.row, p.left);
     for (int c = 0; c < SIZE; c++) {
@@ -180,12 +173,11 @@ kernel void attend_backward_queries(global const float *q, global const float *k
         sums[c] = 0.0f;
     }
     for (int first = 0; first < tokens; first += TILE) {
-        tile scores = multiply_tile(query, k + p.image, p.stride, first, tokens),
-             products = multiply_tile(gradient, v + p.image, p.stride, first, tokens);
+        multiply_tile(query, k + p.image, p.stride, first, tokens, scores);
+        multiply_tile(gradient, v + p.image, p.stride, first, tokens, products);
         for (int j = 0; j < TILE; j++)
-            scores.at[j] = first + j < tokens
-                               ? exp(scores.at[j] - log_sum) * (products.at[j] - centre)
-                               : (lane)(0.0f);
+            scores[j] = first + j < tokens ? exp(scores[j] - log_sum) * (products[j] - centre)
+                                           : (lane)(0.0f);
         add_tile(scores, k + p.image, p.stride, first, tokens, sums);
     }
     for (int c = 0; c < SIZE; c++)
@@ -204,7 +196,7 @@ kernel void attend_backward_keys(global const float *q, global const float *k,
     const place p = place_of(tokens, heads);
     if (p.left <= 0)
         return;
-    lane key[SIZE], value[SIZE], of_key[SIZE], of_value[SIZE];
+    lane key[SIZE], value[SIZE], of_key[SIZE], of_value[SIZE], scores[TILE], products[TILE];
     global const float *const log_sum = log_sums + p.row - p.first, *const centre =
                                                                         around + p.row - p.first;
     for (int c = 0; c < SIZE; c++) {
@@ -214,12 +206,12 @@ kernel void attend_backward_keys(global const float *q, global const float *k,
         of_key[c] = of_value[c] = 0.0f;
     }
     for (int first = 0; first < tokens; first += TILE) {
-        tile scores = multiply_tile(key, q + p.image, p.stride, first, tokens),
-             products = multiply_tile(value, g + p.image, p.stride, first, tokens);
+        multiply_tile(key, q + p.image, p.stride, first, tokens, scores);
+        multiply_tile(value, g + p.image, p.stride, first, tokens, products);
         for (int j = 0; j < TILE; j++) {
             const int at = min(first + j, tokens - 1);
-            scores.at[j] = first + j < tokens ? exp(scores.at[j] - log_sum[at]) : (lane)(0.0f);
-            products.at[j] = scores.at[j] * (products.at[j] - centre[at]);
+            scores[j] = first + j < tokens ? exp(scores[j] - log_sum[at]) : (lane)(0.0f);
+            products[j] = scores[j] * (products[j] - centre[at]);
         }
         if (wants_v)
             add_tile(scores, g + p.image, p.stride, first, tokens, of_value);
