@@ -110,9 +110,10 @@ static int take(const drawing *d, const param *p, const struct stored_tensor *t,
                     t->name, theirs, stored_type_name(t->type), p->name, ours);
     }
     size_t count = stored_elements(t);
-    float *values = allocate(2 * count + 1, sizeof *values), *turned = values + count;
+    float *values = allocate(2 * count + 1, sizeof *values);
     if (!values)
         return -1;
+    float *turned = values + count;
     stored_floats(t, values);
     if (t->dimensions == 4)
         turn_kernel(t, values, turned);

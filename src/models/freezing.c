@@ -25,7 +25,7 @@ typedef int rule(params *p, const char *pattern);
 
 static int apply_patterns(params *p, rule *apply, const char *list)
 {
-    for (pattern next; family_next_pattern(&list, &next);)
+    for (pattern next = {""}; family_next_pattern(&list, &next);)
         if (apply(p, next.text))
             return -1;
     return 0;
@@ -174,7 +174,7 @@ static int check_family(const params *p, const char *section, char *const texts[
         char key[64];
         const char *rest = family_value(texts[i]);
         snprintf(key, sizeof key, "%s.%ld", section, family_epoch(texts[i]));
-        for (pattern next; family_next_pattern(&rest, &next);)
+        for (pattern next = {""}; family_next_pattern(&rest, &next);)
             if (freezing_check_pattern(p, key, next.text))
                 return -1;
     }
