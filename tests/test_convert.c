@@ -273,13 +273,15 @@ static void other_networks_are_refused(void **state)
 {
     static const char *const filters[] = {"model.filters=4"}, *const deeper[] = {"model.modules=2"},
                              *const other[] = {"model.architecture=unet-transformer"},
-                             *const residual[] = {"model.residual=true"};
+                             *const residual[] = {"model.residual=true"},
+                             *const attentive[] = {"model.attention=2"};
     (void)state;
     put_fixture("unet.h5");
     import_refused("unet.h5", filters, 1, STATUS_DATA, "encoder1/conv1/kernel needs 3 x 3 x 1 x 4");
     import_refused("unet.h5", deeper, 1, STATUS_DATA, "Conv2D layers; the network needs 8");
     import_refused("unet.h5", other, 1, STATUS_DATA, "Conv2D layers; the network needs");
     import_refused("unet.h5", residual, 1, STATUS_USAGE, "plain modules");
+    import_refused("unet.h5", attentive, 1, STATUS_USAGE, "no attention behind encoder modules");
     import_refused("in", NULL, 0, STATUS_DATA, "a directory");
     put_fixture("unet.keras");
     must(import("unet.keras", "in.safetensors", NULL, 0));

@@ -127,4 +127,30 @@ check "SIGINT and SIGHUP stay ignored" kill -0 "$pid"
 kill -s TERM "$pid"
 stops_well "SIGTERM all the same" 143 "$run"
 
+# ---- While a file is converted ----
+
+export STARTED=$scratch/started UNBLEND_HDF5=$scratch/slow-hdf5 TMPDIR=$scratch/temporary
+mkdir "$TMPDIR"
+cat >"$UNBLEND_HDF5" <<'END'
+#!/bin/sh
+: >"$STARTED"
+sleep 1
+END
+chmod +x "$UNBLEND_HDF5"
+: >"$scratch/model.h5"
+for pair in "TERM 143" "INT 130"; do
+    read -r signal code <<<"$pair"
+    rm -f "$STARTED"
+    "${heeding[@]}" "$unblend" import "$scratch/model.h5" "$scratch/never.safetensors" \
+        >"$scratch/out" 2>"$scratch/err" </dev/null &
+    pid=$!
+    wait_for [ -e "$STARTED" ]
+    kill -s "$signal" "$pid"
+    end
+    check "SIG$signal during an import: exits $code" [ "$status" -eq "$code" ]
+    check "says why" told interrupted
+    check "leaves nothing behind" [ -z "$(ls "$TMPDIR")" ]
+    check "and no model" [ ! -e "$scratch/never.safetensors" ]
+done
+
 finish

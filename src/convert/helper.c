@@ -38,9 +38,8 @@ static char *find_helper(void)
         free(found);
     }
     fail(STATUS_RUNTIME,
-         "files of Keras take %s, which is not beside unblend: it was built without HDF5 and "
-         "libzip; "
-         "`make setup` installs them, then `make` builds it",
+         "Keras files need %s, which was not found beside unblend: install HDF5 and libzip "
+         "(`make setup`), then run `make`",
          program);
     return NULL;
 }

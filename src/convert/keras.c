@@ -5,6 +5,7 @@
 #include "base/identify.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include "convert/drawing.h"
 #include "convert/helper.h"
 #include "convert/keras_check.h"
@@ -180,8 +181,10 @@ int keras_model_open(const char *path, const char *const *overrides, size_t coun
                          model_open(t.file, overrides, count, out)
                      ? -1
                      : 0;
-    temporary_remove(&t);
-    return result;
+    if (!temporary_remove(&t, result))
+        return 0;
+    model_close(out);
+    return -1;
 }
 
 /* ---- Out ---- */
@@ -305,12 +308,10 @@ static int write_hdf5(const outgoing *o, const char *to)
     size_t length;
     if (temporary_make(&from, "packed.safetensors"))
         return -1;
-    if (temporary_make(&made, "packed.h5")) {
-        temporary_remove(&from);
-        return -1;
-    }
+    if (temporary_make(&made, "packed.h5"))
+        return temporary_remove(&from, -1);
     int result = safetensors_write(from.file, o->tensors, o->count, o->texts, o->text_count) ||
-                         helper_run("pack", from.file, made.file) ||
+                         helper_run("pack", from.file, made.file) || signals_check() ||
                          file_read(made.file, SIZE_MAX / 2, STATUS_RUNTIME, &bytes, &length)
                      ? -1
                      : 0;
@@ -318,9 +319,7 @@ static int write_hdf5(const outgoing *o, const char *to)
         result = file_write_atomic(to, bytes, length);
         free(bytes);
     }
-    temporary_remove(&made);
-    temporary_remove(&from);
-    return result;
+    return temporary_remove(&from, temporary_remove(&made, result));
 }
 
 static bool ends_in(const char *text, const char *ending)

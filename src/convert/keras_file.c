@@ -343,8 +343,7 @@ static int read_tensors(keras_file *f)
         return -1;
     int result =
         helper_run("unpack", f->path, t.file) || safetensors_read(t.file, &f->tensors) ? -1 : 0;
-    temporary_remove(&t);
-    return result;
+    return temporary_remove(&t, result);
 }
 
 int keras_open(keras_file **out, const char *path)

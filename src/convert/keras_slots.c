@@ -107,11 +107,12 @@ int keras_slots_of(keras_slots *out, const network *n, const settings *s)
     size_t count = 0, of_decoder[SOURCES_MAX] = {0};
     const struct model_config *m = &s->stages[0];
     *out = (keras_slots){0};
-    if (s->stage_count > 1 || m->residual || m->gated || !m->skips || !m->batch_norm ||
-        m->consistent)
+    if (s->stage_count > 1 || m->residual || m->gated || m->attention_count || !m->skips ||
+        !m->batch_norm || m->consistent)
         return fail(STATUS_USAGE,
-                    "Keras' systems have one stage of plain modules with batch norms and "
-                    "skips, and outputs that are not made consistent");
+                    "Keras' systems have one stage of plain modules with batch norms and skips, "
+                    "no attention behind encoder modules, and outputs that are not made "
+                    "consistent");
     place *places = allocate(g->layer_count + 1, sizeof *places);
     if (!places)
         return -1;

@@ -17,7 +17,7 @@ int temporary_make(temporary *out, const char *name)
     *out =
         (temporary){.directory = format_text("%s/unblend-XXXXXX", base && *base ? base : "/tmp")};
     if (out->directory)
-        signals_catch(); /* one that comes is looked at when the files are gone */
+        signals_catch();
     if (out->directory && !mkdtemp(out->directory)) {
         fail(STATUS_RUNTIME, "cannot create a temporary directory in %s (TMPDIR): %s",
              base && *base ? base : "/tmp", strerror(errno));
@@ -29,8 +29,7 @@ int temporary_make(temporary *out, const char *name)
     out->file = out->directory ? path_join(out->directory, name) : NULL;
     if (out->file)
         return 0;
-    temporary_remove(out);
-    return -1;
+    return temporary_remove(out, -1);
 }
 
 /* Also what a process that was killed has left. */
@@ -50,14 +49,17 @@ static void empty(const char *directory)
         closedir(listing);
 }
 
-void temporary_remove(temporary *t)
+int temporary_remove(temporary *t, int result)
 {
     if (t->directory) {
         empty(t->directory);
         rmdir(t->directory);
+        if (signals_check())
+            result = -1;
         signals_release();
     }
     free(t->file);
     free(t->directory);
     *t = (temporary){0};
+    return result;
 }

@@ -3,8 +3,10 @@
  *
  *     temporary t;
  *     if (temporary_make(&t, "unpacked.safetensors")) ...
- *     write(t.file) ...
- *     temporary_remove(&t);
+ *     int result = write(t.file);
+ *     return temporary_remove(&t, result);
+ *
+ * In between, signals are caught (base/signals.h), so that none leaves the directory behind.
  */
 #ifndef CONVERT_TEMPORARY_H
 #define CONVERT_TEMPORARY_H
@@ -14,6 +16,8 @@ typedef struct temporary {
 } temporary;
 
 int temporary_make(temporary *out, const char *name);
-void temporary_remove(temporary *t);
+
+/* What was done with the file: `result`, or -1 after fail() with the exit code of a signal that came meanwhile. */
+int temporary_remove(temporary *t, int result);
 
 #endif
