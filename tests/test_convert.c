@@ -137,6 +137,65 @@ static void other_state_dicts_are_refused(void **state)
     }
 }
 
+/* The U-Net's state dict with copies of tensors of its own, as pairs of names. */
+static void write_state(const char *file, const char *const pairs[][2], size_t pair_count)
+{
+    safetensors *unet;
+    struct stored_tensor tensors[100];
+    must(safetensors_read("tests/fixtures/pytorch/unet.safetensors", &unet));
+    size_t count = safetensors_count(unet);
+    assert_true(count + pair_count <= COUNT(tensors));
+    for (size_t i = 0; i < count; i++)
+        tensors[i] = *safetensors_at(unet, i);
+    for (size_t i = 0; i < pair_count; i++) {
+        tensors[count + i] = *safetensors_find(unet, pairs[i][0]);
+        tensors[count + i].name = pairs[i][1];
+    }
+    must(safetensors_write(scratch_path(file), tensors, count + pair_count, NULL, 0));
+    safetensors_free(unet);
+}
+
+static int import_state(const char *from, const char *to)
+{
+    char *source = copy_text(scratch_path(from)), *target = copy_text(scratch_path(to));
+    error_clear();
+    int result = pytorch_import(source, target, NULL, 0);
+    free(source);
+    free(target);
+    return result;
+}
+
+static void heads_of_a_state_dict_are_sources(void **state)
+{
+    static const char *const third[][2] = {{"head_b.weight", "head_c.weight"},
+                                           {"head_b.bias", "head_c.bias"}};
+    model_file m;
+    (void)state;
+    write_state("three", third, 2);
+    must(import_state("three", "of_three"));
+    must(model_open(scratch_path("of_three"), NULL, 0, &m));
+    const struct stored_tensor *bias = safetensors_find(m.tensors, "heads/bias");
+    const float *values = bias->data;
+    assert_int_equal(m.settings->data.mixture.sources, 3);
+    assert_int_equal(bias->shape[0], 3);
+    assert_true(values[1] == values[2] && values[0] != values[1]);
+    model_close(&m);
+}
+
+static void other_tensors_are_unexpected(void **state)
+{
+    static const char *const other[][2] = {{"head_b.bias", "encoder1.conv1.scale"}},
+                             *const half[][2] = {{"head_b.weight", "head_c.weight"}};
+    (void)state;
+    write_state("other", other, 1);
+    assert_int_equal(import_state("other", "never"), -1);
+    assert_non_null(strstr(error_message(), "unexpected tensor encoder1.conv1.scale"));
+    write_state("half", half, 1);
+    assert_int_equal(import_state("half", "never"), -1);
+    assert_non_null(strstr(error_message(), "head_c/bias is missing"));
+    assert_false(file_exists(scratch_path("never")));
+}
+
 static void what_is_inferred_is_right(void **state)
 {
     (void)state;
@@ -369,6 +428,8 @@ int main(void)
         cmocka_unit_test(keras_outputs_are_ours),
         cmocka_unit_test(pytorch_outputs_are_ours),
         cmocka_unit_test(other_state_dicts_are_refused),
+        cmocka_unit_test(heads_of_a_state_dict_are_sources),
+        cmocka_unit_test(other_tensors_are_unexpected),
         cmocka_unit_test(what_is_inferred_is_right),
         cmocka_unit_test(what_goes_out_comes_back),
         cmocka_unit_test(only_what_keras_has_goes_out),

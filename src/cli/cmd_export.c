@@ -1,6 +1,5 @@
 /* unblend export MODEL FILE.h5: a model's weights for Keras. */
 #include "base/error.h"
-#include "base/files.h"
 #include "cli/cli.h"
 #include "convert/keras.h"
 #include <stdio.h>
@@ -9,14 +8,9 @@ static int run_export(const options *given)
 {
     const char *to = given->arguments[1];
     model_file m;
-    bool there;
-    if (options_model(given, given->arguments[0], &m))
+    if (options_output(given, to) || options_model(given, given->arguments[0], &m))
         return -1;
-    int result = file_look(to, STATUS_USAGE, &there);
-    if (!result && there && !given->force)
-        result = fail(STATUS_USAGE, "%s: already exists; --force writes over it", to);
-    if (!result && keras_export(&m, to))
-        result = fail_while("%s", given->arguments[0]);
+    int result = keras_export(&m, to) ? fail_while("%s", given->arguments[0]) : 0;
     if (!result)
         printf("%s\n", to);
     model_close(&m);

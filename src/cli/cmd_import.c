@@ -1,6 +1,5 @@
 /* unblend import FILE MODEL: a model of Keras or PyTorch as a model of unblend. */
 #include "base/error.h"
-#include "base/files.h"
 #include "cli/cli.h"
 #include "convert/keras.h"
 #include "convert/pytorch.h"
@@ -10,11 +9,8 @@
 static int run_import(const options *given)
 {
     const char *from = given->arguments[0], *to = given->arguments[1];
-    bool there;
-    if (file_look(to, STATUS_USAGE, &there))
+    if (options_output(given, to))
         return -1;
-    if (there && !given->force)
-        return fail(STATUS_USAGE, "%s: already exists; --force writes over it", to);
     bool of_pytorch = given->from && !strcmp(given->from, "pytorch");
     if (given->from && !of_pytorch && strcmp(given->from, "keras") != 0)
         return fail(STATUS_USAGE, "import: --from %.40s: neither keras nor pytorch", given->from);

@@ -1,6 +1,4 @@
 /* unblend pack MODEL FILE: a model with 16-bit weights, in about half the room. */
-#include "base/error.h"
-#include "base/files.h"
 #include "cli/cli.h"
 #include <stdio.h>
 
@@ -8,14 +6,9 @@ static int run_pack(const options *given)
 {
     const char *path = given->arguments[1];
     model_file m;
-    bool there;
-    if (options_model(given, given->arguments[0], &m))
+    if (options_output(given, path) || options_model(given, given->arguments[0], &m))
         return -1;
-    int result = file_look(path, STATUS_USAGE, &there);
-    if (!result && there && !given->force)
-        result = fail(STATUS_USAGE, "%s: already exists; --force writes over it", path);
-    if (!result)
-        result = model_pack(&m, path);
+    int result = model_pack(&m, path);
     if (!result)
         printf("%s\n", path);
     model_close(&m);

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/guess.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -414,6 +415,16 @@ int options_model(const options *given, const char *path, model_file *out)
     int result = keras_model_open(path, (const char *const *)over.texts, over.count, out);
     free_overrides(&over);
     return result;
+}
+
+int options_output(const options *given, const char *path)
+{
+    bool there;
+    if (file_look(path, STATUS_USAGE, &there))
+        return -1;
+    return there && !given->force
+               ? fail(STATUS_USAGE, "%s: already exists; --force writes over it", path)
+               : 0;
 }
 
 int options_space(const options *given, const char *path, space **out)

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/identify.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/signals.h"
 #include "convert/drawing.h"
@@ -102,32 +101,22 @@ static int import_file(const keras_file *f, const settings *s, const char *to)
     return result;
 }
 
-/* hint: how to say otherwise. */
-static void warn_of_guesses(const char *from, const settings *s, keras_guesses guesses,
-                            const char *hint)
-{
-    struct image_format size = s->data.mixture.format;
-    if (guesses.activation)
-        log_warning(
-            "%s does not contain the activation; assuming %s (%s --set model.activation=...)", from,
-            s->stages[0].activation, hint);
-    if (guesses.size)
-        log_warning(
-            "%s does not contain the picture size; assuming %d x %d (%s --set data.size=...)", from,
-            size.height, size.width, hint);
-}
-
+/* hint: how to give what is assumed. */
 static int convert(const char *from, const char *to, const char *const *overrides, size_t count,
                    const char *hint)
 {
     keras_file *f;
     settings *s = NULL;
-    keras_guesses guesses;
+    found inferred;
     if (keras_open(&f, from))
         return -1;
-    int result = keras_infer(&s, f, overrides, count, &guesses) || import_file(f, s, to) ? -1 : 0;
+    int result = keras_infer(&inferred, f) ||
+                         found_settings(&inferred, &s, from, overrides, count) ||
+                         import_file(f, s, to)
+                     ? -1
+                     : 0;
     if (!result)
-        warn_of_guesses(from, s, guesses, hint);
+        found_warn(&inferred, s, from, overrides, count, hint);
     settings_free(s);
     keras_close(f);
     return result;

@@ -15,7 +15,7 @@ int keras_model_open(const char *path, const char *const *overrides, size_t coun
 
 /*
  * Writes `to`, an .h5 file of weights in the form of Keras 2, which load_weights() of the same functional model
- * reads, in Keras 2 and 3. STATUS_USAGE for a network that Keras' systems do not have.
+ * reads (tried in Keras 3.15). STATUS_USAGE for a network that Keras' systems do not have.
  */
 int keras_export(const model_file *m, const char *to);
 

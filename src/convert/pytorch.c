@@ -1,9 +1,9 @@
 #include "convert/pytorch.h"
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "convert/drawing.h"
+#include "convert/found.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,18 +130,6 @@ static int take(const drawing *d, const param *p, const struct stored_tensor *t,
 
 /* ---- Sizes ---- */
 
-enum { FOUND_MAX = 16 };
-
-typedef struct found {
-    char texts[FOUND_MAX][96];
-    size_t count;
-} found;
-
-static void say(found *f, const char *key, long value)
-{
-    snprintf(f->texts[f->count++], sizeof f->texts[0], "%s=%ld", key, value);
-}
-
 /* Dimension i, in our order, of the tensor that is ours by that name; 0: none. */
 static long dim(const safetensors *file, const char *ours, int i)
 {
@@ -163,34 +151,28 @@ static int count_of(const safetensors *file, const char *format)
 
 static void infer_unet(const safetensors *file, found *out)
 {
-    say(out, "model.modules", count_of(file, "encoder%d/conv1/kernel"));
-    say(out, "model.convolutions", count_of(file, "encoder1/conv%d/kernel"));
-    snprintf(out->texts[out->count++], sizeof out->texts[0], "model.batch_norm=%s",
-             find(file, "encoder1/norm1/gamma") ? "true" : "false");
+    found_say(out, "model.modules", "%d", count_of(file, "encoder%d/conv1/kernel"));
+    found_say(out, "model.convolutions", "%d", count_of(file, "encoder1/conv%d/kernel"));
+    found_say_truth(out, "model.batch_norm", find(file, "encoder1/norm1/gamma"));
+    out->activation_unknown = out->size_unknown = true;
 }
 
 static void infer_unet_transformer(const safetensors *file, found *out)
 {
-    bool cbam = find(file, "decoder_a/stage1/cbam/mlp1/kernel");
-    long tokens = dim(file, "bottleneck/position", 0), side = 0;
-    snprintf(out->texts[out->count++], sizeof out->texts[0], "model.architecture=unet-transformer");
-    say(out, "model.blocks", count_of(file, "bottleneck/block%d/norm1/gamma"));
-    say(out, "model.width", dim(file, "bottleneck/embed/kernel", 1));
-    say(out, "model.heads", dim(file, "bottleneck/block1/attention/query/kernel", 1));
-    say(out, "model.key_size", dim(file, "bottleneck/block1/attention/query/kernel", 2));
-    say(out, "model.ffn", dim(file, "bottleneck/block1/ffn1/kernel", 1));
-    snprintf(out->texts[out->count++], sizeof out->texts[0], "model.sub_blocks=%s",
-             find(file, "decoder_a/sub/conv/kernel") ? "true" : "false");
-    snprintf(out->texts[out->count++], sizeof out->texts[0], "model.cbam=%s",
-             cbam ? "true" : "false");
     long hidden = dim(file, "decoder_a/stage1/cbam/mlp1/kernel", 1);
+    found_say(out, "model.architecture", "unet-transformer");
+    found_say(out, "model.blocks", "%d", count_of(file, "bottleneck/block%d/norm1/gamma"));
+    found_say(out, "model.width", "%ld", dim(file, "bottleneck/embed/kernel", 1));
+    found_say(out, "model.heads", "%ld", dim(file, "bottleneck/block1/attention/query/kernel", 1));
+    found_say(out, "model.key_size", "%ld",
+              dim(file, "bottleneck/block1/attention/query/kernel", 2));
+    found_say(out, "model.ffn", "%ld", dim(file, "bottleneck/block1/ffn1/kernel", 1));
+    found_say_truth(out, "model.sub_blocks", find(file, "decoder_a/sub/conv/kernel"));
+    found_say_truth(out, "model.cbam", hidden);
     if (hidden)
-        say(out, "model.cbam_ratio", dim(file, "decoder_a/stage1/cbam/mlp1/kernel", 0) / hidden);
-    while (side * side < tokens)
-        side++;
-    if (tokens && side * side == tokens)
-        snprintf(out->texts[out->count++], sizeof out->texts[0], "data.size=%ldx%ld", 8 * side,
-                 8 * side);
+        found_say(out, "model.cbam_ratio", "%ld",
+                  dim(file, "decoder_a/stage1/cbam/mlp1/kernel", 0) / hidden);
+    found_say_size(out, dim(file, "bottleneck/position", 0));
 }
 
 /* Heads, by their letters. */
@@ -204,38 +186,22 @@ static int count_sources(const safetensors *file)
     return count;
 }
 
-static int infer(settings **out, const safetensors *file, const char *path,
-                 const char *const *overrides, size_t count)
+static int infer(found *out, const safetensors *file, const char *path)
 {
-    found all = {.count = 0};
-    const char *texts[FOUND_MAX + 1];
-    settings *inferred;
+    *out = (found){0};
     if (!find(file, "encoder1/conv1/kernel"))
         return fail(STATUS_DATA,
                     "%s: not a state dict of a supported network: it has no encoder1.conv1.weight",
                     path);
-    int sources = count_sources(file);
-    if (sources < SOURCES_MIN || sources > SOURCES_MAX)
-        return fail(STATUS_DATA,
-                    "%s: has %d heads (head_a, head_b, ...); unblend supports %d to %d", path,
-                    sources, SOURCES_MIN, SOURCES_MAX);
-    if (sources > 2)
-        snprintf(all.texts[all.count++], sizeof all.texts[0], "data.sources=%s",
-                 sources == 3 ? "mnist, fashion-mnist, third"
-                              : "mnist, fashion-mnist, third, fourth");
-    say(&all, "model.filters", dim(file, "encoder1/conv1/kernel", 3));
-    say(&all, "data.channels", dim(file, "encoder1/conv1/kernel", 2));
+    if (found_say_sources(out, count_sources(file), path))
+        return -1;
+    found_say(out, "model.filters", "%ld", dim(file, "encoder1/conv1/kernel", 3));
+    found_say(out, "data.channels", "%ld", dim(file, "encoder1/conv1/kernel", 2));
     if (find(file, "decoder_a/stage1/up/kernel"))
-        infer_unet_transformer(file, &all);
+        infer_unet_transformer(file, out);
     else
-        infer_unet(file, &all);
-    for (size_t i = 0; i < all.count; i++)
-        texts[i] = all.texts[i];
-    if (settings_load(&inferred, NULL, texts, all.count))
-        return fail_while("%s", path);
-    int result = settings_derive(out, inferred, overrides, count);
-    settings_free(inferred);
-    return result;
+        infer_unet(file, out);
+    return 0;
 }
 
 /* ---- All of it ---- */
@@ -301,15 +267,16 @@ int pytorch_import(const char *from, const char *to, const char *const *override
 {
     safetensors *file;
     settings *s = NULL;
+    found inferred;
     if (safetensors_read(from, &file))
         return -1;
-    int result = infer(&s, file, from, overrides, count) || import(file, s, from, to) ? -1 : 0;
-    if (!result && !count && s->stages[0].architecture == ARCHITECTURE_unet)
-        log_info("a state dict contains neither the activation nor the picture size; assuming %s "
-                 "and %d x %d "
-                 "(change with --set model.activation=... and data.size=...)",
-                 s->stages[0].activation, s->data.mixture.format.height,
-                 s->data.mixture.format.width);
+    int result = infer(&inferred, file, from) ||
+                         found_settings(&inferred, &s, from, overrides, count) ||
+                         import(file, s, from, to)
+                     ? -1
+                     : 0;
+    if (!result)
+        found_warn(&inferred, s, from, overrides, count, "change it with");
     settings_free(s);
     safetensors_free(file);
     return result;
