@@ -55,13 +55,8 @@ int drawing_save(const drawing *d, const settings *s, const char *to)
     mixture m = s->data.mixture;
     if (!tensors)
         return -1;
-    for (size_t i = 0; i < d->params->count; i++) {
-        const param *p = d->params->items[i];
-        tensors[i] = (struct stored_tensor){
-            .name = p->name, .type = STORED_F32, .dimensions = p->rank, .data = d->values[i]};
-        for (int k = 0; k < p->rank; k++)
-            tensors[i].shape[k] = (size_t)p->dims[k];
-    }
+    for (size_t i = 0; i < d->params->count; i++)
+        tensors[i] = params_stored(d->params->items[i], d->values[i]);
     if (m.format.height == BOTH_SYSTEMS && m.format.width == BOTH_SYSTEMS)
         m.inner_height = m.inner_width = MNIST;
     int result = model_save_tensors(to, tensors, d->params->count, s, &m);

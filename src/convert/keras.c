@@ -11,6 +11,7 @@
 #include "convert/keras_infer.h"
 #include "convert/keras_slots.h"
 #include "convert/temporary.h"
+#include "exchange/tensor_list.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,30 +179,6 @@ int keras_model_open(const char *path, const char *const *overrides, size_t coun
 
 /* ---- Out ---- */
 
-/* The tensors and texts of an unpacked file (hdf5/unpack.h). */
-typedef struct outgoing {
-    struct stored_tensor *tensors;
-    size_t count;
-    struct stored_text *texts;
-    size_t text_count;
-    char *layers; /* the names so far, a line each */
-} outgoing;
-
-static void release_outgoing(outgoing *o)
-{
-    for (size_t i = 0; i < o->count; i++) {
-        free((char *)o->tensors[i].name);
-        free((void *)o->tensors[i].data);
-    }
-    for (size_t i = 0; i < o->text_count; i++) {
-        free((char *)o->texts[i].key);
-        free((char *)o->texts[i].value);
-    }
-    free(o->tensors);
-    free(o->texts);
-    free(o->layers);
-}
-
 /* "query/kernel" of a slot: what Keras calls the array within its layer. */
 static char *array_name(const keras_slot *slot)
 {
@@ -221,76 +198,72 @@ static int append_line(char **text, const char *line)
     return longer ? 0 : -1;
 }
 
-static int add_out_tensor(outgoing *o, const pair *p, const keras_slot *slot, const char *path)
+static int add_out_tensor(tensor_list *out, const pair *p, const keras_slot *slot, const char *path)
 {
-    struct stored_tensor *t = &o->tensors[o->count];
     size_t dims[4], count = 1;
-    int rank = keras_slot_dims(slot, dims);
-    *t = (struct stored_tensor){.name = copy_text(path), .type = STORED_F32, .dimensions = rank};
-    for (int i = 0; i < rank; i++)
-        count *= t->shape[i] = dims[i];
+    struct stored_tensor t = {
+        .name = path, .type = STORED_F32, .dimensions = keras_slot_dims(slot, dims)};
+    for (int i = 0; i < t.dimensions; i++)
+        count *= t.shape[i] = dims[i];
     float *values = allocate(count, sizeof *values);
-    t->data = values;
-    o->count++;
-    if (!t->name || !values)
+    if (tensor_list_own(out, values))
         return -1;
     keras_slot_copy(slot, drawing_values(&p->drawing, slot->param), values, false);
-    return 0;
+    t.data = values;
+    return tensor_list_add(out, t);
 }
 
-/* The layer whose slots begin at `first`; *next is where the layer after it begins. */
-static int add_out_layer(outgoing *o, const pair *p, size_t first, size_t *next)
+static bool same_layer(const keras_slot *a, const keras_slot *b)
 {
-    const keras_slot *slots = p->slots.items, *slot = &slots[first];
-    size_t i = first;
+    return a->class == b->class && a->index == b->index;
+}
+
+/* The layer whose slots begin at *at, which moves behind it; appends its name to the layers'. */
+static int add_out_layer(tensor_list *out, const pair *p, size_t *at, char **layers)
+{
+    const keras_slot *first = &p->slots.items[*at], *end = p->slots.items + p->slots.count;
     char *weights = NULL;
-    char *name = slot->index ? format_text("%s_%zu", keras_class_stem(slot->class), slot->index)
-                             : copy_text(keras_class_stem(slot->class));
-    int result = name && !append_line(&o->layers, name) ? 0 : -1;
-    for (; i < p->slots.count && slots[i].class == slot->class && slots[i].index == slot->index &&
-           !result;
-         i++) {
-        char *array = array_name(&slots[i]);
+    char *name = first->index ? format_text("%s_%zu", keras_class_stem(first->class), first->index)
+                              : copy_text(keras_class_stem(first->class));
+    int result = name && !append_line(layers, name) ? 0 : -1;
+    for (const keras_slot *slot = first; slot < end && same_layer(first, slot) && !result;
+         slot++, ++*at) {
+        char *array = array_name(slot);
         char *weight = array ? format_text("%s/%s", name, array) : NULL;
         char *path = weight ? format_text("%s/%s", name, weight) : NULL;
-        result = !path || append_line(&weights, weight) || add_out_tensor(o, p, &slots[i], path)
-                     ? -1
-                     : 0;
+        result =
+            !path || append_line(&weights, weight) || add_out_tensor(out, p, slot, path) ? -1 : 0;
         free(path);
         free(weight);
         free(array);
     }
-    *next = i;
-    if (!result) {
-        o->texts[o->text_count] =
-            (struct stored_text){format_text("%s#weight_names", name), weights};
-        weights = NULL;
-        result = o->texts[o->text_count++].key ? 0 : -1;
-    }
+    char *key = result ? NULL : format_text("%s#weight_names", name);
+    if (!result)
+        result = key ? tensor_list_add_text(out, key, weights) : -1;
+    free(key);
     free(weights);
     free(name);
     return result;
 }
 
-static int describe(outgoing *o, const pair *p)
+/* The contents of an unpacked file (hdf5/unpack.h). */
+static int describe(tensor_list *out, const pair *p)
 {
-    o->tensors = allocate(p->slots.count + 1, sizeof *o->tensors);
-    o->texts = allocate(p->slots.count + 4, sizeof *o->texts);
-    if (!o->tensors || !o->texts)
-        return -1;
-    for (size_t i = 0; i < p->slots.count;)
-        if (add_out_layer(o, p, i, &i))
-            return -1;
-    const struct stored_text rest[] = {{copy_text("#layer_names"), o->layers},
-                                       {copy_text("keras_version"), copy_text("2.0.0")},
-                                       {copy_text("backend"), copy_text("tensorflow")}};
-    o->layers = NULL;
-    for (size_t i = 0; i < 3; i++)
-        o->texts[o->text_count++] = rest[i];
-    return 0;
+    char *layers = NULL;
+    int result = 0;
+    for (size_t at = 0; at < p->slots.count && !result;)
+        result = add_out_layer(out, p, &at, &layers);
+    if (!result)
+        result = tensor_list_add_text(out, "#layer_names", layers) ||
+                         tensor_list_add_text(out, "keras_version", "2.0.0") ||
+                         tensor_list_add_text(out, "backend", "tensorflow")
+                     ? -1
+                     : 0;
+    free(layers);
+    return result;
 }
 
-static int write_hdf5(const outgoing *o, const char *to)
+static int write_hdf5(const tensor_list *list, const char *to)
 {
     temporary from, made;
     unsigned char *bytes;
@@ -299,11 +272,12 @@ static int write_hdf5(const outgoing *o, const char *to)
         return -1;
     if (temporary_make(&made, "packed.h5"))
         return temporary_remove(&from, -1);
-    int result = safetensors_write(from.file, o->tensors, o->count, o->texts, o->text_count) ||
-                         helper_run("pack", from.file, made.file) || signals_check() ||
-                         file_read(made.file, SIZE_MAX / 2, STATUS_RUNTIME, &bytes, &length)
-                     ? -1
-                     : 0;
+    int result =
+        safetensors_write(from.file, list->items, list->count, list->texts, list->text_count) ||
+                helper_run("pack", from.file, made.file) || signals_check() ||
+                file_read(made.file, SIZE_MAX / 2, STATUS_RUNTIME, &bytes, &length)
+            ? -1
+            : 0;
     if (!result) {
         result = file_write_atomic(to, bytes, length);
         free(bytes);
@@ -332,14 +306,14 @@ static int check_name(const char *to)
 int keras_export(const model_file *m, const char *to)
 {
     pair p;
-    outgoing o = {0};
+    tensor_list list = {0};
     if (check_name(to))
         return -1;
     int result = draw(&p, m->settings) || drawing_read(&p.drawing, m->tensors) ||
-                         describe(&o, &p) || write_hdf5(&o, to)
+                         describe(&list, &p) || write_hdf5(&list, to)
                      ? -1
                      : 0;
-    release_outgoing(&o);
+    tensor_list_release(&list);
     erase(&p);
     return result;
 }

@@ -88,31 +88,23 @@ int params_load(params *p, const safetensors *file, const char *path)
                : 0;
 }
 
-/* Makes the list the owner of a block. */
-static int own(tensor_list *list, void *block)
+struct stored_tensor params_stored(const param *item, const float *values)
 {
-    if (block &&
-        !grow(&list->owned, &list->owned_capacity, list->owned_count + 1, sizeof *list->owned)) {
-        list->owned[list->owned_count++] = block;
-        return 0;
-    }
-    free(block);
-    return -1;
+    struct stored_tensor t = {
+        .name = item->name, .type = STORED_F32, .dimensions = item->rank, .data = values};
+    for (int i = 0; i < item->rank; i++)
+        t.shape[i] = (size_t)item->dims[i];
+    return t;
 }
 
 static int add_to_list(tensor_list *list, const param *item, const char *prefix,
                        const float *values)
 {
-    char *name = format_text("%s%s", prefix, item->name);
-    if (own(list, name) ||
-        grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items))
-        return -1;
-    struct stored_tensor *t = &list->items[list->count++];
-    *t = (struct stored_tensor){
-        .name = name, .type = STORED_F32, .dimensions = item->rank, .data = values + item->offset};
-    for (int i = 0; i < item->rank; i++)
-        t->shape[i] = (size_t)item->dims[i];
-    return 0;
+    char name[160];
+    struct stored_tensor t = params_stored(item, values + item->offset);
+    full_name(item, prefix, name, sizeof name);
+    t.name = name;
+    return tensor_list_add(list, t);
 }
 
 int params_export(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
@@ -120,20 +112,12 @@ int params_export(params *p, cl_mem buffer, const char *prefix, bool trainable_o
 {
     size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
     float *values = allocate(floats, sizeof *values);
-    if (own(list, values) || buffer_read(p->device, buffer, 0, values, floats * sizeof *values))
+    if (tensor_list_own(list, values) ||
+        buffer_read(p->device, buffer, 0, values, floats * sizeof *values))
         return -1;
     for (size_t i = 0; i < p->count; i++)
         if ((param_is_trainable(p->items[i]) || !trainable_only) &&
             add_to_list(list, p->items[i], prefix, values))
             return -1;
     return 0;
-}
-
-void tensor_list_release(tensor_list *list)
-{
-    for (size_t i = 0; i < list->owned_count; i++)
-        free(list->owned[i]);
-    free(list->owned);
-    free(list->items);
-    *list = (tensor_list){0};
 }

@@ -7,7 +7,7 @@
 #ifndef EXCHANGE_PARAMS_FILE_H
 #define EXCHANGE_PARAMS_FILE_H
 
-#include "exchange/safetensors.h"
+#include "exchange/tensor_list.h"
 #include "nn/params.h"
 
 /* STATUS_DATA unless the file has a tensor of the right name, type and dims for every param. */
@@ -28,17 +28,11 @@ bool params_fit(const param *item, const struct stored_tensor *stored);
 /* Check and import of the values. */
 int params_load(params *p, const safetensors *file, const char *path);
 
-/* Host copies of tensors, and of their names. Starts as {0}. */
-typedef struct tensor_list {
-    struct stored_tensor *items;
-    size_t count, capacity;
-    void **owned;
-    size_t owned_count, owned_capacity;
-} tensor_list;
+/* The param and its host values, as a tensor of a file; borrows both. */
+struct stored_tensor params_stored(const param *item, const float *values);
 
 /* Adds all params, in the order of declaration. The list is released also after a failure. */
 int params_export(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
                   tensor_list *list);
-void tensor_list_release(tensor_list *list);
 
 #endif

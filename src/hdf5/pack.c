@@ -34,47 +34,49 @@ static bool write_array(hid_t file, const struct stored_tensor *t)
     return written;
 }
 
-/* The group's attribute with the lines of text, or, of the root, one text. */
-static bool write_texts(hid_t group, const char *name, const char *text, bool list)
+/* Texts of `size` bytes each in the dataspace, which it closes. */
+static bool write_attribute(hid_t object, const char *name, const char *texts, size_t size,
+                            hid_t space)
 {
-    size_t longest = 1, count = 0;
-    for (const char *line = text; list && *line; line += strcspn(line, "\n"), line += *line != 0) {
-        size_t length = strcspn(line, "\n");
-        longest = length > longest ? length : longest;
-        count++;
-    }
-    if (!list)
-        longest = strlen(text) + 1;
-    hsize_t sizes[1] = {count};
-    char *packed = allocate(list ? count * longest + 1 : longest, 1), *to = packed;
-    if (!packed)
-        return false;
-    for (const char *line = text; list && *line; line += strcspn(line, "\n"), line += *line != 0) {
-        memcpy(to, line, strcspn(line, "\n"));
-        to += longest;
-    }
-    if (!list)
-        memcpy(packed, text, longest);
     hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, longest);
+    H5Tset_size(type, size);
     H5Tset_strpad(type, H5T_STR_NULLPAD);
-    hid_t space = list ? H5Screate_simple(1, sizes, NULL) : H5Screate(H5S_SCALAR);
-    hid_t attribute = H5Acreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool written = attribute >= 0 && H5Awrite(attribute, type, packed) >= 0;
+    hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool written = attribute >= 0 && H5Awrite(attribute, type, texts) >= 0;
     if (attribute >= 0)
         H5Aclose(attribute);
     H5Sclose(space);
     H5Tclose(type);
+    return written;
+}
+
+/* Its lines, all of the size of the longest. */
+static bool write_list(hid_t group, const char *name, const char *lines)
+{
+    size_t longest = 1, count = 0, length;
+    for (const char *line = lines; *line; line += length + (line[length] == '\n'), count++) {
+        length = strcspn(line, "\n");
+        longest = length > longest ? length : longest;
+    }
+    char *packed = allocate(count * longest + 1, 1), *to = packed;
+    if (!packed)
+        return false;
+    for (const char *line = lines; *line; line += length + (line[length] == '\n'), to += longest) {
+        length = strcspn(line, "\n");
+        memcpy(to, line, length);
+    }
+    hsize_t sizes[1] = {count};
+    bool written = write_attribute(group, name, packed, longest, H5Screate_simple(1, sizes, NULL));
     free(packed);
     return written;
 }
 
 /* "PATH#NAME", or "NAME" of the root. */
-static bool write_attribute(hid_t file, const char *key, const char *value)
+static bool write_text(hid_t file, const char *key, const char *value)
 {
     const char *hash = strrchr(key, '#');
     if (!hash)
-        return write_texts(file, key, value, false);
+        return write_attribute(file, key, value, strlen(value) + 1, H5Screate(H5S_SCALAR));
     char *path = format_text("%.*s", (int)(hash - key), key);
     hid_t links = create_links(), group = file;
     if (path && *path) {
@@ -82,7 +84,7 @@ static bool write_attribute(hid_t file, const char *key, const char *value)
                     ? H5Gopen2(file, path, H5P_DEFAULT)
                     : H5Gcreate2(file, path, links, H5P_DEFAULT, H5P_DEFAULT);
     }
-    bool written = path && group >= 0 && write_texts(group, hash + 1, value, true);
+    bool written = path && group >= 0 && write_list(group, hash + 1, value);
     if (group >= 0 && group != file)
         H5Gclose(group);
     H5Pclose(links);
@@ -98,7 +100,7 @@ static bool write_all(hid_t file, const safetensors *from)
     for (size_t i = 0; safetensors_key(from, i); i++) {
         const char *key = safetensors_key(from, i);
         if (strcmp(key, "sha256_of_tensors") != 0 &&
-            !write_attribute(file, key, safetensors_metadata(from, key)))
+            !write_text(file, key, safetensors_metadata(from, key)))
             return false;
     }
     return true;

@@ -4,7 +4,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "exchange/safetensors.h"
+#include "exchange/tensor_list.h"
 #include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,25 +17,9 @@ enum { ARRAYS_MAX = 20000, OBJECTS_MAX = 4 * ARRAYS_MAX, TEXT_MAX = 16 << 20, DE
 
 typedef struct unpacked {
     const char *path; /* of the file, for messages */
-    struct stored_tensor *tensors;
-    size_t count, capacity, values, objects;
-    struct stored_text *texts;
-    size_t text_count, text_capacity;
+    tensor_list list;
+    size_t values, objects;
 } unpacked;
-
-static void release(unpacked *u)
-{
-    for (size_t i = 0; i < u->count; i++) {
-        free((char *)u->tensors[i].name);
-        free((void *)u->tensors[i].data);
-    }
-    for (size_t i = 0; i < u->text_count; i++) {
-        free((char *)u->texts[i].key);
-        free((char *)u->texts[i].value);
-    }
-    free(u->tensors);
-    free(u->texts);
-}
 
 /* Safetensors has nothing but UTF-8. */
 static bool is_utf8(const char *text)
@@ -56,20 +40,12 @@ static int check_utf8(const unpacked *u, const char *text)
                       u->path);
 }
 
-/* Takes key and value over. */
-static int add_text(unpacked *u, char *key, char *value)
+static int add_text(unpacked *u, const char *key, const char *value)
 {
-    bool valid = !key || !value || (!check_utf8(u, key) && !check_utf8(u, value));
-    if (valid && key && value && u->text_count < ARRAYS_MAX &&
-        !grow(&u->texts, &u->text_capacity, u->text_count + 1, sizeof *u->texts)) {
-        u->texts[u->text_count++] = (struct stored_text){key, value};
-        return 0;
-    }
-    free(key);
-    free(value);
-    return !valid || u->text_count < ARRAYS_MAX
-               ? -1
-               : fail(STATUS_DATA, "%s: too many attributes", u->path);
+    if (u->list.text_count == ARRAYS_MAX)
+        return fail(STATUS_DATA, "%s: too many attributes", u->path);
+    return check_utf8(u, key) || check_utf8(u, value) ? -1
+                                                      : tensor_list_add_text(&u->list, key, value);
 }
 
 /* ---- Attributes ---- */
@@ -119,7 +95,8 @@ static int take_attribute(unpacked *u, hid_t object, const char *name, const cha
     hid_t own = type >= 0 && H5Tget_class(type) == H5T_STRING ? H5Tcopy(type) : -1;
     if (own >= 0 && count >= 0) {
         char *text = read_texts(u, attribute, own, (size_t)count);
-        result = text ? add_text(u, copy_text(key), text) : -1;
+        result = text ? add_text(u, key, text) : -1;
+        free(text);
     }
     if (own >= 0)
         H5Tclose(own);
@@ -153,12 +130,6 @@ static int take_list(unpacked *u, hid_t object, const char *path, const char *na
 
 /* ---- Arrays ---- */
 
-/* Integers are counters, and no weights. */
-static bool holds_numbers(hid_t type)
-{
-    return H5Tget_class(type) == H5T_FLOAT;
-}
-
 /* t has shape and dimensions; reads the values. */
 static int read_values(unpacked *u, hid_t set, struct stored_tensor *t)
 {
@@ -171,15 +142,16 @@ static int read_values(unpacked *u, hid_t set, struct stored_tensor *t)
     if (count > VALUES_TOTAL - u->values)
         return fail(STATUS_DATA, "%s: too many values", u->path);
     u->values += count;
-    t->data = allocate(count + 1, sizeof(float));
-    if (!t->data)
+    float *values = allocate(count + 1, sizeof *values);
+    if (tensor_list_own(&u->list, values))
         return -1;
-    return !count || H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                             (void *)t->data) >= 0
+    t->data = values;
+    return !count || H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0
                ? 0
                : fail(STATUS_DATA, "%s: %s cannot be read: the file is damaged", u->path, t->name);
 }
 
+/* Of floats; integers are counters, and no weights. */
 static int add_array(unpacked *u, hid_t set, const char *path)
 {
     hsize_t sizes[STORED_DIMENSIONS_MAX];
@@ -191,25 +163,18 @@ static int add_array(unpacked *u, hid_t set, const char *path)
             "%s: %s has a type that HDF5 does not support, such as bfloat16; save the model as "
             "float32",
             u->path, path);
-    else if (type >= 0 && holds_numbers(type) && rank >= 0 && rank <= STORED_DIMENSIONS_MAX &&
+    else if (type >= 0 && H5Tget_class(type) == H5T_FLOAT && rank >= 0 &&
+             rank <= STORED_DIMENSIONS_MAX &&
              H5Sget_simple_extent_dims(space, sizes, NULL) == rank) {
-        struct stored_tensor t = {.name = copy_text(path), .type = STORED_F32, .dimensions = rank};
+        struct stored_tensor t = {.name = path, .type = STORED_F32, .dimensions = rank};
         for (int i = 0; i < rank; i++)
             t.shape[i] = (size_t)sizes[i];
-        if (check_utf8(u, path))
-            result = -1;
-        else if (u->count == ARRAYS_MAX)
+        if (u->list.count == ARRAYS_MAX)
             result = fail(STATUS_DATA, "%s: too many arrays", u->path);
         else
-            result = t.name && !grow(&u->tensors, &u->capacity, u->count + 1, sizeof t) ? 0 : -1;
-        if (!result)
-            result = read_values(u, set, &t);
-        if (!result) {
-            u->tensors[u->count++] = t;
-        } else {
-            free((char *)t.name);
-            free((void *)t.data);
-        }
+            result = check_utf8(u, path) || read_values(u, set, &t) || tensor_list_add(&u->list, t)
+                         ? -1
+                         : 0;
     }
     if (space >= 0)
         H5Sclose(space);
@@ -279,8 +244,8 @@ static int walk(unpacked *u, hid_t group, const char *path, int depth)
 
 static bool has_text(const unpacked *u, const char *key)
 {
-    for (size_t i = 0; i < u->text_count; i++)
-        if (!strcmp(u->texts[i].key, key))
+    for (size_t i = 0; i < u->list.text_count; i++)
+        if (!strcmp(u->list.texts[i].key, key))
             return true;
     return false;
 }
@@ -352,10 +317,10 @@ static int read_archive(unpacked *u, const void *bytes, size_t length)
     char *config = unzip(archive, "config.json", TEXT_MAX, &config_length, u->path);
     char *weights =
         config ? unzip(archive, "model.weights.h5", FILE_TOTAL, &weights_length, u->path) : NULL;
-    int result = !weights || add_text(u, copy_text("model_config"), copy_text(config)) ||
-                         read_hdf5(u, weights, weights_length)
-                     ? -1
-                     : 0;
+    int result =
+        !weights || add_text(u, "model_config", config) || read_hdf5(u, weights, weights_length)
+            ? -1
+            : 0;
     free(config);
     free(weights);
     zip_close(archive);
@@ -375,7 +340,7 @@ int unpack(const char *from, const char *to)
     int result = archive ? read_archive(&u, bytes, length) : read_hdf5(&u, bytes, length);
     free(bytes);
     if (!result)
-        result = safetensors_write(to, u.tensors, u.count, u.texts, u.text_count);
-    release(&u);
+        result = safetensors_write(to, u.list.items, u.list.count, u.list.texts, u.list.text_count);
+    tensor_list_release(&u.list);
     return result;
 }
