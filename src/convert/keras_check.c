@@ -125,6 +125,15 @@ static bool is_activation(const json_t *entry)
     return false;
 }
 
+const char *keras_first_activation(const keras_file *f)
+{
+    const json_t *entry;
+    for (size_t i = 0; (entry = keras_entry(f, i)); i++)
+        if (is_activation(entry))
+            return keras_activation(entry);
+    return NULL;
+}
+
 /* What is in the layer or, if nothing is, behind it. */
 static const char *effective_activation(const keras_file *f, const json_t *entry)
 {

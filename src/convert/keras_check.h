@@ -15,4 +15,7 @@ int keras_check(const keras_file *f, const keras_slots *slots, const settings *s
  * what none of ours is. */
 const char *keras_activation(const json_t *entry);
 
+/* The same of the model's first activation layer. NULL also if there is none. */
+const char *keras_first_activation(const keras_file *f);
+
 #endif

@@ -228,16 +228,15 @@ static int read_listed_layer(keras_file *f, const char *root, const char *name, 
     return result;
 }
 
-static int read_listed(keras_file *f, const char *root)
+/* layers: their names, a line each. */
+static int read_listed(keras_file *f, const char *root, const char *layers)
 {
-    char *layers = list_of(f, root, "layer_names");
-    int result = layers ? 0 : -1;
-    for (const char *line = layers; layers && *line && !result;) {
+    int result = 0;
+    for (const char *line = layers; *line && !result;) {
         size_t used = strcspn(line, "\n");
         result = read_listed_layer(f, root, line, used);
         line += used + (line[used] == '\n');
     }
-    free(layers);
     return result;
 }
 
@@ -320,8 +319,8 @@ static int read_layers(keras_file *f)
     f->config = config ? json_loads(config, 0, NULL) : NULL;
     result = config && !f->config
                  ? fail(STATUS_DATA, "%s: the model's config is not valid JSON", f->path)
-             : in_model ? read_listed(f, "model_weights")
-             : in_root  ? read_listed(f, "")
+             : in_model ? read_listed(f, "model_weights", in_model)
+             : in_root  ? read_listed(f, "", in_root)
                         : read_sorted(f);
     free(in_model);
     free(in_root);

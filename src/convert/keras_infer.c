@@ -31,18 +31,6 @@ static long kernel_dim(const keras_file *f, enum keras_class class, size_t index
 
 /* ---- What only the config says ---- */
 
-/* The U-Net's: the first of its activation layers; NULL: there is none. */
-static const char *find_activation(const keras_file *f)
-{
-    static const char *const classes[] = {"Activation", "LeakyReLU", "ReLU", "ELU", "PReLU"};
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
-        const json_t *entry = keras_entry_of_class(f, classes[i], 0);
-        if (entry)
-            return keras_activation(entry);
-    }
-    return NULL;
-}
-
 /* data.size from the input's shape, (batch, height, width, channels), or from the position embedding. */
 static void say_size(const keras_file *f, found *out)
 {
@@ -67,14 +55,14 @@ static int infer_unet(const keras_file *f, found *out, long *sources)
     while (heads < all && kernel_dim(f, KERAS_CONV2D, all - 1 - heads, 0) == 1)
         heads++;
     long plain = (long)(all - heads);
-    const char *activation = find_activation(f);
+    const char *activation = keras_first_activation(f);
     if (modules < 2 || !heads || plain % between ||
         (long)keras_count(f, KERAS_BATCH_NORMALIZATION) != plain)
         return refuse(
             f, "a U-Net needs the same number of convolutions in every module, batch normalization "
                "after each, and a 1 x 1 convolution for each source");
     *sources = (long)heads;
-    found_say(out, "model.architecture", "%s", "unet");
+    found_say(out, "model.architecture", "unet");
     found_say(out, "model.modules", "%ld", modules);
     found_say(out, "model.convolutions", "%ld", plain / between);
     found_say(out, "model.filters", "%ld", kernel_dim(f, KERAS_CONV2D, 0, -1));
@@ -106,7 +94,7 @@ static int infer_unet_transformer(const keras_file *f, found *out, long *sources
         (sub_blocks && attentions < heads) || (spatial && spatial != heads * DECODER_STAGES))
         return refuse(f, "a UNet-Transformer needs a decoder of three stages for each source");
     *sources = (long)heads;
-    found_say(out, "model.architecture", "%s", "unet-transformer");
+    found_say(out, "model.architecture", "unet-transformer");
     found_say(out, "model.filters", "%ld", kernel_dim(f, KERAS_CONV2D, 0, -1));
     found_say(out, "model.blocks", "%ld", (long)blocks);
     found_say_truth(out, "model.sub_blocks", sub_blocks);
