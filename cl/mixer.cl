@@ -31,10 +31,18 @@ placement place(constant mixed_source *s, int height, int width, int picture, ui
     return at;
 }
 
-/* Which source is alone in a blend, by a word of its own; -1: none. */
-int lone_source(constant mixed_source *sources, uint word)
+/* Which source is alone in blend `number`; -1: none. */
+int lone_source(constant mixed_source *sources, ulong number, const uint key[2])
 {
-    float below = (word >> 8) * (1.0f / (1 << 24));
+    const uint counter[4] = {(uint)number, (uint)(number >> 32), 2, 0};
+    uint words[4];
+    float any = 0.0f;
+    for (int k = 0; k < SOURCES; k++)
+        any += sources[k].clean;
+    if (any == 0.0f)
+        return -1;
+    philox(counter, key, words);
+    float below = (words[0] >> 8) * (1.0f / (1 << 24));
     for (int k = 0; k < SOURCES; k++) {
         if (below < sources[k].clean)
             return k;
@@ -60,13 +68,11 @@ kernel void mix_sources(global const uchar *pictures_0, global const uchar *pict
     global const uchar *const pictures[] = {pictures_0, pictures_1, pictures_2, pictures_3};
     const ulong number = position + n;
     const uint counter[4] = {(uint)number, (uint)(number >> 32), 0, 0},
-               again[4] = {(uint)number, (uint)(number >> 32), 1, 0},
-               third[4] = {(uint)number, (uint)(number >> 32), 2, 0}, key[2] = {seed, stream};
-    uint words[4], place_words[4], clean_words[4];
+               again[4] = {(uint)number, (uint)(number >> 32), 1, 0}, key[2] = {seed, stream};
+    uint words[4], place_words[4];
     philox(counter, key, words);
     philox(again, key, place_words);
-    philox(third, key, clean_words);
-    const int alone = lone_source(sources, clean_words[0]);
+    const int alone = lone_source(sources, number, key);
     placement at[SOURCES];
     for (int k = 0; k < SOURCES; k++)
         at[k] = place(sources + k, height, width,

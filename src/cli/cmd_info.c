@@ -18,6 +18,14 @@ typedef struct drawing {
 } drawing;
 
 /* The more is trained, the more memory it takes. */
+static void keep_most(drawing *d, const plan *p)
+{
+    if (p->planned_bytes <= d->most_bytes)
+        return;
+    d->most_bytes = p->planned_bytes;
+    d->most_separate = p->separate_bytes;
+}
+
 static int look_at_epoch(drawing *d, const settings *s, long epoch)
 {
     params *p;
@@ -26,10 +34,8 @@ static int look_at_epoch(drawing *d, const settings *s, long epoch)
         freezing_params(&p, NULL, s, epoch) || network_new(&n, p, s, s->train.batch, NETWORK_TRAIN)
             ? -1
             : 0;
-    if (!result && n->plan->planned_bytes > d->most_bytes) {
-        d->most_bytes = n->plan->planned_bytes;
-        d->most_separate = n->plan->separate_bytes;
-    }
+    if (!result)
+        keep_most(d, n->plan);
     network_free(n);
     params_free(p);
     return result;
@@ -43,7 +49,8 @@ static int draw(drawing *d, const settings *s)
         network_new(&d->training, d->params, s, batch, NETWORK_TRAIN) ||
         freezing_check(s, d->params))
         return -1;
-    for (long epoch = 1; epoch; epoch = freezing_next(s, epoch))
+    keep_most(d, d->training->plan);
+    for (long epoch = freezing_next(s, 1); epoch; epoch = freezing_next(s, epoch))
         if (look_at_epoch(d, s, epoch))
             return -1;
     return 0;
@@ -172,8 +179,8 @@ static int print_freezing(const settings *s, const params *p)
         json_array_size(json_object_get(json_array_get(list, 0), "frozen"))) {
         puts("\nfrom epoch  trained parameters  frozen");
         json_array_foreach(list, i, stretch) print_stretch(stretch);
-        if (freezing_period(s) > 1)
-            printf("repeats every %ld epochs\n", freezing_period(s));
+        if (s->freezing.every > 1)
+            printf("repeats every %d epochs\n", s->freezing.every);
     }
     json_decref(list);
     return 0;

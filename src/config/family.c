@@ -3,11 +3,13 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/quoting.h"
+#include "config/config.h"
+#include "config/config.h"
 #include "config/keys.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { EPOCH_MAX = 1000000, LIST_MAX = 32 };
+enum { EPOCH_MAX = 1000000 };
 
 long family_epoch(const char *text)
 {
@@ -47,7 +49,7 @@ bool pattern_is_valid(const char *text)
 static char *read_patterns(const key *k, const char *text, const char *where)
 {
     struct list {
-        char *items[LIST_MAX];
+        char *items[PATTERNS_MAX];
         int count;
     } list = {.count = 0};
     const key as_list = {.name = k->name,
@@ -55,7 +57,7 @@ static char *read_patterns(const key *k, const char *text, const char *where)
                          .field = offsetof(struct list, items),
                          .count = offsetof(struct list, count),
                          .fewest = 1,
-                         .most = LIST_MAX,
+                         .most = PATTERNS_MAX,
                          .filled = true};
     char *all = NULL;
     int result = key_parse(&as_list, text, where, &list);
@@ -109,13 +111,6 @@ static members members_of(const key *k, void *object)
     return (members){(char **)((char *)object + k->field), (int *)((char *)object + k->count)};
 }
 
-static void remove_member(const members *m, int i)
-{
-    free(m->texts[i]);
-    memmove(&m->texts[i], &m->texts[i + 1], (size_t)(*m->count - i - 1) * sizeof *m->texts);
-    m->texts[--*m->count] = NULL;
-}
-
 /* The one of that name, or -1. */
 static int find_member(const members *m, const char *name)
 {
@@ -123,6 +118,16 @@ static int find_member(const members *m, const char *name)
         if (!strcmp(family_name(m->texts[i]).text, name))
             return i;
     return -1;
+}
+
+static void remove_member(const members *m, const char *name)
+{
+    int i = find_member(m, name);
+    if (i < 0)
+        return;
+    free(m->texts[i]);
+    memmove(&m->texts[i], &m->texts[i + 1], (size_t)(*m->count - i - 1) * sizeof *m->texts);
+    m->texts[--*m->count] = NULL;
 }
 
 /* Takes the place of the one of that name; else an epoch comes where it belongs, and others last. */
@@ -188,8 +193,7 @@ int key_parse_member(const key *k, const char *bare, const char *text, bool in_o
     member.name = whole; /* for messages */
     bool epochs = k->family == FAMILY_EPOCHS;
     if (!in_order && !text[strspn(text, " \t")]) {
-        if (find_member(&m, name.text) >= 0)
-            remove_member(&m, find_member(&m, name.text));
+        remove_member(&m, name.text);
         return 0;
     }
     if (epochs && in_order && *m.count &&

@@ -72,10 +72,12 @@ static void write_choices(const char *choices, FILE *out)
 
 void key_write_allowed(const key *k, FILE *out)
 {
-    if (k->family) {
-        fputs(k->family == FAMILY_EPOCHS ? "EPOCH = PATTERN, PATTERN ..."
-                                         : "PATTERN = NUMBER above 0, to 1000",
-              out);
+    if (k->family == FAMILY_EPOCHS) {
+        fputs("EPOCH = PATTERN, PATTERN ...", out);
+        return;
+    }
+    if (k->family == FAMILY_PATTERNS) {
+        fprintf(out, "PATTERN = NUMBER above %g, to %g", k->low, k->high);
         return;
     }
     const char *items = separated_by_blanks(k) ? " numbers, each" : ", separated by commas:";

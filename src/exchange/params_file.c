@@ -33,27 +33,17 @@ static int check_stored(const param *item, const char *prefix, const safetensors
                       path, name);
 }
 
-int params_check(const params *p, const char *prefix, bool trainable_only, const safetensors *file,
+int params_check(const params *p, const char *prefix, const bool *chosen, const safetensors *file,
                  const char *path)
 {
     for (size_t i = 0; i < p->count; i++)
-        if ((param_is_trainable(p->items[i]) || !trainable_only) &&
-            check_stored(p->items[i], prefix, file, path))
+        if ((!chosen || chosen[i]) && check_stored(p->items[i], prefix, file, path))
             return -1;
     return 0;
 }
 
-int params_check_chosen(const params *p, const char *prefix, const bool *chosen,
-                        const safetensors *file, const char *path)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if (chosen[i] && check_stored(p->items[i], prefix, file, path))
-            return -1;
-    return 0;
-}
-
-int params_import_chosen(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                         const bool *chosen, const safetensors *file)
+int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
+                  const bool *chosen, const safetensors *file)
 {
     size_t floats = trainable_only ? p->trainable_floats : p->value_floats;
     float *values = allocate(floats, sizeof *values); /* zeros between params */
@@ -75,15 +65,10 @@ int params_import_chosen(params *p, cl_mem buffer, const char *prefix, bool trai
     return result;
 }
 
-int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                  const safetensors *file)
-{
-    return params_import_chosen(p, buffer, prefix, trainable_only, NULL, file);
-}
-
 int params_load(params *p, const safetensors *file, const char *path)
 {
-    return params_check(p, "", false, file, path) || params_import(p, p->values, "", false, file)
+    return params_check(p, "", NULL, file, path) ||
+                   params_import(p, p->values, "", false, NULL, file)
                ? -1
                : 0;
 }

@@ -10,19 +10,13 @@
 #include "exchange/tensor_list.h"
 #include "nn/params.h"
 
-/* STATUS_DATA unless the file has a tensor of the right name, type and dims for every param. */
-int params_check(const params *p, const char *prefix, bool trainable_only, const safetensors *file,
+/* STATUS_DATA unless the file has a tensor of the right name, type and dims for every param, or for those that chosen
+ * (p->count; NULL: all) marks. */
+int params_check(const params *p, const char *prefix, const bool *chosen, const safetensors *file,
                  const char *path);
-/* The same for the params that chosen (p->count) marks. */
-int params_check_chosen(const params *p, const char *prefix, const bool *chosen,
-                        const safetensors *file, const char *path);
-/* After params_check(). */
+/* After params_check() of the same. The buffer keeps what it has of params that are not chosen. */
 int params_import(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                  const safetensors *file);
-/* Of the params that chosen (p->count; NULL: all) marks, whose tensors are in the file and fit. The buffer keeps what it
- * has of the others. */
-int params_import_chosen(params *p, cl_mem buffer, const char *prefix, bool trainable_only,
-                         const bool *chosen, const safetensors *file);
+                  const bool *chosen, const safetensors *file);
 /* Whether the tensor has the param's shape, in a type of weights. */
 bool params_fit(const param *item, const struct stored_tensor *stored);
 /* Check and import of the values. */

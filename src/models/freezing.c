@@ -8,15 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-long freezing_period(const settings *s)
-{
-    return s->freezing.every;
-}
-
 /* The epoch of the first cycle that is as this one. */
 static long in_cycle(const settings *s, long epoch)
 {
-    return freezing_period(s) ? (epoch - 1) % freezing_period(s) + 1 : epoch;
+    return s->freezing.every ? (epoch - 1) % s->freezing.every + 1 : epoch;
 }
 
 /* ---- Rules ---- */

@@ -41,7 +41,4 @@ int freezing_check_pattern(const params *p, const char *key, const char *pattern
 /* Trainable parameters in that epoch, as params_trainable() counts. 0 also after fail(). */
 size_t freezing_trainable(const settings *s, const params *p, long epoch);
 
-/* Epochs after which it starts over; 0: never. */
-long freezing_period(const settings *s);
-
 #endif

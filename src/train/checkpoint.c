@@ -125,7 +125,6 @@ static int parse_state(const char *text, const char *path, int sources, params *
         s->sums.batches = (long)epoch_batches;
         s->epoch = (long)numbers[1];
         s->frozen_as = frozen_as ? (long)frozen_as : s->epoch;
-        broken = parse_since(since, p, *step);
         s->first_step = (long)numbers[2];
         s->sums.steps = (long)numbers[3];
         s->history = (long)numbers[4];
@@ -136,11 +135,11 @@ static int parse_state(const char *text, const char *path, int sources, params *
         s->stopping.best_epoch = (long)numbers[7];
         s->stopping.wait = (long)numbers[8];
     }
-    json_decref(root);
     broken = broken || *step < 0 || s->epoch < 1 || s->epoch > EPOCHS_LIMIT || s->frozen_as < 1 ||
              s->frozen_as > s->epoch || s->first_step < 0 || s->first_step > *step ||
              s->sums.steps < 0 || s->history < 0 || *batches < *step ||
-             s->sums.batches < s->sums.steps || !(s->elapsed >= 0);
+             s->sums.batches < s->sums.steps || !(s->elapsed >= 0) || parse_since(since, p, *step);
+    json_decref(root);
     return broken ? fail(STATUS_DATA, not_understood, path) : 0;
 }
 
@@ -310,10 +309,9 @@ static int import_parts(stepper *t, const trained_then *trained, const part *par
     for (int i = 0; i < count; i++) {
         const part *own = &parts[i];
         bool average = own->buffer == t->optimizer->average;
-        if (params_import_chosen(p, own->buffer, own->prefix, true, trained->kept, file) ||
-            (average &&
-             (params_import_chosen(p, own->buffer, "", true, trained->freed, file) ||
-              params_import_chosen(p, p->values, own->prefix, false, trained->left, file))))
+        if (params_import(p, own->buffer, own->prefix, true, trained->kept, file) ||
+            (average && (params_import(p, own->buffer, "", true, trained->freed, file) ||
+                         params_import(p, p->values, own->prefix, false, trained->left, file))))
             return -1;
     }
     return 0;
@@ -329,7 +327,7 @@ static int load(const safetensors *file, const char *path, stepper *t, const set
     trained_then trained = {0};
     long step = 0, batches = 0;
     if (check_format(file, path) ||
-        params_check(p, "", false, file, path) || /* says what differs in another network */
+        params_check(p, "", NULL, file, path) || /* says what differs in another network */
         parse_state(safetensors_metadata(file, "state"), path, t->network->mixture.sources, p,
                     &step, &batches, &read) ||
         find_trained(&trained, p, s, read.frozen_as))
@@ -337,11 +335,11 @@ static int load(const safetensors *file, const char *path, stepper *t, const set
     if (check_count(file, path, p->count + (size_t)count * trained.count))
         goto done;
     for (int i = 0; i < count; i++)
-        if (params_check_chosen(p, parts[i].prefix, trained.kept, file, path) ||
+        if (params_check(p, parts[i].prefix, trained.kept, file, path) ||
             (parts[i].buffer == t->optimizer->average &&
-             params_check_chosen(p, parts[i].prefix, trained.left, file, path)))
+             params_check(p, parts[i].prefix, trained.left, file, path)))
             goto done;
-    if (params_import(p, p->values, "", false, file) ||
+    if (params_import(p, p->values, "", false, NULL, file) ||
         import_parts(t, &trained, parts, count, file))
         goto done;
     for (size_t i = 0; i < p->count; i++)

@@ -194,8 +194,8 @@ int optimizer_step(optimizer *o, double learning_rate, cl_mem status)
     for (size_t i = 0; i < o->group_count; i++)
         if (adam_step(o, &o->groups[i], learning_rate, status))
             return -1;
-    if ((o->muon &&
-         muon_step(o->muon, learning_rate * o->muon_part, o->first_moment, o->scale, status)))
+    if (o->muon &&
+        muon_step(o->muon, learning_rate * o->muon_part, o->first_moment, o->scale, status))
         return -1;
     p->version++;
     return o->average ? move_average(o, status) : 0;

@@ -19,9 +19,11 @@ typedef struct tally {
 } tally;
 
 typedef struct report {
-    size_t loaded, left_out, added; /* added: of stages that the model has not */
-    tally missing, shaped,
-        extra; /* only the network has it; both, but in other shapes; only the model */
+    size_t loaded, left_out;
+    size_t added;  /* of stages that only the network has */
+    tally missing; /* only in the network */
+    tally shaped;  /* in both, in different shapes */
+    tally extra;   /* only in the model */
 } report;
 
 static void add_to_tally(tally *t, const char *name)
@@ -133,7 +135,7 @@ static int take(params *p, const settings *s, const model_file *m, const char *p
             "skip to load what matches, or select parameters with train.start_only",
             path, other_architecture(s, m->settings, kinds, sizeof kinds), text);
     if (!result)
-        result = params_import_chosen(p, p->values, "", false, chosen, m->tensors);
+        result = params_import(p, p->values, "", false, chosen, m->tensors);
     if (!result)
         log_info("starting from %s: %s", path, text);
     free(text);
