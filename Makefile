@@ -6,6 +6,7 @@
 #   make demo       separate images with the shipped model, train one in front of you, draw a panel
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole; or SETS="..."
 #   make test-soak  200 trainings killed    make mutants  mistakes put in: do the tests notice?
+#   make fuzz       10^6 damaged files
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
 #   make clean      removes what was built, keeps build/data
@@ -67,20 +68,21 @@ TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
 LONG_TESTS := $(patsubst %,tests/test_%.sh,tune_command oclgrind kill bench_command)
 TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
-C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]))
+FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch])) $(FUZZERS)
 EXAMPLES := $(sort $(wildcard docs/examples/*.c))
 KERNELS  := $(sort $(wildcard cl/*.cl cl/*.h))
-SCRIPTS  := $(addprefix tools/,check-includes check-kernels setup demo run-tests run-valgrind kill-test mutants get-data \
-    make-sample train-on)
+SCRIPTS  := $(addprefix tools/,check-includes check-kernels setup demo run-tests run-valgrind kill-test mutants fuzz \
+    get-data make-sample train-on)
 
-.PHONY: all packages setup setup-bench demo test test-soak mutants data bench asan valgrind check \
-    format install uninstall clean distclean FORCE
+.PHONY: all packages setup setup-bench demo test test-soak mutants fuzz data bench asan valgrind check \
+    fuzzers format install uninstall clean distclean FORCE
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM) $(SHARED) $(STATIC) $(PKGCONFIG) $(HELPER)
 
 # A warning is an error for those who work on unblend, not for those who use it with another compiler.
-test test-soak mutants bench asan valgrind check: WERROR := -Werror
+test test-soak mutants fuzz bench asan valgrind check: WERROR := -Werror
 
 $(PROGRAM): $(OBJECTS)/src/cli/main.o $(INTERNAL) $(CHECK)
 	@echo "  link $@"
@@ -163,7 +165,7 @@ setup:
 	@tools/setup
 
 # Only says what is missing; after setup, where the goal is one of those that install.
-INSTALLING := setup setup-bench demo test test-soak mutants data bench asan valgrind check
+INSTALLING := setup setup-bench demo test test-soak mutants fuzz data bench asan valgrind check
 packages: $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),setup)
 	@tools/setup missing
 
@@ -194,6 +196,18 @@ bench: setup-bench $(BENCHES)
 # Their own build folders, so that the flags do not mix.
 asan:
 	$(MAKE) test BUILD=$(BUILD)/asan CFLAGS="-O1 -g -DUNBLEND_DEBUG -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined"
+
+# Runs, and targets (tests/fuzz/fuzz_NAME.c): make fuzz RUNS=10000 FUZZ=keras
+fuzz: all
+	tools/setup check
+	$(MAKE) fuzzers BUILD=$(BUILD)/fuzz CC=clang CFLAGS="-O1 -g -DUNBLEND_DEBUG -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined"
+	tools/fuzz $(BUILD) $(or $(RUNS),1000000) $(FUZZ)
+
+fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
+
+$(BUILD)/fuzz_keras: tests/fuzz/fuzz_keras.c src/hdf5/unpack.c $(INTERNAL)
+	$(CC) $(ALL_CPPFLAGS) -D_XOPEN_SOURCE=700 $$(pkg-config --cflags $(HELPER_PACKAGES)) $(ALL_CFLAGS) $(WERROR) \
+	    -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $$(pkg-config --libs $(HELPER_PACKAGES)) $(LDLIBS)
 
 valgrind: all $(TESTS)
 	tools/setup check

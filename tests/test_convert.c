@@ -11,6 +11,7 @@
 #include "models/trained.h"
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- Files ---- */
 
@@ -396,6 +397,26 @@ static void the_helper_is_missed(void **state)
     unsetenv("UNBLEND_HDF5");
 }
 
+/* A crash or an endless loop of libhdf5 is the file's fault; whoever stops the helper has other reasons. */
+static void a_helper_that_is_killed(void **state)
+{
+    static const struct {
+        const char *script, *says;
+        int status;
+    } cases[] = {{"#!/bin/sh\nkill -SEGV $$\n", "the file is damaged", STATUS_DATA},
+                 {"#!/bin/sh\nkill -XCPU $$\n", "the file is damaged", STATUS_DATA},
+                 {"#!/bin/sh\nkill -TERM $$\n", "killed by a signal", STATUS_RUNTIME}};
+    (void)state;
+    put_fixture("unet.h5");
+    setenv("UNBLEND_HDF5", scratch_path("helper"), 1);
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        write_file("helper", (const unsigned char *)cases[c].script, strlen(cases[c].script));
+        must(chmod(scratch_path("helper"), 0700));
+        import_refused("unet.h5", NULL, 0, cases[c].status, cases[c].says);
+    }
+    unsetenv("UNBLEND_HDF5");
+}
+
 /* Whatever is wrong with a file, it is refused with a message, or gives a model. */
 static void damaged_files_do_no_harm(void **state)
 {
@@ -435,6 +456,7 @@ int main(void)
         cmocka_unit_test(only_what_keras_has_goes_out),
         cmocka_unit_test(other_networks_are_refused),
         cmocka_unit_test(the_helper_is_missed),
+        cmocka_unit_test(a_helper_that_is_killed),
         cmocka_unit_test(other_layers_are_refused),
         cmocka_unit_test(damaged_files_do_no_harm),
         cmocka_unit_test(a_file_of_keras_is_a_model),

@@ -4,7 +4,6 @@
 #include "base/number.h"
 #include "base/quoting.h"
 #include "config/config.h"
-#include "config/config.h"
 #include "config/keys.h"
 #include <stdlib.h>
 #include <string.h>

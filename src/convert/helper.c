@@ -63,10 +63,11 @@ static void read_message(int from, char *message, size_t size)
     message[strcspn(message, "\n")] = '\0';
 }
 
-/* A crash is the file's fault, another signal is not. */
+/* A crash or an endless loop is the file's fault, another signal is not. */
 static int report_signal(int number, const char *from)
 {
-    bool crash = number == SIGSEGV || number == SIGABRT || number == SIGBUS || number == SIGFPE;
+    bool crash = number == SIGSEGV || number == SIGABRT || number == SIGBUS || number == SIGFPE ||
+                 number == SIGXCPU;
     return fail(crash ? STATUS_DATA : STATUS_RUNTIME, "%s: %s was killed by a signal (%s)%s", from,
                 program, strsignal(number), crash ? ": the file is damaged" : "");
 }

@@ -19,7 +19,7 @@
 static void limit(void)
 {
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow of the memory is larger than that */
-    const struct rlimit memory = {(rlim_t)8 << 30, (rlim_t)8 << 30}, seconds = {600, 600},
+    const struct rlimit memory = {(rlim_t)8 << 30, (rlim_t)8 << 30}, seconds = {60, 65},
                         core = {0, 0};
     setrlimit(RLIMIT_AS, &memory);
     setrlimit(RLIMIT_CPU, &seconds);
