@@ -134,7 +134,7 @@ mkdir "$TMPDIR"
 cat >"$UNBLEND_HDF5" <<'END'
 #!/bin/sh
 : >"$STARTED"
-sleep 1
+exec sleep 30
 END
 chmod +x "$UNBLEND_HDF5"
 : >"$scratch/model.h5"
@@ -145,10 +145,12 @@ for pair in "TERM 143" "INT 130"; do
         >"$scratch/out" 2>"$scratch/err" </dev/null &
     pid=$!
     wait_for [ -e "$STARTED" ]
+    began=$SECONDS
     kill -s "$signal" "$pid"
     end
     check "SIG$signal during an import: exits $code" [ "$status" -eq "$code" ]
     check "says why" told interrupted
+    check "does not wait for the other program" [ $((SECONDS - began)) -lt 20 ]
     check "leaves nothing behind" [ -z "$(ls "$TMPDIR")" ]
     check "and no model" [ ! -e "$scratch/never.safetensors" ]
 done

@@ -4,8 +4,10 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/signals.h"
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -44,12 +46,23 @@ static char *find_helper(void)
     return NULL;
 }
 
+/* Waits until there is something to read, or the end; a signal that comes meanwhile stops the child, too. */
+static void wait_to_read(int from, pid_t child)
+{
+    enum { MILLISECONDS = 100 };
+    struct pollfd end = {.fd = from, .events = POLLIN};
+    while (poll(&end, 1, MILLISECONDS) <= 0)
+        if (signals_caught())
+            kill(child, SIGTERM);
+}
+
 /* The first line of what the child writes, which is read to its end. */
-static void read_message(int from, char *message, size_t size)
+static void read_message(int from, pid_t child, char *message, size_t size)
 {
     size_t used = 0;
     char block[512];
     for (;;) {
+        wait_to_read(from, child);
         ssize_t got = read(from, block, sizeof block);
         if (got < 0 && errno == EINTR)
             continue;
@@ -112,7 +125,7 @@ int helper_run(const char *action, const char *from, const char *to)
     if (trouble) {
         fail(STATUS_RUNTIME, "%s: %s", path, strerror(trouble));
     } else {
-        read_message(ends[0], message, sizeof message);
+        read_message(ends[0], child, message, sizeof message);
         result = wait_for(child, from, message);
     }
     close(ends[0]);

@@ -6,11 +6,6 @@
 
 enum { DEPTH_MAX = 16 };
 
-static const char *text_in(const json_t *config, const char *key)
-{
-    return json_string_value(json_object_get(config, key));
-}
-
 static double number_in(const json_t *config, const char *key, double otherwise)
 {
     const json_t *value = json_object_get(config, key);
@@ -34,14 +29,14 @@ static const char *activation_in(const json_t *config)
     const json_t *value = json_object_get(config, "activation");
     const char *name = json_string_value(value);
     if (!name)
-        name = text_in(json_object_get(value, "config"), "name");
+        name = keras_text(json_object_get(value, "config"), "name");
     return name ? named_activation(name) : value && !json_is_null(value) ? "other" : NULL;
 }
 
 const char *keras_activation(const json_t *entry)
 {
     static const double slope = 0.2;
-    const char *class = text_in(entry, "class_name");
+    const char *class = keras_text(entry, "class_name");
     const json_t *config = json_object_get(entry, "config");
     if (class && !strcmp(class, "LeakyReLU"))
         return fabs(number_in(config, "negative_slope", number_in(config, "alpha", 0.3)) - slope) <
@@ -118,7 +113,7 @@ static bool is_activation(const json_t *entry)
 {
     static const char *const classes[] = {"Activation", "ReLU",  "LeakyReLU",
                                           "ELU",        "PReLU", "Softmax"};
-    const char *class = text_in(entry, "class_name");
+    const char *class = keras_text(entry, "class_name");
     for (size_t i = 0; class && i < sizeof classes / sizeof *classes; i++)
         if (!strcmp(class, classes[i]))
             return true;
@@ -139,7 +134,7 @@ static const char *effective_activation(const keras_file *f, const json_t *entry
 {
     const char *own = keras_activation(entry);
     const json_t *behind =
-        own ? NULL : follower(f, text_in(json_object_get(entry, "config"), "name"));
+        own ? NULL : follower(f, keras_text(json_object_get(entry, "config"), "name"));
     return behind && is_activation(behind) ? keras_activation(behind) : own;
 }
 
@@ -189,7 +184,8 @@ static int check_convolution(const keras_file *f, const json_t *config, const ke
 {
     bool transposed = slot->class == KERAS_CONV2D_TRANSPOSE,
          halves = layer_ends(slot->param, "sub/conv");
-    const char *format = text_in(config, "data_format"), *padding = text_in(config, "padding");
+    const char *format = keras_text(config, "data_format"),
+               *padding = keras_text(config, "padding");
     if (format && strcmp(format, "channels_last") != 0)
         return differs(f, name, "uses channels_first");
     if (!all_are(json_object_get(config, "dilation_rate"), 1))
@@ -221,7 +217,7 @@ static int check_order(const keras_file *f, const keras_slot *slot, const settin
     bool before_norm = s->stages[0].architecture == ARCHITECTURE_unet &&
                        slot->class == KERAS_CONV2D && !layer_ends(slot->param, "heads");
     const json_t *next = before_norm ? follower(f, name) : NULL;
-    const char *class = next ? text_in(next, "class_name") : NULL;
+    const char *class = next ? keras_text(next, "class_name") : NULL;
     return class && strcmp(class, "BatchNormalization") != 0
                ? differs(f, name, "is not followed by batch normalization")
                : 0;
@@ -231,7 +227,7 @@ static int check_slot(const keras_file *f, const keras_slot *slot, const setting
 {
     const json_t *entry = keras_entry_of_class(f, keras_class_name(slot->class), slot->index);
     const json_t *config = json_object_get(entry, "config");
-    const char *name = text_in(config, "name");
+    const char *name = keras_text(config, "name");
     if (!name || slot->array || slot->class == KERAS_ATTENTION || slot->class == KERAS_EMBEDDING)
         return 0;
     if ((slot->class == KERAS_CONV2D || slot->class == KERAS_CONV2D_TRANSPOSE) &&
@@ -255,8 +251,8 @@ static int check_others(const keras_file *f, const settings *s)
         s->stages[0].architecture == ARCHITECTURE_unet ? "Conv2DTranspose" : "BatchNormalization";
     const json_t *entry;
     for (size_t i = 0; (entry = keras_entry(f, i)); i++) {
-        const char *class = text_in(entry, "class_name"),
-                   *name = text_in(json_object_get(entry, "config"), "name");
+        const char *class = keras_text(entry, "class_name"),
+                   *name = keras_text(json_object_get(entry, "config"), "name");
         if (!class || !name)
             continue;
         if (!strcmp(class, "AveragePooling2D"))
@@ -264,7 +260,7 @@ static int check_others(const keras_file *f, const settings *s)
         const json_t *first = strcmp(class, "Concatenate")
                                   ? NULL
                                   : first_input(f, json_object_get(entry, "inbound_nodes"), 0);
-        const char *its = first ? text_in(first, "class_name") : NULL;
+        const char *its = first ? keras_text(first, "class_name") : NULL;
         bool skip = its && (!strcmp(its, "Conv2D") || is_activation(first));
         if (skip && strcmp(its, below) != 0)
             return differs(f, name, "concatenates the skip connection first; it must come second");

@@ -45,17 +45,22 @@ const json_t *keras_entry(const keras_file *f, size_t index)
     return json_array_get(json_object_get(json_object_get(f->config, "config"), "layers"), index);
 }
 
-static const char *text_in(const json_t *object, const char *key)
+const char *keras_text(const json_t *object, const char *key)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
+    return json_string_value(json_object_get(object, key));
+}
+
+static bool says(const json_t *object, const char *key, const char *text)
+{
+    const char *its = keras_text(object, key);
+    return its && !strcmp(its, text);
 }
 
 const json_t *keras_entry_named(const keras_file *f, const char *name)
 {
     const json_t *entry;
     for (size_t i = 0; (entry = keras_entry(f, i)); i++)
-        if (!strcmp(text_in(json_object_get(entry, "config"), "name"), name))
+        if (says(json_object_get(entry, "config"), "name", name))
             return entry;
     return NULL;
 }
@@ -64,7 +69,7 @@ const json_t *keras_entry_of_class(const keras_file *f, const char *class_name, 
 {
     const json_t *entry;
     for (size_t i = 0; (entry = keras_entry(f, i)); i++)
-        if (!strcmp(text_in(entry, "class_name"), class_name) && !index--)
+        if (says(entry, "class_name", class_name) && !index--)
             return entry;
     return NULL;
 }
@@ -122,15 +127,14 @@ static enum keras_class class_of_arrays(const keras_layer *l)
 static enum keras_class class_of(const keras_file *f, const keras_layer *l)
 {
     const json_t *entry = keras_entry_named(f, l->name);
-    const char *class_name = text_in(entry, "class_name");
     if (!entry) {
         enum keras_class class = class_of_name(l->name);
         return class == KERAS_OTHER ? class_of_arrays(l) : class;
     }
     for (enum keras_class class = 0; class < KERAS_OTHER; class ++)
-        if (!strcmp(class_name, classes[class].name))
+        if (says(entry, "class_name", classes[class].name))
             return class;
-    return strcmp(class_name, positions.name) ? KERAS_OTHER : KERAS_EMBEDDING;
+    return says(entry, "class_name", positions.name) ? KERAS_EMBEDDING : KERAS_OTHER;
 }
 
 static keras_layer *add_layer(keras_file *f, const char *name, size_t length)
@@ -186,33 +190,38 @@ static void sort_attention(keras_layer *l)
 
 /* ---- Files with lists of names: .h5 in the form of Keras 1 and 2 ---- */
 
-/* The texts of an attribute, also of one that is cut into parts, as lines; NULL if it is not there. Release with
- * free(). */
-static char *list_of(const keras_file *f, const char *path, const char *name)
+/* Appends the lines of the attribute, if it is there, and says so in *there. */
+static int append_lines(const keras_file *f, char **lines, char *key, bool *there)
 {
-    char *key = format_text("%s#%s", path, name), *all = NULL;
     const char *text = key ? safetensors_metadata(f->tensors, key) : NULL;
-    if (text)
-        all = copy_text(text);
-    free(key);
-    for (int i = 0; !text || i; i++) {
-        key = format_text("%s#%s%d", path, name, i);
-        const char *part = key ? safetensors_metadata(f->tensors, key) : NULL;
-        free(key);
-        if (!part)
-            break;
-        char *longer = all ? format_text("%s\n%s", all, part) : copy_text(part);
-        free(all);
-        all = longer;
+    int result = key ? 0 : -1;
+    if ((*there = text)) {
+        char *longer = *lines ? format_text("%s\n%s", *lines, text) : copy_text(text);
+        free(*lines);
+        *lines = longer;
+        result = longer ? 0 : -1;
     }
-    return all;
+    free(key);
+    return result;
+}
+
+/* The texts of an attribute, also of one that is cut into NAME0, NAME1 and so on, a line each; NULL if it is not
+ * there. Release *lines with free(), also after a failure. */
+static int list_of(const keras_file *f, const char *path, const char *name, char **lines)
+{
+    bool there;
+    *lines = NULL;
+    int result = append_lines(f, lines, format_text("%s#%s", path, name), &there);
+    for (int i = 0; !result && (there || !i); i++)
+        result = append_lines(f, lines, format_text("%s#%s%d", path, name, i), &there);
+    return result;
 }
 
 static int read_listed_layer(keras_file *f, const char *root, const char *name, size_t length)
 {
     char *path = format_text("%s%s%.*s", root, *root ? "/" : "", (int)length, name);
-    char *weights = path ? list_of(f, path, "weight_names") : NULL;
-    int result = path ? 0 : -1;
+    char *weights = NULL;
+    int result = path ? list_of(f, path, "weight_names", &weights) : -1;
     keras_layer *l = NULL;
     if (!result && weights && *weights && !(l = add_layer(f, name, length)))
         result = -1;
@@ -309,19 +318,27 @@ static int read_sorted(keras_file *f)
 
 /* ---- Files ---- */
 
-static int read_layers(keras_file *f)
+static int read_config(keras_file *f)
 {
     const char *config = safetensors_metadata(f->tensors, "model_config");
-    char *in_model = list_of(f, "model_weights", "layer_names"),
-         *in_root = list_of(f, "", "layer_names");
-    bool listed = in_model || in_root;
-    int result;
     f->config = config ? json_loads(config, 0, NULL) : NULL;
-    result = config && !f->config
-                 ? fail(STATUS_DATA, "%s: the model's config is not valid JSON", f->path)
-             : in_model ? read_listed(f, "model_weights", in_model)
-             : in_root  ? read_listed(f, "", in_root)
-                        : read_sorted(f);
+    return config && !f->config
+               ? fail(STATUS_DATA, "%s: the model's config is not valid JSON", f->path)
+               : 0;
+}
+
+static int read_layers(keras_file *f)
+{
+    char *in_model = NULL, *in_root = NULL;
+    int result = read_config(f) || list_of(f, "model_weights", "layer_names", &in_model) ||
+                         list_of(f, "", "layer_names", &in_root)
+                     ? -1
+                     : 0;
+    bool listed = in_model || in_root;
+    if (!result)
+        result = in_model  ? read_listed(f, "model_weights", in_model)
+                 : in_root ? read_listed(f, "", in_root)
+                           : read_sorted(f);
     free(in_model);
     free(in_root);
     if (!result && !f->count)

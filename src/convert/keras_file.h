@@ -61,6 +61,9 @@ const json_t *keras_entry(const keras_file *f, size_t index);
 const json_t *keras_entry_named(const keras_file *f, const char *name);
 const json_t *keras_entry_of_class(const keras_file *f, const char *class_name, size_t index);
 
+/* A text of an entry or its config; NULL where there is none. */
+const char *keras_text(const json_t *object, const char *key);
+
 /* "Conv2D", for messages. */
 const char *keras_class_name(enum keras_class class);
 
