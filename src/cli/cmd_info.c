@@ -157,28 +157,28 @@ static json_t *freezing_as_json(const settings *s, const params *p)
 
 static void print_stretch(const json_t *stretch)
 {
-    size_t i;
-    json_t *module, *frozen = json_object_get(stretch, "frozen");
+    const json_t *frozen = json_object_get(stretch, "frozen");
     char count[32];
     printf("%10" JSON_INTEGER_FORMAT "  %18s  ",
            json_integer_value(json_object_get(stretch, "epoch")),
            summary_count((size_t)json_integer_value(json_object_get(stretch, "trainable")), count,
                          sizeof count));
-    json_array_foreach(frozen, i, module) printf("%s%s", i ? ", " : "", json_string_value(module));
+    for (size_t i = 0; i < json_array_size(frozen); i++)
+        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(frozen, i)));
     puts(json_array_size(frozen) ? "" : "nothing");
 }
 
 /* Nothing where nothing is ever frozen. */
 static int print_freezing(const settings *s, const params *p)
 {
-    json_t *list = freezing_as_json(s, p), *stretch;
-    size_t i;
+    json_t *list = freezing_as_json(s, p);
     if (!list)
         return -1;
     if (json_array_size(list) > 1 ||
         json_array_size(json_object_get(json_array_get(list, 0), "frozen"))) {
         puts("\nfrom epoch  trained parameters  frozen");
-        json_array_foreach(list, i, stretch) print_stretch(stretch);
+        for (size_t i = 0; i < json_array_size(list); i++)
+            print_stretch(json_array_get(list, i));
         if (s->freezing.every > 1)
             printf("repeats every %d epochs\n", s->freezing.every);
     }
