@@ -193,16 +193,34 @@ static void a_break_at_any_change_leaves_no_trace(void **state)
     }
 }
 
+/* A tensor of the models of two runs. */
+typedef struct both {
+    safetensors *a, *b;
+    const struct stored_tensor *one, *other;
+} both;
+
+static both open_both(const char *run_a, const char *run_b, const char *name)
+{
+    both t = {.a = file_of(run_a, MODEL_NAME), .b = file_of(run_b, MODEL_NAME)};
+    t.one = safetensors_find(t.a, name);
+    t.other = safetensors_find(t.b, name);
+    assert_non_null(t.one);
+    assert_non_null(t.other);
+    return t;
+}
+
+static void close_both(both *t)
+{
+    safetensors_free(t->a);
+    safetensors_free(t->b);
+}
+
 /* Whether the two models have the same bits in the parameter of that name. */
 static bool same_tensor(const char *run_a, const char *run_b, const char *name)
 {
-    safetensors *a = file_of(run_a, MODEL_NAME), *b = file_of(run_b, MODEL_NAME);
-    const struct stored_tensor *one = safetensors_find(a, name), *other = safetensors_find(b, name);
-    assert_non_null(one);
-    assert_non_null(other);
-    bool same = !memcmp(one->data, other->data, stored_bytes(one));
-    safetensors_free(a);
-    safetensors_free(b);
+    both t = open_both(run_a, run_b, name);
+    bool same = !memcmp(t.one->data, t.other->data, stored_bytes(t.one));
+    close_both(&t);
     return same;
 }
 
@@ -228,14 +246,12 @@ static void what_is_frozen_stays(void **state)
 /* The largest difference of a parameter between two models. */
 static double largest_move(const char *run_a, const char *run_b, const char *name)
 {
-    safetensors *a = file_of(run_a, MODEL_NAME), *b = file_of(run_b, MODEL_NAME);
-    const struct stored_tensor *one = safetensors_find(a, name), *other = safetensors_find(b, name);
-    const float *x = one->data, *y = other->data;
+    both t = open_both(run_a, run_b, name);
+    const float *x = t.one->data, *y = t.other->data;
     double largest = 0;
-    for (size_t i = 0; i < stored_elements(one); i++)
+    for (size_t i = 0; i < stored_elements(t.one); i++)
         largest = fmax(largest, fabs((double)x[i] - (double)y[i]));
-    safetensors_free(a);
-    safetensors_free(b);
+    close_both(&t);
     return largest;
 }
 
