@@ -6,7 +6,7 @@
 #   make demo       separate images with the shipped model, train one in front of you, draw a panel
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole; or SETS="..."
 #   make test-soak  200 trainings killed    make mutants  mistakes put in: do the tests notice?
-#   make fuzz       10^6 damaged files
+#   make fuzz       a million damaged files for each reader of Keras' models
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
 #   make clean      removes what was built, keeps build/data
@@ -69,7 +69,7 @@ LONG_TESTS := $(patsubst %,tests/test_%.sh,tune_command oclgrind kill bench_comm
 TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch])) $(FUZZERS)
+C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch] tests/fuzz/*.[ch]))
 EXAMPLES := $(sort $(wildcard docs/examples/*.c))
 KERNELS  := $(sort $(wildcard cl/*.cl cl/*.h))
 SCRIPTS  := $(addprefix tools/,check-includes check-kernels setup demo run-tests run-valgrind kill-test mutants fuzz \
@@ -205,8 +205,9 @@ fuzz: all
 
 fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
 
-$(BUILD)/fuzz_keras: tests/fuzz/fuzz_keras.c src/hdf5/unpack.c $(INTERNAL)
-	$(CC) $(ALL_CPPFLAGS) -D_XOPEN_SOURCE=700 $$(pkg-config --cflags $(HELPER_PACKAGES)) $(ALL_CFLAGS) $(WERROR) \
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c src/hdf5/unpack.c $(INTERNAL)
+	@echo "  link $@"
+	@$(CC) $(ALL_CPPFLAGS) -D_XOPEN_SOURCE=700 $$(pkg-config --cflags $(HELPER_PACKAGES)) $(ALL_CFLAGS) $(WERROR) \
 	    -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $$(pkg-config --libs $(HELPER_PACKAGES)) $(LDLIBS)
 
 valgrind: all $(TESTS)
