@@ -49,6 +49,12 @@ struct model_config {
     bool sub_blocks;
 };
 
+/* Of the module at a resolution, from 0. */
+static inline int model_convolutions(const struct model_config *m, int resolution)
+{
+    return m->convolutions[m->convolution_count > 1 ? resolution : 0];
+}
+
 struct data_config {
     char *directory;
     char *directories[SOURCES_MAX]; /* of the sources, below directory */

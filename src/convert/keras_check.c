@@ -1,10 +1,9 @@
 #include "convert/keras_check.h"
 
 #include "base/error.h"
+#include "convert/keras_wiring.h"
 #include <math.h>
 #include <string.h>
-
-enum { DEPTH_MAX = 16 };
 
 static double number_in(const json_t *config, const char *key, double otherwise)
 {
@@ -54,77 +53,11 @@ const char *keras_activation(const json_t *entry)
     return activation_in(config);
 }
 
-/* ---- Connections ---- */
-
-/* The first text in value that is the name of a layer: in depth, as inbound_nodes have them. NULL: none. */
-static const json_t *first_input(const keras_file *f, const json_t *value, int depth)
-{
-    size_t i;
-    json_t *item;
-    const char *key;
-    const json_t *found = NULL;
-    if (depth > DEPTH_MAX)
-        return NULL;
-    if (json_is_string(value))
-        return keras_entry_named(f, json_string_value(value));
-    if (json_is_array(value)) {
-        json_array_foreach(value, i, item)
-        {
-            if (!found)
-                found = first_input(f, item, depth + 1);
-        }
-    } else if (json_is_object(value)) {
-        json_object_foreach((json_t *)value, key, item)
-        {
-            if (!found && strcmp(key, "class_name") != 0 && strcmp(key, "dtype") != 0)
-                found = first_input(f, item, depth + 1);
-        }
-    }
-    return found;
-}
-
-static bool mentions(const json_t *value, const char *name, int depth)
-{
-    size_t i;
-    json_t *item;
-    const char *key;
-    bool found = json_is_string(value) && !strcmp(json_string_value(value), name);
-    if (depth > DEPTH_MAX)
-        return false;
-    if (json_is_array(value)) {
-        json_array_foreach(value, i, item) found |= mentions(item, name, depth + 1);
-    } else if (json_is_object(value)) {
-        json_object_foreach((json_t *)value, key, item) found |= mentions(item, name, depth + 1);
-    }
-    return found;
-}
-
-/* The first layer that reads the one of that name. */
-static const json_t *follower(const keras_file *f, const char *name)
-{
-    const json_t *entry;
-    for (size_t i = 0; (entry = keras_entry(f, i)); i++)
-        if (mentions(json_object_get(entry, "inbound_nodes"), name, 0))
-            return entry;
-    return NULL;
-}
-
-static bool is_activation(const json_t *entry)
-{
-    static const char *const classes[] = {"Activation", "ReLU",  "LeakyReLU",
-                                          "ELU",        "PReLU", "Softmax"};
-    const char *class = keras_text(entry, "class_name");
-    for (size_t i = 0; class && i < sizeof classes / sizeof *classes; i++)
-        if (!strcmp(class, classes[i]))
-            return true;
-    return false;
-}
-
 const char *keras_first_activation(const keras_file *f)
 {
     const json_t *entry;
     for (size_t i = 0; (entry = keras_entry(f, i)); i++)
-        if (is_activation(entry))
+        if (keras_is_activation(entry))
             return keras_activation(entry);
     return NULL;
 }
@@ -134,8 +67,8 @@ static const char *effective_activation(const keras_file *f, const json_t *entry
 {
     const char *own = keras_activation(entry);
     const json_t *behind =
-        own ? NULL : follower(f, keras_text(json_object_get(entry, "config"), "name"));
-    return behind && is_activation(behind) ? keras_activation(behind) : own;
+        own ? NULL : keras_follower(f, keras_text(json_object_get(entry, "config"), "name"));
+    return behind && keras_is_activation(behind) ? keras_activation(behind) : own;
 }
 
 /* ---- What ours do ---- */
@@ -163,17 +96,6 @@ static const char *expected_activation(const keras_slot *slot, const settings *s
     return relu ? "relu" : NULL;
 }
 
-static bool all_are(const json_t *list, long value)
-{
-    size_t i;
-    json_t *item;
-    bool all = true;
-    if (json_is_integer(list))
-        return json_integer_value(list) == value;
-    json_array_foreach(list, i, item) all &= json_integer_value(item) == value;
-    return all;
-}
-
 static int differs(const keras_file *f, const char *name, const char *what)
 {
     return fail(STATUS_DATA, "%s: not a supported network: %s %s", f->path, name, what);
@@ -188,10 +110,9 @@ static int check_convolution(const keras_file *f, const json_t *config, const ke
                *padding = keras_text(config, "padding");
     if (format && strcmp(format, "channels_last") != 0)
         return differs(f, name, "uses channels_first");
-    if (!all_are(json_object_get(config, "dilation_rate"), 1))
+    if (!keras_all_are(json_object_get(config, "dilation_rate"), 1))
         return differs(f, name, "has a dilation rate other than 1");
-    if (json_object_get(config, "strides") &&
-        !all_are(json_object_get(config, "strides"), transposed || halves ? 2 : 1))
+    if (!keras_all_are(json_object_get(config, "strides"), transposed || halves ? 2 : 1))
         return differs(f, name, "has unsupported strides");
     bool point = slot->param->dims[0] == 1;
     return padding && strcmp(padding, "same") != 0 && !point
@@ -216,7 +137,7 @@ static int check_order(const keras_file *f, const keras_slot *slot, const settin
 {
     bool before_norm = s->stages[0].architecture == ARCHITECTURE_unet &&
                        slot->class == KERAS_CONV2D && !layer_ends(slot->param, "heads");
-    const json_t *next = before_norm ? follower(f, name) : NULL;
+    const json_t *next = before_norm ? keras_follower(f, name) : NULL;
     const char *class = next ? keras_text(next, "class_name") : NULL;
     return class && strcmp(class, "BatchNormalization") != 0
                ? differs(f, name, "is not followed by batch normalization")
@@ -244,30 +165,6 @@ static int check_slot(const keras_file *f, const keras_slot *slot, const setting
                 f->path, name, theirs ? theirs : "none", ours ? ours : "none");
 }
 
-/* What comes from below is first, the skip second. */
-static int check_others(const keras_file *f, const settings *s)
-{
-    const char *below =
-        s->stages[0].architecture == ARCHITECTURE_unet ? "Conv2DTranspose" : "BatchNormalization";
-    const json_t *entry;
-    for (size_t i = 0; (entry = keras_entry(f, i)); i++) {
-        const char *class = keras_text(entry, "class_name"),
-                   *name = keras_text(json_object_get(entry, "config"), "name");
-        if (!class || !name)
-            continue;
-        if (!strcmp(class, "AveragePooling2D"))
-            return differs(f, name, "is average pooling");
-        const json_t *first = strcmp(class, "Concatenate")
-                                  ? NULL
-                                  : first_input(f, json_object_get(entry, "inbound_nodes"), 0);
-        const char *its = first ? keras_text(first, "class_name") : NULL;
-        bool skip = its && (!strcmp(its, "Conv2D") || is_activation(first));
-        if (skip && strcmp(its, below) != 0)
-            return differs(f, name, "concatenates the skip connection first; it must come second");
-    }
-    return 0;
-}
-
 int keras_check(const keras_file *f, const keras_slots *slots, const settings *s)
 {
     if (!f->config)
@@ -275,5 +172,5 @@ int keras_check(const keras_file *f, const keras_slots *slots, const settings *s
     for (size_t i = 0; i < slots->count; i++)
         if (check_slot(f, &slots->items[i], s))
             return -1;
-    return check_others(f, s);
+    return keras_check_wiring(f, s);
 }

@@ -6,7 +6,7 @@
 
 /*
  * What the model's config says of each layer: strides, dilation, padding, data format, epsilon, the activation in it or
- * behind it; which pools there are, and what concatenations begin with. STATUS_DATA for what differs, naming the layer.
+ * behind it, and the layers that it reads (keras_wiring.h). STATUS_DATA for what differs, naming the layer.
  * Nothing is checked in a file of weights alone.
  */
 int keras_check(const keras_file *f, const keras_slots *slots, const settings *s);

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "convert/helper.h"
 #include "convert/temporary.h"
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +47,16 @@ const json_t *keras_entry(const keras_file *f, size_t index)
 const char *keras_text(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
+}
+
+bool keras_all_are(const json_t *value, long number)
+{
+    if (json_is_integer(value))
+        return json_integer_value(value) == number;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (json_integer_value(json_array_get(value, i)) != number)
+            return false;
+    return true;
 }
 
 static bool says(const json_t *object, const char *key, const char *text)

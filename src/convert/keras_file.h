@@ -15,6 +15,7 @@
 
 #include "exchange/safetensors.h"
 #include <jansson.h>
+#include <stdbool.h>
 
 enum keras_class {
     KERAS_CONV2D,
@@ -63,6 +64,9 @@ const json_t *keras_entry_of_class(const keras_file *f, const char *class_name, 
 
 /* A text of an entry or its config; NULL where there is none. */
 const char *keras_text(const json_t *object, const char *key);
+
+/* Whether the number, or each of a list, is this one; also where there is none, as Keras has it by default. */
+bool keras_all_are(const json_t *value, long number);
 
 /* "Conv2D", for messages. */
 const char *keras_class_name(enum keras_class class);

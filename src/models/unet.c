@@ -140,11 +140,6 @@ static int filters_of(const struct model_config *c, int i)
     return c->filter_count > 1 ? c->filters[i] : c->filters[0] << i;
 }
 
-static int convolutions_of(const struct model_config *c, int i)
-{
-    return c->convolutions[c->convolution_count > 1 ? i : 0];
-}
-
 tensor *unet_build(graph *g, const stage *s, tensor *input)
 {
     const struct model_config *c = s->config;
@@ -156,14 +151,14 @@ tensor *unet_build(graph *g, const stage *s, tensor *input)
     tensor *skips[RESOLUTIONS_MAX], *x = input;
     for (int i = 0; i < c->modules; i++) {
         label module = label_of(s->prefix, "encoder%d", i + 1);
-        x = convolutions(&b, module, x, filters_of(c, i), convolutions_of(c, i));
+        x = convolutions(&b, module, x, filters_of(c, i), model_convolutions(c, i));
         x = skips[i] = attend_if_asked(g, c, module.text, i + 1, x, 0);
         if (i < c->modules - 1)
             x = max_pool(g, label_of(module.text, "/pool").text, x);
     }
     for (int i = c->modules - 1; i-- > 0;)
         x = decode(&b, label_of(s->prefix, "decoder%d", i + 1), x, c->skips ? skips[i] : NULL,
-                   filters_of(c, i), convolutions_of(c, i));
+                   filters_of(c, i), model_convolutions(c, i));
     x = conv2d_heads(g, label_of(s->prefix, "heads").text, x, s->channels, s->sources, 1);
     return c->consistent
                ? x
