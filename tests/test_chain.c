@@ -268,7 +268,7 @@ static void a_size_that_does_not_fit_names_its_stage(void **state)
         settings *c = config_of(cases[i].overrides[0]), *of_size;
         params *p;
         network *n;
-        must(settings_derive(&of_size, c, &cases[i].overrides[1], 1));
+        must(settings_derive(&of_size, c, &cases[i].overrides[1], 1, false));
         must(params_new(&p, NULL));
         assert_int_equal(network_new(&n, p, of_size, 2, NETWORK_INFER), -1);
         assert_error(STATUS_USAGE, cases[i].says, "");

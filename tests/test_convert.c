@@ -181,6 +181,11 @@ static void heads_of_a_state_dict_are_sources(void **state)
     assert_int_equal(bias->shape[0], 3);
     assert_true(values[1] == values[2] && values[0] != values[1]);
     model_close(&m);
+    static const char *const two[] = {"data.sources=mnist, fashion-mnist"};
+    char *source = copy_text(scratch_path("three"));
+    assert_int_equal(pytorch_import(source, scratch_path("never"), two, 1), -1);
+    assert_non_null(strstr(error_message(), "unexpected tensor head_c."));
+    free(source);
 }
 
 static void other_tensors_are_unexpected(void **state)

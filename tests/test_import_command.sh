@@ -70,6 +70,20 @@ works "export of the UNet-Transformer" export "$scratch/transformer.safetensors"
 works "and back" import "$scratch/transformer.h5" "$scratch/transformer-again.safetensors"
 check "is what went out" cmp "$scratch/transformer.safetensors" "$scratch/transformer-again.safetensors"
 
+# one resolution, and one head, have fewer dimensions or layers
+for odd in "model.modules=1" "model.architecture=unet-transformer model.blocks=1 model.width=8 model.heads=1 \
+    model.key_size=8 model.ffn=8 model.cbam_ratio=1"; do
+    read -ra keys <<<"$odd"
+    works "train ${keys[0]}" train "$config" --run "$scratch/odd" --force --set train.start_from= \
+        --set model.activation=relu --set model.filters=2 "${keys[@]/#/--set=}"
+    works "export it" export "$scratch/odd/model.safetensors" "$scratch/odd.h5" --force
+    works "and back" import "$scratch/odd.h5" "$scratch/odd.safetensors" --force
+    works "evaluate what went out" evaluate "$scratch/odd/model.safetensors" --data tests/sample --runs 1 --samples 8
+    mv "$scratch/out" "$scratch/odd.out"
+    works "evaluate what came back" evaluate "$scratch/odd.safetensors" --data tests/sample --runs 1 --samples 8
+    check "is the same" cmp "$scratch/out" "$scratch/odd.out"
+done
+
 # ---- Bad input ----
 
 head -c 5000 "$bad/unet.h5" >"$bad/cut.h5"
@@ -85,6 +99,8 @@ refuses "a file of Keras as a state dict" 3 "unet.h5" "" import --from pytorch "
 refuses "--from tensorflow" 2 "tensorflow" "neither keras nor pytorch" import --from tensorflow "$bad/unet.h5" "$kept/new"
 refuses "another network" 3 "unet.h5" "encoder1/conv1/kernel" import "$bad/unet.h5" "$kept/new" --set model.filters=4
 refuses "an unknown key" 2 "model.filter" "model.filters" import "$bad/unet.h5" "$kept/new" --set model.filter=3
+refuses "a schedule that is never reached" 2 "unfreeze.500 is never reached" "" \
+    import "$bad/unet.h5" "$kept/new" --set "unfreeze.500=encoder*"
 refuses "a model that is there already" 2 "$model" "--force" import "$bad/unet.h5" "$model"
 refuses "a folder that is missing" 1 "nowhere" "No such file" import "$bad/unet.h5" "$scratch/nowhere/new"
 refuses "one argument" 2 "import" "MODEL" import "$bad/unet.h5"

@@ -117,6 +117,14 @@ done
 
 refuses "nothing to search" 2 "SPACE or --resume RUN" "search --help" search
 refuses "no such space" 2 "$kept/none.ini" "No such file" search "$kept/none.ini"
+schedule='[unfreeze]\n4 = *\n[freeze]\n1 = encoder*\n[search]\ntrials = 1\n[space]\n'
+{ tiny_model_and </dev/null; printf '[train]\nepochs = 4\n%btrain.learning_rate = 1e-3 | 1e-4\n[final]\ntrain.epochs = 2\n' \
+    "$schedule"; } >"$bad/final.ini"
+refuses "a last training that ends before its schedule" 2 "final.ini: [final]: " "unfreeze.4 is never reached" \
+    search "$bad/final.ini" --run "$kept/never"
+{ tiny_model_and </dev/null; printf '[train]\nepochs = 4\n%btrain.epochs = 2 | 4\n' "$schedule"; } >"$bad/trial.ini"
+refuses "a trial that ends before its schedule" 2 "trial.ini: a trial: " "train.epochs is 2" \
+    search "$bad/trial.ini" --run "$kept/never"
 refuses "a config without a space" 2 "configs/unet.ini" "[space]" search configs/unet.ini
 refuses "a run that is there" 2 "$whole" "--resume" search "$space" --run "$whole"
 refuses "another search's run, also with --force" 2 "$whole" "--resume" search "$space" \

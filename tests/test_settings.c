@@ -331,9 +331,9 @@ static void the_names_differ(void **state)
     assert_string_equal(s->data.mixture.names[1], "mnist");
     const char *equal = "data.names=mnist,mnist", *another = "data.names=third,mnist";
     settings *derived = NULL; /* a trial of a search */
-    assert_int_equal(settings_derive(&derived, s, &equal, 1), -1);
+    assert_int_equal(settings_derive(&derived, s, &equal, 1, false), -1);
     assert_non_null(strstr(error_message(), same));
-    assert_int_equal(settings_derive(&derived, s, &another, 1), 0);
+    assert_int_equal(settings_derive(&derived, s, &another, 1, false), 0);
     assert_string_equal(derived->data.mixture.names[0], "third");
     settings_free(derived);
     settings_free(s);

@@ -20,11 +20,11 @@ static void names_follow_from_the_directories(void **state)
     /* they follow still where a trial of a search changes the directories, unless they were given */
     const char *other = "data.sources=one,two", *names = "data.names=a,b";
     settings *derived = NULL, *named = NULL, *again = NULL;
-    assert_int_equal(settings_derive(&derived, s, &other, 1), 0);
+    assert_int_equal(settings_derive(&derived, s, &other, 1, false), 0);
     assert_int_equal(derived->data.mixture.sources, 2);
     assert_string_equal(derived->data.mixture.names[1], "two");
-    assert_int_equal(settings_derive(&named, derived, &names, 1), 0);
-    assert_int_equal(settings_derive(&again, named, &other, 1), 0);
+    assert_int_equal(settings_derive(&named, derived, &names, 1, false), 0);
+    assert_int_equal(settings_derive(&again, named, &other, 1, false), 0);
     assert_string_equal(again->data.mixture.names[1], "b");
     settings_free(again);
     settings_free(named);
@@ -237,11 +237,11 @@ static void each_section_of_a_stage_makes_one(void **state)
 
     const char *fourth = "stage.4.filters=32", *second = "stage.2.filters=32";
     settings *derived = NULL;
-    assert_int_equal(settings_derive(&derived, again, &fourth, 1), 0);
+    assert_int_equal(settings_derive(&derived, again, &fourth, 1, false), 0);
     assert_int_equal(derived->stage_count, 4);
     assert_int_equal(derived->stages[2].filters[0], 16);
     settings_free(derived);
-    assert_int_equal(settings_derive(&derived, again, &second, 1), 0);
+    assert_int_equal(settings_derive(&derived, again, &second, 1, false), 0);
     assert_int_equal(derived->stage_count, 3);
     assert_int_equal(derived->stages[1].filters[0], 32);
     settings_free(derived);

@@ -72,7 +72,8 @@ static int derive_each(subjects *s)
         char *choice = format_text("model.architecture=%s", network_architecture((size_t)s->count));
         const char *const overrides[] = {choice};
         int result =
-            choice ? settings_derive(&s->derived[s->count], s->given.settings, overrides, 1) : -1;
+            choice ? settings_derive(&s->derived[s->count], s->given.settings, overrides, 1, true)
+                   : -1;
         free(choice);
         if (result)
             return -1;

@@ -292,8 +292,8 @@ static int check_patterns(const building *b, const char *name, char *const patte
     return 0;
 }
 
-/* derived: from settings whose epochs were enough. */
-static int check_parts(const building *b, bool derived)
+/* trained: maybe for fewer epochs than there are in a schedule of freezing. */
+static int check_parts(const building *b, bool trained)
 {
     const struct freezing_config *f = &b->s->freezing;
     const struct train_config *t = &b->s->train;
@@ -302,13 +302,13 @@ static int check_parts(const building *b, bool derived)
     if (check_patterns(b, "train.freeze", t->freeze, t->freeze_count) ||
         check_patterns(b, "train.start_only", t->start_only, t->start_only_count))
         return -1;
-    return !derived && (check_epochs(b, "freeze", f->freeze, f->freeze_count) ||
+    return !trained && (check_epochs(b, "freeze", f->freeze, f->freeze_count) ||
                         check_epochs(b, "unfreeze", f->unfreeze, f->unfreeze_count))
                ? -1
                : 0;
 }
 
-static int complete(building *b, bool derived)
+static int complete(building *b, bool trained)
 {
     struct data_config *data = &b->s->data;
     struct train_config *train = &b->s->train;
@@ -319,7 +319,7 @@ static int complete(building *b, bool derived)
     while (!train->weights_given && train->weight_count < data->mixture.sources)
         train->source_weights[train->weight_count++] = 1;
     return count_stages(b) || check_names(b) || check_counts(b) || check_batch_last(b) ||
-                   check_mix(b) || check_parts(b, derived)
+                   check_mix(b) || check_parts(b, trained)
                ? -1
                : 0;
 }
@@ -340,7 +340,7 @@ typedef struct sources {
     const settings *base; /* NULL: the defaults */
     const ini *file;      /* or NULL */
     const char *origin;
-    bool environment;
+    bool environment, trained;
     const char *const *overrides;
     size_t count;
 } sources;
@@ -360,7 +360,7 @@ static int apply_all(building *b, const sources *from)
     return (from->base ? copy_values(b->s, from->base) : apply_defaults(b->s)) ||
                    (from->file && apply_ini(b, from->file)) ||
                    (from->environment && apply_environment(b->s)) ||
-                   apply_overrides(b, from->overrides, from->count) || complete(b, from->base)
+                   apply_overrides(b, from->overrides, from->count) || complete(b, from->trained)
                ? -1
                : 0;
 }
@@ -421,7 +421,18 @@ int settings_parse(settings **out, const char *text, const char *origin,
 
 int settings_parse_alone(settings **out, const char *text, const char *origin)
 {
-    return build_from_text(out, text, strlen(text), (sources){.origin = origin});
+    return build_from_text(out, text, strlen(text), (sources){.origin = origin, .trained = true});
+}
+
+int settings_parse_trained(settings **out, const char *text, const char *origin,
+                           const char *const *overrides, size_t count)
+{
+    return build_from_text(out, text, strlen(text),
+                           (sources){.origin = origin,
+                                     .environment = true,
+                                     .trained = true,
+                                     .overrides = overrides,
+                                     .count = count});
 }
 
 int settings_take(settings **out, const ini *file, const char *origin, const char *const *overrides,
@@ -477,9 +488,10 @@ int settings_load(settings **out, const char *path, const char *const *overrides
 }
 
 int settings_derive(settings **out, const settings *base, const char *const *overrides,
-                    size_t count)
+                    size_t count, bool trained)
 {
     return build(out, &(sources){.base = base,
+                                 .trained = trained,
                                  .origin = "the derived settings",
                                  .overrides = overrides,
                                  .count = count});

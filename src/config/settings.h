@@ -17,6 +17,7 @@
 
 #include "base/ini.h"
 #include "config/config.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct config settings;
@@ -28,7 +29,7 @@ int settings_load(settings **out, const char *path, const char *const *overrides
 /* Lets a train.start_from that is no file be one beside config. */
 int settings_look_beside(settings *s, const char *config);
 
-/* The same from text in memory, e.g. a model's metadata; messages name origin instead of a path. */
+/* The same from text in memory; messages name origin instead of a path. */
 int settings_parse(settings **out, const char *text, const char *origin,
                    const char *const *overrides, size_t count);
 
@@ -36,16 +37,21 @@ int settings_parse(settings **out, const char *text, const char *origin,
 int settings_take(settings **out, const ini *file, const char *origin, const char *const *overrides,
                   size_t count);
 
-/* What the text itself says: the environment is not looked at. */
+/* The same from a model's metadata: its training may have ended before a schedule of freezing did. */
+int settings_parse_trained(settings **out, const char *text, const char *origin,
+                           const char *const *overrides, size_t count);
+
+/* The same, but only what the text itself says: the environment is not looked at. */
 int settings_parse_alone(settings **out, const char *text, const char *origin);
 
 /* STATUS_USAGE, saying what path is, if it is a directory or not an INI file. what
  * ("config") is needed, and in a directory goes by the name ("config.ini"). */
 int settings_check_file(const char *path, const char *what, const char *name);
 
-/* A copy of base under overrides; neither files nor the environment are looked at again. */
+/* A copy of base under overrides; neither files nor the environment are looked at again. trained: as in
+ * settings_parse_trained(). */
 int settings_derive(settings **out, const settings *base, const char *const *overrides,
-                    size_t count);
+                    size_t count, bool trained);
 void settings_free(settings *s);
 
 /* The effective settings as an INI text with every key, which settings_parse reads back to the

@@ -56,7 +56,7 @@ int found_settings(const found *f, settings **out, const char *path, const char 
         return fail(STATUS_DATA, "%s: not a supported network: %s", path,
                     why ? why + strlen(origin) : error_message());
     }
-    int result = settings_derive(out, inferred, overrides, count);
+    int result = settings_derive(out, inferred, overrides, count, false);
     settings_free(inferred);
     return result;
 }

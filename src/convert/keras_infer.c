@@ -56,7 +56,7 @@ static int infer_unet(const keras_file *f, found *out, long *sources)
         heads++;
     long plain = (long)(all - heads);
     const char *activation = keras_first_activation(f);
-    if (modules < 2 || !heads || plain % between ||
+    if (!plain || !heads || plain % between ||
         (long)keras_count(f, KERAS_BATCH_NORMALIZATION) != plain)
         return refuse(
             f, "a U-Net needs the same number of convolutions in every module, batch normalization "

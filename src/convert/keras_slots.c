@@ -152,11 +152,19 @@ void keras_slot_copy(const keras_slot *slot, float *param_values, float *array, 
 
 int keras_slot_dims(const keras_slot *slot, size_t dims[4])
 {
+    /* of an attention's arrays, kernel and bias of query, key, value and output: their dimensions, and which of them
+     * are heads; with one head, ours lack that one */
+    static const int ranks[] = {3, 2, 3, 2, 3, 2, 3, 1}, heads[] = {1, 0, 1, 0, 1, 0, 0, 0};
     const param *p = slot->param;
-    for (int i = 0; i < p->rank; i++)
-        dims[i] = (size_t)p->dims[i];
-    dims[p->rank - 1] /= (size_t)slot->parts;
-    return p->rank;
+    bool lacks = slot->class == KERAS_ATTENTION && p->rank < ranks[slot->array];
+    int rank = 0;
+    for (int i = 0; i < p->rank; i++) {
+        if (lacks && i == heads[slot->array])
+            dims[rank++] = 1;
+        dims[rank++] = (size_t)p->dims[i];
+    }
+    dims[rank - 1] /= (size_t)slot->parts;
+    return rank;
 }
 
 int keras_slot_arrays(const keras_slots *s, const keras_slot *slot)

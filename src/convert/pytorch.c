@@ -228,12 +228,19 @@ static bool is_counter(const char *name)
     return length > own && !strcmp(name + length - own, ending);
 }
 
+/* "head_b.weight" or "head_b.bias" of one of the sources. */
+static bool is_head(const char *name, int sources)
+{
+    return !strncmp(name, "head_", 5) && name[5] >= 'a' && name[5] < 'a' + sources &&
+           (!strcmp(name + 6, ".weight") || !strcmp(name + 6, ".bias"));
+}
+
 /* A tensor that nothing takes is one of another network. Names without a dot are of no module. */
-static int check_rest(const safetensors *file, const drawing *d, const char *path)
+static int check_rest(const safetensors *file, const drawing *d, int sources, const char *path)
 {
     for (size_t i = 0; i < safetensors_count(file); i++) {
         const char *name = safetensors_at(file, i)->name;
-        bool taken = is_counter(name) || !strchr(name, '.') || !strncmp(name, "head_", 5);
+        bool taken = is_counter(name) || !strchr(name, '.') || is_head(name, sources);
         for (size_t k = 0; k < d->params->count && !taken; k++)
             taken = find(file, d->params->items[k]->name) == safetensors_at(file, i);
         if (!taken)
@@ -256,7 +263,7 @@ static int import(const safetensors *file, const settings *s, const char *from, 
                        : fail(STATUS_DATA, "%s: no tensor for %s", from, p->name);
     }
     if (!result)
-        result = check_rest(file, &d, from);
+        result = check_rest(file, &d, s->data.mixture.sources, from);
     if (!result)
         result = drawing_save(&d, s, to);
     drawing_erase(&d);

@@ -165,7 +165,7 @@ static int open_path(const char *path, const char *const *overrides, size_t coun
     int result = format && config && !strcmp(format, format_name) ? 0 : refuse_format(path, format);
     mixture own;
     if (result || read_own(out->tensors, path, &own) ||
-        settings_parse(&out->settings, config, path, overrides, count)) {
+        settings_parse_trained(&out->settings, config, path, overrides, count)) {
         model_close(out);
         return -1;
     }

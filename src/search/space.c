@@ -13,6 +13,31 @@ enum { FILE_LIMIT = 1 << 20 };
 
 /* ---- Making ---- */
 
+static int add_override(char **overrides, size_t *count, const key *k, const char *text)
+{
+    overrides[*count] = format_text("%s=%s", k->name, text);
+    return overrides[(*count)++] ? 0 : -1;
+}
+
+/* The base with values for what is searched (NULL: none), and more over it. */
+static int derive(const space *s, char *const *values, const assignment *more, size_t more_count,
+                  bool trained, settings **out)
+{
+    size_t searched = values ? s->count : 0, count = 0;
+    char **overrides = allocate(searched + more_count + 1, sizeof *overrides);
+    int result = overrides ? 0 : -1;
+    for (size_t i = 0; i < searched && !result; i++)
+        result = add_override(overrides, &count, s->dimensions[i].written.key, values[i]);
+    for (size_t i = 0; i < more_count && !result; i++)
+        result = add_override(overrides, &count, more[i].key, more[i].text);
+    if (!result)
+        result = settings_derive(out, s->base, (const char *const *)overrides, count, trained);
+    for (size_t i = 0; i < count; i++)
+        free(overrides[i]);
+    free(overrides);
+    return result;
+}
+
 static const dimension *find_dimension(const space *s, const key *k)
 {
     for (size_t i = 0; i < s->count; i++)
@@ -75,6 +100,44 @@ static int check_halving(const space *s, const char *origin)
     return 0;
 }
 
+/* The fewest epochs that a trial may have, as a text; NULL if train.epochs is not searched. */
+static char *fewest_epochs(const space *s)
+{
+    const dimension *d = find_dimension(s, key_find("train.epochs"));
+    long fewest = d ? (long)d->low : 0;
+    for (size_t i = 0; d && i < d->count; i++) {
+        long epochs = strtol(d->choices[i].normal, NULL, 10);
+        fewest = i && fewest < epochs ? fewest : epochs;
+    }
+    return d ? format_text("%ld", fewest) : NULL;
+}
+
+/* That a schedule of freezing is no longer than the training; other mistakes are found where all values are known. */
+static int check_reached(const space *s, const assignment *more, size_t count, const char *origin,
+                         const char *what)
+{
+    settings *tried;
+    if (derive(s, NULL, more, count, true, &tried)) {
+        error_clear();
+        return 0;
+    }
+    settings_free(tried);
+    if (derive(s, NULL, more, count, false, &tried))
+        return fail(STATUS_USAGE, "%s: %s: %s", origin, what, error_message());
+    settings_free(tried);
+    return 0;
+}
+
+/* What halving cuts short goes on, so only whole trainings count. */
+static int check_epochs(const space *s, const char *origin)
+{
+    char *fewest = fewest_epochs(s);
+    assignment least = {.key = key_find("train.epochs"), .text = fewest};
+    int result = fewest ? check_reached(s, &least, 1, origin, "a trial") : 0;
+    free(fewest);
+    return result || check_reached(s, s->final, s->final_count, origin, "[final]") ? -1 : 0;
+}
+
 static int check(const space *s, const char *origin)
 {
     if (!s->count)
@@ -82,7 +145,7 @@ static int check(const space *s, const char *origin)
                     "%s: nothing to search; a section [space] with lines such as model.filters = "
                     "32 | 64 | 128 is missing (a config without one is what `unblend train` takes)",
                     origin);
-    if (check_final(s, origin))
+    if (check_final(s, origin) || check_epochs(s, origin))
         return -1;
     return s->strategy == STRATEGY_HALVING ? check_halving(s, origin) : 0;
 }
@@ -197,26 +260,8 @@ char *space_ini(const space *s)
 
 /* ---- Settings of a trial ---- */
 
-static int add_override(char **overrides, size_t *count, const key *k, const char *text)
-{
-    overrides[*count] = format_text("%s=%s", k->name, text);
-    return overrides[(*count)++] ? 0 : -1;
-}
-
 int space_settings(const space *s, char *const *values, const assignment *more, size_t more_count,
                    settings **out)
 {
-    char **overrides = allocate(s->count + more_count, sizeof *overrides);
-    size_t count = 0;
-    int result = overrides ? 0 : -1;
-    for (size_t i = 0; i < s->count && !result; i++)
-        result = add_override(overrides, &count, s->dimensions[i].written.key, values[i]);
-    for (size_t i = 0; i < more_count && !result; i++)
-        result = add_override(overrides, &count, more[i].key, more[i].text);
-    if (!result)
-        result = settings_derive(out, s->base, (const char *const *)overrides, count);
-    for (size_t i = 0; i < count; i++)
-        free(overrides[i]);
-    free(overrides);
-    return result;
+    return derive(s, values, more, more_count, true, out);
 }

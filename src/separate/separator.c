@@ -68,7 +68,8 @@ int separator_open(separator **out, const char *path, const model_file *file, in
         return -1;
     s->batch_limit = batch;
     s->mixture = file->mixture;
-    if (!(s->path = copy_text(path)) || settings_derive(&s->settings, file->settings, NULL, 0) ||
+    if (!(s->path = copy_text(path)) ||
+        settings_derive(&s->settings, file->settings, NULL, 0, true) ||
         open_device_for_inference(&s->device, &s->settings->device) ||
         params_new(&s->params, s->device) || plan_for(s, 1) || params_allocate(s->params, false) ||
         params_load(s->params, file->tensors, path) || network_prepare(s->network) || run_black(s))
