@@ -102,6 +102,12 @@ refuses "an unknown key" 2 "model.filter" "model.filters" import "$bad/unet.h5" 
 refuses "a schedule that is never reached" 2 "unfreeze.500 is never reached" "" \
     import "$bad/unet.h5" "$kept/new" --set "unfreeze.500=encoder*"
 refuses "a model that is there already" 2 "$model" "--force" import "$bad/unet.h5" "$model"
+cp "$bad/unet.h5" "$kept/own.h5"
+ln -s own.h5 "$kept/link.h5"
+refuses "a model in place of its file" 2 "own.h5" "choose another name" import "$kept/own.h5" "$kept/own.h5" --force
+refuses "also by a link" 2 "link.h5" "choose another name" import "$kept/own.h5" "$kept/link.h5" --force
+refuses "export in place of its model" 2 "model.safetensors" "choose another name" export "$model" "$model" --force
+refuses "pack in place of its model" 2 "model.safetensors" "choose another name" pack "$model" "$model" --force
 refuses "a folder that is missing" 1 "nowhere" "No such file" import "$bad/unet.h5" "$scratch/nowhere/new"
 refuses "one argument" 2 "import" "MODEL" import "$bad/unet.h5"
 refuses "export of a model that Keras lacks" 2 "digits-fashion" "" export digits-fashion "$kept/new.h5"

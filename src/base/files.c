@@ -290,6 +290,13 @@ int file_look(const char *path, enum status code, bool *there)
     return *there && !S_ISREG(info.st_mode) ? fail(code, "%s: not a regular file", path) : 0;
 }
 
+bool file_is_same(const char *path, const char *other)
+{
+    struct stat one, two;
+    return !stat(path, &one) && !stat(other, &two) && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
+}
+
 int directory_look(const char *path, enum status code, bool *there)
 {
     struct stat info;

@@ -39,6 +39,9 @@ int directory_look(const char *path, enum status code, bool *there);
  * nothing is at path. Fails as directory_look() does, and for a directory that cannot be read. */
 int directory_look_inside(const char *path, enum status code, bool *filled);
 
+/* Whether both are there and are one file, maybe by a link. */
+bool file_is_same(const char *path, const char *other);
+
 /* For hints and optional files: false also where it cannot be determined. */
 bool file_exists(const char *path);
 bool directory_exists(const char *path);

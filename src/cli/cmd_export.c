@@ -8,7 +8,7 @@ static int run_export(const options *given)
 {
     const char *to = given->arguments[1];
     model_file m;
-    if (options_output(given, to) || options_model(given, given->arguments[0], &m))
+    if (options_output(given) || options_model(given, given->arguments[0], &m))
         return -1;
     int result = keras_export(&m, to) ? fail_while("%s", given->arguments[0]) : 0;
     if (!result)

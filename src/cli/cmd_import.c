@@ -9,7 +9,7 @@
 static int run_import(const options *given)
 {
     const char *from = given->arguments[0], *to = given->arguments[1];
-    if (options_output(given, to))
+    if (options_output(given))
         return -1;
     bool of_pytorch = given->from && !strcmp(given->from, "pytorch");
     if (given->from && !of_pytorch && strcmp(given->from, "keras") != 0)

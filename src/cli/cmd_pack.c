@@ -6,7 +6,7 @@ static int run_pack(const options *given)
 {
     const char *path = given->arguments[1];
     model_file m;
-    if (options_output(given, path) || options_model(given, given->arguments[0], &m))
+    if (options_output(given) || options_model(given, given->arguments[0], &m))
         return -1;
     int result = model_pack(&m, path);
     if (!result)

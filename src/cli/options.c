@@ -417,11 +417,14 @@ int options_model(const options *given, const char *path, model_file *out)
     return result;
 }
 
-int options_output(const options *given, const char *path)
+int options_output(const options *given)
 {
+    const char *path = given->arguments[1];
     bool there;
     if (file_look(path, STATUS_USAGE, &there))
         return -1;
+    if (there && file_is_same(given->arguments[0], path))
+        return fail(STATUS_USAGE, "%s: is what would be read; choose another name", path);
     return there && !given->force
                ? fail(STATUS_USAGE, "%s: already exists; --force writes over it", path)
                : 0;

@@ -73,8 +73,9 @@ int options_settings(const options *given, const char *path, settings **out);
 /* A model file; what was given overrides its own settings. */
 int options_model(const options *given, const char *path, model_file *out);
 
-/* STATUS_USAGE if there is a file at path, which --force would write over. */
-int options_output(const options *given, const char *path);
+/* Of a command that makes its second argument, a file, of the first: STATUS_USAGE if they are one file, or if there is
+ * one that --force would write over. */
+int options_output(const options *given);
 
 /* The space of a search; what was given overrides its base. */
 int options_space(const options *given, const char *path, space **out);
