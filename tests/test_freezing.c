@@ -166,8 +166,8 @@ static void patterns_must_match(void **state)
     check_refused((overrides){"freeze.2=quite-something-else"}, "freeze.2: no parameter name",
                   "unblend info");
     check_refused((overrides){"rate.head=2"}, "[rate]: no parameter name", "did you mean heads*?");
-    check_refused((overrides){"train.freeze=*"}, "epoch 1: all parameters are frozen", "");
-    check_refused((overrides){"freeze.2=*"}, "epoch 2: all parameters are frozen", "");
+    check_refused((overrides){"train.freeze=*"}, "in epoch 1 all parameters are frozen", "");
+    check_refused((overrides){"freeze.2=*"}, "in epoch 2 all parameters are frozen", "");
 }
 
 /* ---- Trainings ---- */

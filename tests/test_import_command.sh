@@ -54,6 +54,7 @@ check "knows the size by its positions" warned 0
 works "import of a state dict" import --from pytorch "$state" "$scratch/torch.safetensors"
 check "assumes an activation" told 'the activation; assuming relu'
 works "a training begins with a file of Keras" train "$config" --run "$scratch/run"
+check "which needs neither activation nor size" warned 0
 works "mix" mix "$scratch/mixed" --count 2 --data tests/sample
 works "separate takes one" separate "$bad/unet.weights.h5" "$scratch/mixed" "$scratch/parts"
 works "evaluate takes one" evaluate "$bad/unet.weights.h5" --data tests/sample --runs 1 --samples 8

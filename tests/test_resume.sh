@@ -140,6 +140,8 @@ check "killed in an epoch: the same run" same_run "$scratch/alive" "$killed"
 
 refuses "a run that is not there" 2 "$kept/none" "no such run" train --resume "$kept/none"
 mkdir "$kept/empty"
+refuses "another first model" 2 "--set train.start_from=other" "has begun" \
+    train --resume "$kept/run" --set train.start_from=other
 refuses "a run without a config" 2 "$kept/empty/config.ini" "No such file" \
     train --resume "$kept/empty"
 for words in "$tiny" "--run $kept/other" "--force"; do

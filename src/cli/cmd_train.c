@@ -15,6 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where a training begins cannot change once it has; the run's config would tell of another. */
+static int check_sets(const options *given)
+{
+    static const char begins[] = "train.start_";
+    for (size_t i = 0; i < given->set_count; i++)
+        if (!strncmp(given->sets[i], begins, sizeof begins - 1))
+            return fail(STATUS_USAGE, "--set %.60s: says where a training begins; %s has begun",
+                        given->sets[i], given->resume);
+    return 0;
+}
+
 static int choose_run(const options *given, run_choice *c)
 {
     static const struct run_file config = {"train", "CONFIG", CONFIG_NAME};
@@ -22,6 +33,8 @@ static int choose_run(const options *given, run_choice *c)
         return fail(STATUS_USAGE,
                     "train: --resume RUN takes the run's own config; CONFIG, --run and "
                     "--force do not go with it (see `unblend train --help`)");
+    if (given->resume && check_sets(given))
+        return -1;
     return run_choice_make(c, given, &config);
 }
 

@@ -102,7 +102,7 @@ static int import_file(const keras_file *f, const settings *s, const char *to)
     return result;
 }
 
-/* hint: how to give what is assumed. */
+/* hint: how to give what is assumed; NULL: nobody asks for it. */
 static int convert(const char *from, const char *to, const char *const *overrides, size_t count,
                    const char *hint)
 {
@@ -116,7 +116,7 @@ static int convert(const char *from, const char *to, const char *const *override
                          import_file(f, s, to)
                      ? -1
                      : 0;
-    if (!result)
+    if (!result && hint)
         found_warn(&inferred, s, from, overrides, count, hint);
     settings_free(s);
     keras_close(f);
@@ -159,7 +159,8 @@ static bool is_of_keras(const char *path)
                                                                !strcasecmp(dot, ".keras")));
 }
 
-int keras_model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
+static int open_any(const char *path, const char *const *overrides, size_t count, const char *hint,
+                    model_file *out)
 {
     temporary t;
     if (!is_of_keras(path))
@@ -167,14 +168,24 @@ int keras_model_open(const char *path, const char *const *overrides, size_t coun
     *out = (model_file){0};
     if (temporary_make(&t, MODEL_NAME))
         return -1;
-    int result = convert(path, t.file, overrides, count, "to change it, run unblend import with") ||
-                         model_open(t.file, overrides, count, out)
-                     ? -1
-                     : 0;
+    int result =
+        convert(path, t.file, overrides, count, hint) || model_open(t.file, overrides, count, out)
+            ? -1
+            : 0;
     if (!temporary_remove(&t, result))
         return 0;
     model_close(out);
     return -1;
+}
+
+int keras_model_open(const char *path, const char *const *overrides, size_t count, model_file *out)
+{
+    return open_any(path, overrides, count, "to change it, run unblend import with", out);
+}
+
+int keras_params_open(const char *path, model_file *out)
+{
+    return open_any(path, NULL, 0, NULL, out);
 }
 
 /* ---- Out ---- */

@@ -195,7 +195,9 @@ int freezing_check(const settings *s, const params *p)
         return -1;
     for (long epoch = 1; epoch; epoch = freezing_next(s, epoch))
         if (!freezing_trainable(s, p, epoch))
-            return fail(STATUS_USAGE, "epoch %ld: all parameters are frozen, so nothing is trained",
+            return fail(STATUS_USAGE,
+                        "train.freeze and [freeze]: in epoch %ld all parameters are frozen, so "
+                        "nothing is trained",
                         epoch);
     return 0;
 }

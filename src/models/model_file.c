@@ -73,8 +73,10 @@ static int check_kind(const char *path)
             fail(STATUS_DATA,
                  "%s: a config, and a model is needed here; `unblend train` makes one of it", path);
     else if (kind.name && kind.type != FILE_SAFETENSORS && kind.type != FILE_BINARY)
-        result = fail(STATUS_DATA, "%s: %s; unblend reads its own %s models", path, kind.name,
-                      ".safetensors");
+        result = fail(STATUS_DATA,
+                      "%s: %s; unblend reads its own .safetensors models, and `unblend import` "
+                      "converts those of Keras",
+                      path, kind.name);
     free(inside);
     return result;
 }
@@ -90,8 +92,10 @@ static int refuse_format(const char *path, const char *format)
         return fail(STATUS_DATA,
                     "%s: a model of unblend 0.1, which this version does not read; train it again",
                     path);
-    return fail(STATUS_DATA, "%s: not a model of unblend (its metadata does not say \"%s\")", path,
-                format_name);
+    return fail(STATUS_DATA,
+                "%s: not a model of unblend (its metadata does not say \"%s\"); a state dict of "
+                "PyTorch is converted by `unblend import --from pytorch`",
+                path, format_name);
 }
 
 /* The size of the training pictures, which have the same border on both sides. */

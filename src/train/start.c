@@ -149,7 +149,7 @@ static int take_model(params *p, const settings *s)
     for (int i = 0; i < s->train.start_only_count; i++)
         if (freezing_check_pattern(p, "train.start_only", s->train.start_only[i]))
             return -1;
-    if (keras_model_open(path, NULL, 0, &m))
+    if (keras_params_open(path, &m))
         return fail_while("train.start_from");
     bool *chosen = allocate(p->count + 1, sizeof *chosen);
     int result = chosen ? take(p, s, &m, path, chosen) : -1;
