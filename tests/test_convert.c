@@ -188,6 +188,31 @@ static void heads_of_a_state_dict_are_sources(void **state)
     free(source);
 }
 
+static void values_must_be_usable(void **state)
+{
+    static const struct {
+        const char *name;
+        float value;
+    } cases[] = {
+        {"head_a.bias", NAN}, {"head_a.bias", -INFINITY}, {"encoder1.norm1.moving_variance", -1e-3f}};
+    (void)state;
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        safetensors *unet;
+        struct stored_tensor tensors[100];
+        must(safetensors_read("tests/fixtures/pytorch/unet.safetensors", &unet));
+        size_t count = safetensors_count(unet);
+        assert_true(count <= COUNT(tensors));
+        for (size_t i = 0; i < count; i++)
+            tensors[i] = *safetensors_at(unet, i);
+        *(float *)safetensors_find(unet, cases[c].name)->data = cases[c].value;
+        must(safetensors_write(scratch_path("spoilt"), tensors, count, NULL, 0));
+        safetensors_free(unet);
+        assert_int_equal(import_state("spoilt", "never"), -1);
+        assert_non_null(strstr(error_message(), "spoilt: the values for"));
+        assert_false(file_exists(scratch_path("never")));
+    }
+}
+
 static void other_tensors_are_unexpected(void **state)
 {
     static const char *const other[][2] = {{"head_b.bias", "encoder1.conv1.scale"}},
@@ -471,6 +496,7 @@ int main(void)
         cmocka_unit_test(pytorch_outputs_are_ours),
         cmocka_unit_test(other_state_dicts_are_refused),
         cmocka_unit_test(heads_of_a_state_dict_are_sources),
+        cmocka_unit_test(values_must_be_usable),
         cmocka_unit_test(other_tensors_are_unexpected),
         cmocka_unit_test(what_is_inferred_is_right),
         cmocka_unit_test(what_goes_out_comes_back),

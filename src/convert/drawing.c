@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int drawing_make(drawing *out, const settings *s)
 {
@@ -44,6 +46,21 @@ int drawing_read(const drawing *d, const safetensors *from)
         if (!t || !params_fit(p, t))
             return fail(STATUS_DATA, "the tensor %s is missing, or has another shape", p->name);
         stored_floats(t, d->values[i]);
+    }
+    return 0;
+}
+
+int drawing_check(const drawing *d, const char *from)
+{
+    for (size_t i = 0; i < d->params->count; i++) {
+        const param *p = d->params->items[i];
+        bool variance = strstr(p->name, "/moving_variance");
+        for (size_t k = 0; k < p->count; k++) {
+            float value = d->values[i][k];
+            if (!isfinite(value) || (variance && value < 0))
+                return fail(STATUS_DATA, "%s: the values for %s hold %g: the file is damaged", from,
+                            p->name, (double)value);
+        }
     }
     return 0;
 }

@@ -29,6 +29,10 @@ float *drawing_values(const drawing *d, const param *p);
 /* The values of a model of ours. STATUS_DATA if one is missing. */
 int drawing_read(const drawing *d, const safetensors *from);
 
+/* STATUS_DATA, naming the file they are from, for values that nothing can be computed with: not finite, or a negative
+ * variance. */
+int drawing_check(const drawing *d, const char *from);
+
 /* Saves a model file. For 32 x 32, the pictures are assumed to have been 28 x 28 with a border, as MNIST's. */
 int drawing_save(const drawing *d, const settings *s, const char *to);
 

@@ -97,7 +97,7 @@ static int import_file(const keras_file *f, const settings *s, const char *to)
     for (size_t i = 0; i < p.slots.count && !result; i++)
         result = take_slot(&p, f, &p.slots.items[i]);
     if (!result)
-        result = drawing_save(&p.drawing, s, to);
+        result = drawing_check(&p.drawing, f->path) || drawing_save(&p.drawing, s, to) ? -1 : 0;
     erase(&p);
     return result;
 }

@@ -265,7 +265,7 @@ static int import(const safetensors *file, const settings *s, const char *from, 
     if (!result)
         result = check_rest(file, &d, s->data.mixture.sources, from);
     if (!result)
-        result = drawing_save(&d, s, to);
+        result = drawing_check(&d, from) || drawing_save(&d, s, to) ? -1 : 0;
     drawing_erase(&d);
     return result;
 }
