@@ -65,7 +65,7 @@ HELPER_PACKAGES := hdf5 libzip
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
 # Those that take longest start first, so that no core is idle while the last one runs.
-LONG_TESTS := $(patsubst %,tests/test_%.sh,tune_command oclgrind kill bench_command)
+LONG_TESTS := $(patsubst %,tests/test_%.sh,tune_command oclgrind kill bench_command search_command shipped resume)
 TOOLS    := $(sort $(wildcard tools/*.c))
 BENCHES  := $(patsubst %,$(BUILD)/tools/%,bench_unblend bench_layers bench_onednn)
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
