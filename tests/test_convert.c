@@ -193,8 +193,9 @@ static void values_must_be_usable(void **state)
     static const struct {
         const char *name;
         float value;
-    } cases[] = {
-        {"head_a.bias", NAN}, {"head_a.bias", -INFINITY}, {"encoder1.norm1.moving_variance", -1e-3f}};
+    } cases[] = {{"head_a.bias", NAN},
+                 {"head_a.bias", -INFINITY},
+                 {"encoder1.norm1.moving_variance", -1e-3f}};
     (void)state;
     for (size_t c = 0; c < COUNT(cases); c++) {
         safetensors *unet;

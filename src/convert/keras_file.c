@@ -318,7 +318,8 @@ static int read_sorted(keras_file *f)
         if (!l || add_array(f, l, path))
             return -1;
     }
-    qsort(f->layers, f->count, sizeof *f->layers, compare_layers);
+    if (f->count)
+        qsort(f->layers, f->count, sizeof *f->layers, compare_layers);
     for (size_t i = 0; i < f->count; i++)
         qsort(f->layers[i].arrays, (size_t)f->layers[i].array_count, sizeof *f->layers[i].arrays,
               compare_arrays);

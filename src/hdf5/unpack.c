@@ -40,8 +40,23 @@ static int check_utf8(const unpacked *u, const char *text)
                       u->path);
 }
 
+static bool has_text(const unpacked *u, const char *key)
+{
+    for (size_t i = 0; i < u->list.text_count; i++)
+        if (!strcmp(u->list.texts[i].key, key))
+            return true;
+    return false;
+}
+
+static int refuse_twice(const unpacked *u, const char *name)
+{
+    return fail(STATUS_DATA, "%s: %s is in it twice: the file is damaged", u->path, name);
+}
+
 static int add_text(unpacked *u, const char *key, const char *value)
 {
+    if (has_text(u, key))
+        return refuse_twice(u, key);
     if (u->list.text_count == ARRAYS_MAX)
         return fail(STATUS_DATA, "%s: too many attributes", u->path);
     return check_utf8(u, key) || check_utf8(u, value) ? -1
@@ -151,6 +166,14 @@ static int read_values(unpacked *u, hid_t set, struct stored_tensor *t)
                : fail(STATUS_DATA, "%s: %s cannot be read: the file is damaged", u->path, t->name);
 }
 
+static bool has_array(const unpacked *u, const char *name)
+{
+    for (size_t i = 0; i < u->list.count; i++)
+        if (!strcmp(u->list.items[i].name, name))
+            return true;
+    return false;
+}
+
 /* Of floats; integers are counters, and no weights. */
 static int add_array(unpacked *u, hid_t set, const char *path)
 {
@@ -171,6 +194,8 @@ static int add_array(unpacked *u, hid_t set, const char *path)
             t.shape[i] = (size_t)sizes[i];
         if (u->list.count == ARRAYS_MAX)
             result = fail(STATUS_DATA, "%s: too many arrays", u->path);
+        else if (has_array(u, path))
+            result = refuse_twice(u, path);
         else
             result = check_utf8(u, path) || read_values(u, set, &t) || tensor_list_add(&u->list, t)
                          ? -1
@@ -241,14 +266,6 @@ static int walk(unpacked *u, hid_t group, const char *path, int depth)
 }
 
 /* ---- Files ---- */
-
-static bool has_text(const unpacked *u, const char *key)
-{
-    for (size_t i = 0; i < u->list.text_count; i++)
-        if (!strcmp(u->list.texts[i].key, key))
-            return true;
-    return false;
-}
 
 static int read_hdf5(unpacked *u, const void *bytes, size_t length)
 {
