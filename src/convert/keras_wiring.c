@@ -168,7 +168,7 @@ static int check_unet(const keras_file *f, const settings *s)
     size_t index = 0, ends[RESOLUTIONS_MAX];
     for (size_t i = 0; (entry = keras_entry(f, i)); i++)
         if (!IS_ONE_OF(entry, classes) && !keras_is_activation(entry))
-            return differs(f, entry, "is of a class that the U-Net has not");
+            return differs(f, entry, "is not a layer of the U-Net");
     for (int module = 0; module < 2 * m->modules - 1; module++) {
         int level = module < m->modules ? module : 2 * m->modules - 2 - module;
         if (check_module(f, m, module, model_convolutions(m, level), index))
@@ -204,14 +204,14 @@ static int check_layer(const keras_file *f, const json_t *entry)
     static const char *const by_axis[] = {"BatchNormalization", "Concatenate"};
     const json_t *config = json_object_get(entry, "config");
     if (IS_ONE_OF(entry, others))
-        return differs(f, entry, "is of a class that neither system has");
+        return differs(f, entry, "is not a layer of either system");
     if (IS_ONE_OF(entry, pools) && (!keras_all_are(json_object_get(config, "pool_size"), 2) ||
                                     !keras_all_are(json_object_get(config, "strides"), 2)))
-        return differs(f, entry, "does not halve");
+        return differs(f, entry, "does not halve the picture");
     if (!keras_all_are(json_object_get(config, "groups"), 1))
-        return differs(f, entry, "has groups of channels");
+        return differs(f, entry, "has a groups value other than 1");
     return IS_ONE_OF(entry, by_axis) && !is_of_channels(json_object_get(config, "axis"))
-               ? differs(f, entry, "has an axis other than that of channels")
+               ? differs(f, entry, "has an axis other than the channels")
                : 0;
 }
 
@@ -230,7 +230,7 @@ static int check_outputs(const keras_file *f)
         for (size_t i = 0; (entry = keras_entry(f, i)) && entry != head; i++)
             behind |= entry == before;
         if (!behind)
-            return differs(f, output, "is not in the place of its layer among the outputs");
+            return differs(f, output, "is not among the outputs in the order of the layers");
         before = head;
     }
     return 0;
