@@ -93,8 +93,9 @@ works "pack" pack "$trained" "$scratch/packed.safetensors"
 works "evaluate it packed" evaluate "$scratch/packed.safetensors" --runs 1 --samples 300 --json
 check "that costs under half a percent" at_most "$(error)" "$(awk -v e="$plain" 'BEGIN { print 1.005 * e }')"
 refuses "pack over a file" 2 "already exists" "--force" pack "$trained" "$scratch/packed.safetensors"
-works "pack --force" pack "$scratch/packed.safetensors" "$scratch/packed.safetensors" --force
-works "a packed model packed again still works" info "$scratch/packed.safetensors"
+cp "$scratch/packed.safetensors" "$scratch/twice.safetensors"
+works "pack --force" pack "$scratch/packed.safetensors" "$scratch/twice.safetensors" --force
+works "a packed model packed again still works" info "$scratch/twice.safetensors"
 refuses "pack a config" 3 "a config, and a model is needed" "" pack configs/demo.ini "$scratch/x"
 refuses "pack into a directory that is missing" 1 "$scratch/none/x" "No such file" \
     pack "$trained" "$scratch/none/x"
