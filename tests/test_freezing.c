@@ -65,6 +65,20 @@ static void overrides_add_replace_and_remove(void **state)
     settings_free(s);
 }
 
+/* A trial that a search has cut short is a model, too. */
+static void a_model_may_have_ended_sooner(void **state)
+{
+    static const char text[] = "[train]\nepochs = 1\n[freeze]\n1 = a*\n[unfreeze]\n4 = a*\n";
+    settings *s;
+    (void)state;
+    assert_int_equal(settings_parse(&s, text, "x.ini", NULL, 0), -1);
+    must(settings_parse_trained(&s, text, "x.ini", NULL, 0));
+    assert_string_equal(s->freezing.unfreeze[0], "4=a*");
+    settings_free(s);
+    must(settings_parse_alone(&s, text, "x.ini"));
+    settings_free(s);
+}
+
 static void bad_schedules_are_refused(void **state)
 {
     (void)state;
@@ -456,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_schedule_is_read_and_written),
         cmocka_unit_test(overrides_add_replace_and_remove),
+        cmocka_unit_test(a_model_may_have_ended_sooner),
         cmocka_unit_test(bad_schedules_are_refused),
         cmocka_unit_test(epochs_follow_the_schedule),
         cmocka_unit_test(cycles_begin_anew),
