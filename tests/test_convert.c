@@ -416,6 +416,9 @@ static void other_layers_are_refused(void **state)
         {"[[\"leaky_re_lu_10\", 0, 0], [\"leaky_re_lu_11\", 0, 0]]",
          "[[\"leaky_re_lu_11\", 0, 0], [\"leaky_re_lu_10\", 0, 0]]",
          "leaky_re_lu_10 is not among the outputs in the order of the layers"},
+        {"[\"leaky_re_lu_10\", 0, 0], [\"leaky_re_lu_11\", 0, 0]",
+         "[\"conv2d_10\"], [\"conv2d_11\"], [\"leaky_re_lu_11\"]  ",
+         "is one output more than there are sources"},
         {"{\"class_name\": \"Functional\"", "{\"class_name\": \"Functional;", "is not valid JSON"},
     };
     (void)state;

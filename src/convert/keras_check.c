@@ -96,11 +96,6 @@ static const char *expected_activation(const keras_slot *slot, const settings *s
     return relu ? "relu" : NULL;
 }
 
-static int differs(const keras_file *f, const char *name, const char *what)
-{
-    return fail(STATUS_DATA, "%s: not a supported network: %s %s", f->path, name, what);
-}
-
 static int check_convolution(const keras_file *f, const json_t *config, const keras_slot *slot,
                              const char *name)
 {
@@ -109,14 +104,14 @@ static int check_convolution(const keras_file *f, const json_t *config, const ke
     const char *format = keras_text(config, "data_format"),
                *padding = keras_text(config, "padding");
     if (format && strcmp(format, "channels_last") != 0)
-        return differs(f, name, "uses channels_first");
+        return keras_differs(f, name, "uses channels_first");
     if (!keras_all_are(json_object_get(config, "dilation_rate"), 1))
-        return differs(f, name, "has a dilation rate other than 1");
+        return keras_differs(f, name, "has a dilation rate other than 1");
     if (!keras_all_are(json_object_get(config, "strides"), transposed || halves ? 2 : 1))
-        return differs(f, name, "has unsupported strides");
+        return keras_differs(f, name, "has unsupported strides");
     bool point = slot->param->dims[0] == 1;
     return padding && strcmp(padding, "same") != 0 && !point
-               ? differs(f, name, "does not use padding='same'")
+               ? keras_differs(f, name, "does not use padding='same'")
                : 0;
 }
 
@@ -140,7 +135,7 @@ static int check_order(const keras_file *f, const keras_slot *slot, const settin
     const json_t *next = before_norm ? keras_follower(f, name) : NULL;
     const char *class = next ? keras_text(next, "class_name") : NULL;
     return class && strcmp(class, "BatchNormalization") != 0
-               ? differs(f, name, "is not followed by batch normalization")
+               ? keras_differs(f, name, "is not followed by batch normalization")
                : 0;
 }
 

@@ -22,9 +22,14 @@ static const char *name_of(const json_t *entry)
     return name ? name : "a layer without a name";
 }
 
+int keras_differs(const keras_file *f, const char *name, const char *what)
+{
+    return fail(STATUS_DATA, "%s: not a supported network: %s %s", f->path, name, what);
+}
+
 static int differs(const keras_file *f, const json_t *entry, const char *what)
 {
-    return fail(STATUS_DATA, "%s: not a supported network: %s %s", f->path, name_of(entry), what);
+    return keras_differs(f, name_of(entry), what);
 }
 
 /* ---- Connections ---- */
@@ -216,7 +221,7 @@ static int check_layer(const keras_file *f, const json_t *entry)
 }
 
 /* Weights are matched in the order of layers, so outputs must have it, too. */
-static int check_outputs(const keras_file *f)
+static int check_outputs(const keras_file *f, int sources)
 {
     const json_t *outputs = json_object_get(json_object_get(f->config, "config"), "output_layers"),
                  *output;
@@ -225,6 +230,8 @@ static int check_outputs(const keras_file *f)
     while (skipped = at++, (output = named_in(f, outputs, &skipped, 0))) {
         const json_t *head = output, *entry;
         bool behind = !before;
+        if (at > sources)
+            return differs(f, output, "is one output more than there are sources");
         for (int steps = 0; steps < DEPTH_MAX && keras_is_activation(head); steps++)
             head = keras_input(f, head, 0);
         for (size_t i = 0; (entry = keras_entry(f, i)) && entry != head; i++)
@@ -242,7 +249,8 @@ int keras_check_wiring(const keras_file *f, const settings *s)
     for (size_t i = 0; (entry = keras_entry(f, i)); i++)
         if (check_layer(f, entry))
             return -1;
-    return (s->stages[0].architecture == ARCHITECTURE_unet && check_unet(f, s)) || check_outputs(f)
+    return (s->stages[0].architecture == ARCHITECTURE_unet && check_unet(f, s)) ||
+                   check_outputs(f, s->data.mixture.sources)
                ? -1
                : 0;
 }

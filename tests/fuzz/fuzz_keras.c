@@ -10,9 +10,3 @@ int helper_run(const char *action, const char *source, const char *target)
     (void)action;
     return unpack(source, target);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    import_bytes(data, size);
-    return 0;
-}

@@ -49,9 +49,3 @@ int helper_run(const char *action, const char *source, const char *target)
     free(config);
     return result;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    import_bytes(data, size);
-    return 0;
-}

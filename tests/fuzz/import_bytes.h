@@ -34,7 +34,7 @@ static void make_directory(void)
     log_set_level(LOG_SILENT);
 }
 
-static void import_bytes(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!*directory)
         make_directory();
@@ -42,6 +42,7 @@ static void import_bytes(const uint8_t *data, size_t size)
     if (!file || fwrite(data, 1, size, file) != size || fclose(file))
         abort();
     (void)keras_import(from, to, NULL, 0);
+    return 0;
 }
 
 #endif
