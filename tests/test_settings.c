@@ -138,7 +138,7 @@ static void weights_of_a_blend_are_whole(void **state)
 {
     (void)state;
     settings *s = parsed("[mix]\nweights = 0.25 0.75\nclean = 0.1\n");
-    assert_true(s->data.mixture.weights[1] == 0.75f && s->data.clean == 0.1);
+    assert_true(s->data.mixture.weights[1] == 0.75f && s->data.mix.clean == 0.1);
     settings_free(s);
     s = parsed("");
     assert_true(mixture_weight(&s->data.mixture, 0) == 0.5f);

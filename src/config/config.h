@@ -21,7 +21,9 @@ enum architecture {
     ARCHITECTURES
 };
 enum reads { READS_MIXTURE, READS_PREVIOUS, READS_BOTH };
-enum objective_kind { OBJECTIVE_SQUARED_ERROR };
+enum objective_kind { OBJECTIVE_SQUARED_ERROR, OBJECTIVE_PERMUTATION };
+enum fit_kind { FIT_CROP, FIT_RESIZE, FIT_PAD };
+enum mix_kind { MIX_AVERAGE, MIX_WEIGHTS, MIX_SCREEN, MIX_MULTIPLY };
 enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_MUON };
 enum averages_kind { AVERAGES_WARM, AVERAGES_KERAS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE_PLATEAU };
@@ -55,19 +57,46 @@ static inline int model_convolutions(const struct model_config *m, int resolutio
     return m->convolutions[m->convolution_count > 1 ? resolution : 0];
 }
 
+/* From low to high, which may be the same. */
+struct value_range {
+    double low, high;
+};
+
+/* [mix]: how sources become a blend. With a range of weights they are drawn for each blend. */
+struct mix_config {
+    enum mix_kind kind;
+    double weights[SOURCES_MAX]; /* fixed ones; mixture.weights follows from them */
+    int weight_count;            /* none: equal ones, or drawn from the range */
+    struct value_range weight;
+    double gamma; /* values to this power are blended; 1: as they are */
+    double noise; /* standard deviation of what is added to a blend */
+    double clean; /* share of training blends with only one source */
+};
+
+/* Whether each blend has weights of its own. */
+static inline bool mix_draws_weights(const struct mix_config *m)
+{
+    return m->kind == MIX_WEIGHTS && !m->weight_count;
+}
+
+/* [data]. Files of pictures have parts of their own for validation and test, or shares of each folder. */
 struct data_config {
     char *directory;
-    char *directories[SOURCES_MAX]; /* of the sources, below directory */
+    char *directories[SOURCES_MAX]; /* of the sources, below directory or absolute */
     mixture mixture;
-    int name_count;                  /* mixture.sources */
-    bool names_given;                /* else they follow from the directories */
-    double mix_weights[SOURCES_MAX]; /* mixture.weights follows from them */
-    int mix_weight_count;            /* none: equal ones */
-    double clean;                    /* share of training blends with only one source */
-    double validation;
+    int name_count;          /* mixture.sources */
+    bool names_given;        /* else they follow from the directories */
+    double validation, test; /* shares; test: of folders of pictures */
+    bool subfolders;
+    enum fit_kind fit;
+    int longest_side; /* 0: no limit */
     int shift;
-    bool flip[SOURCES_MAX];
-    int flip_count; /* none, or as many as there are sources */
+    bool flip[SOURCES_MAX], rotate[SOURCES_MAX];
+    int flip_count, rotate_count; /* none, or as many as there are sources */
+    int memory;                   /* MiB; 0: as the device has */
+    char *cache;                  /* a directory, "none", or empty: the user's */
+    int cache_limit;              /* MiB */
+    struct mix_config mix;
 };
 
 struct train_config {

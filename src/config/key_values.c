@@ -31,6 +31,8 @@ static size_t item_size(const key *k)
         return sizeof(char *);
     case KEY_NAME:
         return KEY_NAME_LIMIT + 1;
+    case KEY_RANGE:
+        return sizeof(struct value_range);
     case KEY_SIZE:
         break;
     }
@@ -96,6 +98,9 @@ void key_write_allowed(const key *k, FILE *out)
         break;
     case KEY_SIZE:
         fprintf(out, "HEIGHTxWIDTH, each %.10g to %.10g", k->low, k->high);
+        break;
+    case KEY_RANGE:
+        fprintf(out, "LOW .. HIGH, each %.10g to %.10g", k->low, k->high);
         break;
     case KEY_FLAG:
         fputs("true, false", out);
@@ -226,6 +231,30 @@ static int parse_size(const key *k, const char *text, const char *where, struct 
     return 0;
 }
 
+static int parse_range(const key *k, const char *text, const char *where, struct value_range *out)
+{
+    char low[32];
+    struct value_range range;
+    const char *dots = strstr(text, "..");
+    size_t length = dots ? (size_t)(dots - text) : strlen(text);
+    while (length && strchr(" \t", text[length - 1]))
+        length--;
+    if (length >= sizeof low)
+        return key_refuse(k, text, where, "not a range", "");
+    snprintf(low, sizeof low, "%.*s", (int)length, text);
+    const char *high = dots ? dots + 2 + strspn(dots + 2, " \t") : low;
+    enum number results[] = {number_real(low, k->low, k->high, &range.low),
+                             number_real(high, k->low, k->high, &range.high)};
+    for (int i = 0; i < 2; i++)
+        if (results[i] != NUMBER_OK)
+            return key_refuse(k, text, where,
+                              results[i] == NUMBER_MALFORMED ? "not a range" : "out of range", "");
+    if (range.low > range.high)
+        return key_refuse(k, text, where, "the first number is above the second", "");
+    *out = range;
+    return 0;
+}
+
 static int parse_item(const key *k, const char *text, const char *where, void *out)
 {
     switch (k->type) {
@@ -242,6 +271,8 @@ static int parse_item(const key *k, const char *text, const char *where, void *o
         return parse_text(k, text, where, out);
     case KEY_NAME:
         return parse_name(k, text, where, out);
+    case KEY_RANGE:
+        return parse_range(k, text, where, out);
     case KEY_SIZE:
         break;
     }
@@ -357,6 +388,7 @@ static void write_choice(const char *choices, int index, FILE *out)
 static void write_item(const key *k, const void *value, FILE *out)
 {
     const struct image_format *size = value;
+    const struct value_range *range = value;
     switch (k->type) {
     case KEY_INT:
         fprintf(out, "%d", *(const int *)value);
@@ -381,6 +413,12 @@ static void write_item(const key *k, const void *value, FILE *out)
         break;
     case KEY_SIZE:
         fprintf(out, "%dx%d", size->height, size->width);
+        break;
+    case KEY_RANGE:
+        write_real(range->low, out);
+        fputs(range->high > range->low ? " .. " : "", out);
+        if (range->high > range->low)
+            write_real(range->high, out);
         break;
     }
 }

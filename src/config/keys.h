@@ -22,7 +22,8 @@ enum key_type {
     KEY_CHOICE, /* an enum that numbers the words of choices in their order */
     KEY_WORD,   /* char *: one of the words in choices */
     KEY_NAME,   /* char[KEY_NAME_LIMIT + 1]: of a-z 0-9 _ - : safe in file names and tables */
-    KEY_SIZE    /* struct image_format, its height and width: HEIGHTxWIDTH */
+    KEY_SIZE,   /* struct image_format, its height and width: HEIGHTxWIDTH */
+    KEY_RANGE   /* struct value_range: "LOW .. HIGH", or one number for both */
 };
 
 enum { KEY_TEXT_LIMIT = 900, KEY_NAME_LIMIT = 32 }; /* such a value fits on a line of an INI file */

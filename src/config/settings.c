@@ -4,7 +4,7 @@
 #include "base/files.h"
 #include "base/identify.h"
 #include "base/memory.h"
-#include "config/family.h"
+#include "config/building.h"
 #include "config/keys.h"
 #include <locale.h>
 #include <stdio.h>
@@ -14,29 +14,6 @@
 enum { FILE_LIMIT = 1 << 20 };
 
 /* ---- Building, from the weakest source to the strongest ---- */
-
-/* Where a value comes from. */
-typedef struct place {
-    int line;        /* in the text, or 0 */
-    bool overridden; /* by --set or an option, which is stronger */
-} place;
-
-typedef struct building {
-    settings *s;
-    const char *origin;
-    place *places;            /* one per row of the key table */
-    place stages[STAGES_MAX]; /* what makes the stage */
-} building;
-
-static void say_place(char where[INI_WHERE_SIZE], const building *b, const place *from)
-{
-    if (from->overridden)
-        snprintf(where, INI_WHERE_SIZE, "--set");
-    else if (from->line)
-        ini_where(where, b->origin, from->line);
-    else
-        snprintf(where, INI_WHERE_SIZE, "%.400s", b->origin);
-}
 
 static int apply_defaults(settings *s)
 {
@@ -120,219 +97,6 @@ static int apply_overrides(building *b, const char *const *overrides, size_t cou
     return 0;
 }
 
-/* ---- What follows from several keys ---- */
-
-/* name: of the key that is at fault. */
-static int blame(const building *b, const char *name, const char *what)
-{
-    char where[INI_WHERE_SIZE];
-    say_place(where, b, &b->places[key_find(name) - keys]);
-    return fail(STATUS_USAGE, "%s: %s", where, what);
-}
-
-static int count_stages(building *b)
-{
-    char where[INI_WHERE_SIZE];
-    for (int i = 1; i < STAGES_MAX; i++) {
-        if (!b->stages[i].line && !b->stages[i].overridden)
-            continue;
-        if (i > b->s->stage_count) {
-            say_place(where, b, &b->stages[i]);
-            return fail(STATUS_USAGE, "%s: there is a [stage.%d], but no [stage.%d]", where, i + 1,
-                        i);
-        }
-        if (i == b->s->stage_count)
-            b->s->stage_count++;
-    }
-    return 0;
-}
-
-/* The last part of the directory, as far as a name can hold it. */
-static void name_after(const char *directory, int number, char name[SOURCE_NAME_MAX + 1])
-{
-    size_t count, length = 0;
-    const char *part = path_last_part(directory, &count);
-    for (size_t i = 0; i < count && length < SOURCE_NAME_MAX; i++) {
-        char c = part[i];
-        c = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-        bool safe = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-        if (safe || length)
-            name[length++] = safe ? c : '-';
-    }
-    name[length] = '\0';
-    if (!length)
-        snprintf(name, SOURCE_NAME_MAX + 1, "source%d", number);
-}
-
-static void derive_names(struct data_config *data)
-{
-    bool usual = data->mixture.sources == 2 && !strcmp(data->directories[0], "mnist") &&
-                 !strcmp(data->directories[1], "fashion-mnist");
-    data->name_count = data->mixture.sources;
-    for (int i = 0; i < data->mixture.sources; i++)
-        name_after(data->directories[i], i + 1, data->mixture.names[i]);
-    if (usual)
-        snprintf(data->mixture.names[1], sizeof data->mixture.names[1], "fashion");
-}
-
-/* Of a list with an item for each source. items: what they are called. */
-static int check_count(const building *b, const char *key, const char *items, int count)
-{
-    char what[160];
-    int sources = b->s->data.mixture.sources;
-    if (count == sources)
-        return 0;
-    snprintf(what, sizeof what, "%s has %d %s for the %d sources of data.sources", key, count,
-             items, sources);
-    return blame(b, key, what);
-}
-
-static int check_names(const building *b)
-{
-    const struct data_config *data = &b->s->data;
-    const mixture *m = &data->mixture;
-    char what[160];
-    if (check_count(b, "data.names", "names", data->name_count))
-        return -1;
-    for (int i = 0; i < m->sources; i++)
-        for (int k = 0; k < i; k++) {
-            if (strcmp(m->names[i], m->names[k]))
-                continue;
-            snprintf(what, sizeof what,
-                     "data.names: two sources are both %s; give them different names", m->names[i]);
-            return blame(b, data->names_given ? "data.names" : "data.sources", what);
-        }
-    return 0;
-}
-
-static int check_counts(const building *b)
-{
-    int flips = b->s->data.flip_count;
-    return check_count(b, "train.source_weights", "weights", b->s->train.weight_count) ||
-                   (flips && check_count(b, "data.flip", "items", flips))
-               ? -1
-               : 0;
-}
-
-/* The batch doubles to batch_last. */
-static int check_batch_last(const building *b)
-{
-    char what[160];
-    long batch = b->s->train.batch, last = b->s->train.batch_last;
-    if (!last)
-        return 0;
-    while (batch < last)
-        batch *= 2;
-    if (batch == last)
-        return 0;
-    snprintf(what, sizeof what,
-             "train.batch_last = %ld is not train.batch = %d doubled once or more", last,
-             b->s->train.batch);
-    return blame(b, "train.batch_last", what);
-}
-
-/* Fills the mixture's weights. */
-static int check_mix(const building *b)
-{
-    struct data_config *d = &b->s->data;
-    double sum = 0;
-    char what[160];
-    int stage = 0;
-    memset(d->mixture.weights, 0, sizeof d->mixture.weights);
-    if (d->mix_weight_count && check_count(b, "mix.weights", "weights", d->mix_weight_count))
-        return -1;
-    for (int k = 0; k < d->mix_weight_count; k++) {
-        sum += d->mix_weights[k];
-        d->mixture.weights[k] = (float)d->mix_weights[k];
-    }
-    if (d->mix_weight_count && !(sum > 1 - 1e-6 && sum < 1 + 1e-6)) {
-        snprintf(what, sizeof what, "mix.weights add up to %.6g; they must add up to 1", sum);
-        return blame(b, "mix.weights", what);
-    }
-    while (stage < b->s->stage_count && !b->s->stages[stage].consistent)
-        stage++;
-    return d->clean > 0 && stage < b->s->stage_count
-               ? blame(b, "mix.clean",
-                       "mix.clean: consistent outputs always blend to the input, so they cannot be "
-                       "a single "
-                       "source; set consistent = false, or mix.clean = 0")
-               : 0;
-}
-
-/* That [freeze] or [unfreeze] has no epoch that the training does not come to. */
-static int check_epochs(const building *b, const char *section, char *const texts[], int count)
-{
-    char key[32], what[160];
-    const struct train_config *train = &b->s->train;
-    int every = b->s->freezing.every;
-    long last = count ? family_epoch(texts[count - 1]) : 0;
-    bool late = train->minutes <= 0 && last > train->epochs;
-    if (!late && (!every || last <= every))
-        return 0;
-    snprintf(key, sizeof key, "%s.*", section);
-    if (late)
-        snprintf(what, sizeof what, "%s.%ld is never reached: train.epochs is %d", section, last,
-                 train->epochs);
-    else
-        snprintf(what, sizeof what,
-                 "%s.%ld is never reached: the schedule restarts every %d epochs", section, last,
-                 every);
-    return blame(b, key, what);
-}
-
-static int check_patterns(const building *b, const char *name, char *const patterns[], int count)
-{
-    char what[160];
-    for (int i = 0; i < count; i++)
-        if (!pattern_is_valid(patterns[i])) {
-            snprintf(what, sizeof what, "%s: %.60s is not a valid pattern of parameter names", name,
-                     patterns[i]);
-            return blame(b, name, what);
-        }
-    return 0;
-}
-
-/* trained: maybe for fewer epochs than there are in a schedule of freezing. */
-static int check_parts(const building *b, bool trained)
-{
-    const struct freezing_config *f = &b->s->freezing;
-    const struct train_config *t = &b->s->train;
-    if (t->start_only_count && !*t->start_from)
-        return blame(b, "train.start_only", "train.start_only needs train.start_from");
-    if (check_patterns(b, "train.freeze", t->freeze, t->freeze_count) ||
-        check_patterns(b, "train.start_only", t->start_only, t->start_only_count))
-        return -1;
-    return !trained && (check_epochs(b, "freeze", f->freeze, f->freeze_count) ||
-                        check_epochs(b, "unfreeze", f->unfreeze, f->unfreeze_count))
-               ? -1
-               : 0;
-}
-
-static int complete(building *b, bool trained)
-{
-    struct data_config *data = &b->s->data;
-    struct train_config *train = &b->s->train;
-    data->names_given = data->name_count > 0;
-    train->weights_given = train->weight_count > 0;
-    if (!data->names_given)
-        derive_names(data);
-    while (!train->weights_given && train->weight_count < data->mixture.sources)
-        train->source_weights[train->weight_count++] = 1;
-    return count_stages(b) || check_names(b) || check_counts(b) || check_batch_last(b) ||
-                   check_mix(b) || check_parts(b, trained)
-               ? -1
-               : 0;
-}
-
-/* Takes back what followed from other keys, which may change now. */
-static void make_incomplete(settings *s)
-{
-    if (!s->data.names_given)
-        s->data.name_count = 0;
-    if (!s->train.weights_given)
-        s->train.weight_count = 0;
-}
-
 /* ---- All of it ---- */
 
 /* Where the settings come from, from the weakest source to the strongest. */
@@ -351,7 +115,7 @@ static int copy_values(settings *to, const settings *from)
     *to = *from;
     for (size_t i = 0; i < key_count; i++)
         result = key_own(&keys[i], to) ? -1 : result;
-    make_incomplete(to);
+    building_reopen(to);
     return result;
 }
 
@@ -360,7 +124,8 @@ static int apply_all(building *b, const sources *from)
     return (from->base ? copy_values(b->s, from->base) : apply_defaults(b->s)) ||
                    (from->file && apply_ini(b, from->file)) ||
                    (from->environment && apply_environment(b->s)) ||
-                   apply_overrides(b, from->overrides, from->count) || complete(b, from->trained)
+                   apply_overrides(b, from->overrides, from->count) ||
+                   building_complete(b, from->trained)
                ? -1
                : 0;
 }
@@ -535,7 +300,7 @@ char *settings_ini(const settings *s)
 char *settings_ini_open(const settings *s)
 {
     settings open = *s; /* its texts stay those of s */
-    make_incomplete(&open);
+    building_reopen(&open);
     return settings_ini(&open);
 }
 

@@ -94,7 +94,7 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
                    .mixture = c->mixture,
                    .test = test,
                    .shift = c->shift,
-                   .clean = (float)c->clean};
+                   .clean = (float)c->mix.clean};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
         if (set_up_source(b, k, c, seed, sets[k]))
