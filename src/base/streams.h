@@ -24,7 +24,8 @@ enum stream {
     STREAM_SEARCH = 8,     /* values of a search's trials */
     STREAM_BENCH = 9,      /* inputs of `bench` and `tune` */
     STREAM_DROPOUT = 10,   /* by name of the layer: step s draws from the name's stream + s */
-    STREAM_WEIGHTS = 11    /* by name of the param: its initial values */
+    STREAM_WEIGHTS = 11,   /* by name of the param: its initial values */
+    STREAM_PARTS = 14      /* by name of a picture's file: which part of the data it belongs to */
 };
 
 /* The stream that a name has for a purpose: FNV-1a of both, 64 bits. */

@@ -23,14 +23,18 @@ static bool has_picture_name(const char *name)
     return false;
 }
 
+bool folder_is_picture(const char *path, const char *name)
+{
+    return has_picture_name(name) || image_is_one(path);
+}
+
 /* The list that a name belongs to, NULL for none. A picture that cannot be found, such as a link that
  * leads nowhere, is one all the same: whoever reads it will say why. */
 static name_list *list_for(folder *f, const char *path, const char *name)
 {
-    bool named = has_picture_name(name);
     if (directory_exists(path))
-        return named ? &f->others : NULL;
-    return named || image_is_one(path) ? &f->pictures : &f->others;
+        return has_picture_name(name) ? &f->others : NULL;
+    return folder_is_picture(path, name) ? &f->pictures : &f->others;
 }
 
 static int add(name_list *list, const char *name)

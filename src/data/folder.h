@@ -2,6 +2,7 @@
 #ifndef DATA_FOLDER_H
 #define DATA_FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Names, not paths, sorted by their bytes. */
@@ -19,6 +20,9 @@ typedef struct name_list {
 typedef struct folder {
     name_list pictures, others;
 } folder;
+
+/* Whether a file, `name` at `path`, counts as a picture. */
+bool folder_is_picture(const char *path, const char *name);
 
 /* STATUS_DATA if the folder cannot be read or holds no picture. */
 int folder_list(const char *path, folder *out);

@@ -1,0 +1,230 @@
+#include "data/picture_files.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/streams.h"
+#include "data/folder.h"
+#include <errno.h>
+#include <fts.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const part_folders[PARTS] = {"train", "validation", "test"};
+
+/* ---- Finding files ---- */
+
+/* A walk through a folder. */
+typedef struct walk {
+    const char *folder;
+    picture_files *found;
+    enum picture_part part;
+    bool subfolders;
+    bool first_only; /* one picture is enough */
+} walk;
+
+static int compare_entries(const FTSENT **left, const FTSENT **right)
+{
+    return strcmp((*left)->fts_name, (*right)->fts_name);
+}
+
+static bool is_part_folder(const FTSENT *entry)
+{
+    for (int part = 0; part < PARTS; part++)
+        if (entry->fts_level == 1 && !strcmp(entry->fts_name, part_folders[part]))
+            return true;
+    return false;
+}
+
+/* Hidden folders are passed over, those of parts are walked on their own. */
+static bool is_entered(const walk *w, const FTSENT *entry, bool whole)
+{
+    if (!entry->fts_level)
+        return true;
+    return w->subfolders && entry->fts_name[0] != '.' && !(whole && is_part_folder(entry));
+}
+
+static int add_file(const walk *w, const FTSENT *entry)
+{
+    picture_files *p = w->found;
+    const struct stat *info = entry->fts_statp;
+    void *files = p->files;
+    if (grow(&files, &p->capacity, p->count + 1, sizeof *p->files))
+        return -1;
+    p->files = files;
+    picture_file *file = &p->files[p->count];
+    *file = (picture_file){.part = w->part};
+    file->name = copy_text(entry->fts_path + strlen(w->folder) + 1);
+    if (!file->name)
+        return -1;
+    p->count++;
+    if (entry->fts_info ==
+        FTS_F) { /* else a link that leads nowhere, say: whoever reads it will say so */
+        file->bytes = (uint64_t)info->st_size;
+        file->modified = (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+    }
+    return 0;
+}
+
+static int add_entry(const walk *w, const FTSENT *entry)
+{
+    if (entry->fts_name[0] == '.')
+        return 0;
+    if (folder_is_picture(entry->fts_path, entry->fts_name))
+        return add_file(w, entry);
+    w->found->others++;
+    return 0;
+}
+
+static int visit(const walk *w, FTS *tree, FTSENT *entry, bool whole)
+{
+    switch (entry->fts_info) {
+    case FTS_D:
+        return is_entered(w, entry, whole) ? 0 : fts_set(tree, entry, FTS_SKIP);
+    case FTS_DP:
+    case FTS_DC: /* a link back to a folder above */
+        return 0;
+    case FTS_DNR:
+    case FTS_ERR:
+        return fail(STATUS_DATA, "%s: this folder cannot be read: %s", entry->fts_path,
+                    strerror(entry->fts_errno));
+    default:
+        return entry->fts_level ? add_entry(w, entry)
+                                : fail(STATUS_DATA, "%s: cannot be read as a folder: %s",
+                                       entry->fts_path, strerror(ENOTDIR));
+    }
+}
+
+/* `below`: the sub-folder of a part, or NULL for the whole folder but those. */
+static int walk_through(walk *w, const char *below)
+{
+    char *path = below ? path_join(w->folder, below) : copy_text(w->folder);
+    char *const roots[] = {path, NULL};
+    FTS *tree = path ? fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, compare_entries) : NULL;
+    int result = tree ? 0 : fail(STATUS_DATA, "%s: cannot be read: %s", w->folder, strerror(errno));
+    for (FTSENT *entry; !result && (errno = 0, entry = fts_read(tree));) {
+        result = visit(w, tree, entry, !below);
+        if (w->first_only && w->found->count)
+            break;
+    }
+    if (!result && errno && !(w->first_only && w->found->count))
+        result = fail(STATUS_DATA, "%s: cannot be read to its end: %s", w->folder, strerror(errno));
+    if (tree)
+        fts_close(tree);
+    free(path);
+    return result;
+}
+
+/* With a train/, what lies beside it is not looked at. */
+static int find_files(walk *w, bool has[PARTS])
+{
+    for (int part = 0; part < PARTS; part++) {
+        char *path = path_join(w->folder, part_folders[part]);
+        if (!path)
+            return -1;
+        has[part] = directory_exists(path);
+        free(path);
+        w->part = (enum picture_part)part;
+        if (has[part] && walk_through(w, part_folders[part]))
+            return -1;
+    }
+    w->part = PART_TRAIN;
+    return has[PART_TRAIN] ? 0 : walk_through(w, NULL);
+}
+
+/* ---- Parts ---- */
+
+/* Of a name alone, evenly spread over 0..1. */
+static double draw_share(const char *name)
+{
+    rng random = rng_start(0, stream_of_name(STREAM_PARTS, name));
+    return rng_uniform(&random);
+}
+
+/* A folder so small that chance would leave nothing to train on keeps the picture of the highest draw. */
+static void share_out(picture_files *p, const struct data_config *c, const bool has[PARTS])
+{
+    double test = has[PART_TEST] ? 0 : c->test;
+    double held_out = test + (has[PART_VALIDATION] ? 0 : c->validation), highest = -1;
+    size_t best = 0, trained = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        picture_file *file = &p->files[i];
+        if (file->part != PART_TRAIN)
+            continue;
+        double share = draw_share(file->name);
+        if (share > highest) {
+            highest = share;
+            best = i;
+        }
+        if (share < held_out)
+            file->part = share < test ? PART_TEST : PART_VALIDATION;
+        trained += file->part == PART_TRAIN;
+    }
+    if (!trained && highest >= 0)
+        p->files[best].part = PART_TRAIN;
+}
+
+static int compare_files(const void *left, const void *right)
+{
+    const picture_file *a = left, *b = right;
+    return a->part != b->part ? (int)a->part - (int)b->part : strcmp(a->name, b->name);
+}
+
+static int check_parts(const picture_files *p, const char *folder)
+{
+    if (!p->count)
+        return fail(
+            STATUS_DATA,
+            "%s: holds no picture (PNG, JPEG, PGM or PPM), and %zu other files; pictures in "
+            "sub-folders count with data.subfolders = true",
+            folder, p->others);
+    return p->parts[PART_TRAIN]
+               ? 0
+               : fail(STATUS_DATA,
+                      "%s: none of its %zu pictures is left to train on: %s/train is empty", folder,
+                      p->count, folder);
+}
+
+int picture_files_list(const char *folder, const struct data_config *c, picture_files *out)
+{
+    bool has[PARTS] = {false};
+    *out = (picture_files){0};
+    size_t length = strlen(folder);
+    char *plain =
+        format_text("%.*s", (int)(length - (length > 1 && folder[length - 1] == '/')), folder);
+    walk w = {.folder = plain, .found = out, .subfolders = c->subfolders};
+    int result = plain ? find_files(&w, has) : -1;
+    if (!result) {
+        share_out(out, c, has);
+        if (out->count)
+            qsort(out->files, out->count, sizeof *out->files, compare_files);
+        for (size_t i = 0; i < out->count; i++)
+            out->parts[out->files[i].part]++;
+        result = check_parts(out, folder);
+    }
+    free(plain);
+    if (result)
+        picture_files_release(out);
+    return result;
+}
+
+void picture_files_release(picture_files *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        free(p->files[i].name);
+    free(p->files);
+    *p = (picture_files){0};
+}
+
+bool picture_files_look(const char *folder, const struct data_config *c)
+{
+    picture_files found = {0};
+    bool has[PARTS];
+    walk w = {.folder = folder, .found = &found, .subfolders = c->subfolders, .first_only = true};
+    bool is_one = directory_exists(folder) && !find_files(&w, has) && found.count;
+    picture_files_release(&found);
+    error_clear();
+    return is_one;
+}
