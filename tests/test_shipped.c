@@ -22,7 +22,8 @@ static void blend_test_images(void)
     static const char *const names[] = {"mnist", "fashion-mnist"};
     for (int k = 0; k < 2; k++) {
         dataset *set;
-        assert_int_equal(dataset_open(&set, "tests/sample", names[k], DATASET_TEST), 0);
+        struct data_config c = {.directory = "tests/sample", .directories = {(char *)names[k]}};
+        assert_int_equal(dataset_open(&set, &c, 0, DATASET_TEST), 0);
         for (size_t i = 0; i < COUNT; i++)
             assert_int_equal(dataset_read(set, i * 7, sources[k] + i * PIXELS), 0);
         dataset_close(set);

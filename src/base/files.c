@@ -270,6 +270,43 @@ int file_write_atomic(const char *path, const void *bytes, size_t length)
     return file_write_named(path, bytes, length, STATUS_RUNTIME);
 }
 
+int file_draft_open(file_draft *out, const char *path)
+{
+    *out = (file_draft){.fd = -1, .path = copy_text(path), .temporary = temporary_beside(path)};
+    if (out->path && out->temporary) {
+        unlink(out->temporary);
+        out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (out->fd >= 0)
+            return 0;
+        fail(STATUS_RUNTIME, "%s: cannot be written: %s", path, strerror(errno));
+    }
+    file_draft_drop(out);
+    return -1;
+}
+
+int file_draft_keep(file_draft *d)
+{
+    int why = fsync(d->fd) || rename(d->temporary, d->path) ? errno : 0;
+    int result =
+        why ? fail(STATUS_RUNTIME, "%s: cannot be written: %s", d->path, strerror(why)) : 0;
+    if (!result)
+        sync_directory_of(d->path);
+    file_draft_drop(d);
+    return result;
+}
+
+/* Where the draft has been kept, its temporary name is gone. */
+void file_draft_drop(file_draft *d)
+{
+    if (d->fd >= 0) {
+        unlink(d->temporary);
+        close(d->fd);
+    }
+    free(d->path);
+    free(d->temporary);
+    *d = (file_draft){.fd = -1};
+}
+
 /* ---- What is there ---- */
 
 /* As stat(), but a path that holds nothing is no failure: *there is false then. */

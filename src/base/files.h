@@ -28,6 +28,19 @@ int file_write_atomic(const char *path, const void *bytes, size_t length);
 int file_write_named(const char *path, const void *bytes, size_t length, enum status refused);
 
 /*
+ * The same for a file that is written bit by bit: path is as it was until file_draft_keep(). STATUS_RUNTIME if
+ * it cannot be made, or renamed. keep and drop both end it; a draft that a killed process left is swept as others
+ * are.
+ */
+typedef struct file_draft {
+    int fd; /* open for reading and writing */
+    char *path, *temporary;
+} file_draft;
+int file_draft_open(file_draft *out, const char *path);
+int file_draft_keep(file_draft *d);
+void file_draft_drop(file_draft *d);
+
+/*
  * Whether a regular file, or a directory, is at path; *there is false if nothing is. Fails with the
  * cause where that cannot be determined (a link that leads nowhere or to itself, a folder that must not
  * be searched, a failing disk) and where something else is there.

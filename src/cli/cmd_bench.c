@@ -184,7 +184,7 @@ static int run_bench(const options *given)
     model_file subject;
     device *d = NULL;
     bench_report r = {0};
-    if (subject_open(given, &subject))
+    if (subject_open(given, 0, &subject))
         return -1;
     double begun = clock_seconds();
     int result = open_device(&d, &subject.settings->device);

@@ -255,7 +255,7 @@ static int run_info(const options *given)
 {
     model_file subject;
     drawing d = {0};
-    if (subject_open(given, &subject))
+    if (subject_open(given, 0, &subject))
         return -1;
     int result = draw(&d, subject.settings);
     if (!result && subject.tensors)

@@ -1,11 +1,12 @@
-/* unblend mix OUTPUT: blended pictures to try `separate` on, and their truths in OUTPUT/truth under
- * the names that `separate` gives its results. Made on the host: needs no device. */
+/* unblend mix OUTPUT [MODEL|CONFIG]: blended pictures to try `separate` on, and their truths in OUTPUT/truth
+ * under the names that `separate` gives its results. Made on the host: needs no device. */
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/streams.h"
 #include "cli/cli.h"
+#include "cli/subject.h"
 #include "data/batches.h"
 #include "image/image.h"
 #include "image/pixels.h"
@@ -16,34 +17,42 @@
 typedef struct mixing {
     const mixture *mixture;
     uint64_t seed;
-    dataset *sets[SOURCES_MAX];
-    int counts[SOURCES_MAX];
-    unsigned char *picture; /* as the set has it */
+    bool plain; /* blends are averages, with equal weights and nothing else */
+    batches *batches;
+    float *blend_values, *truth_values; /* (h, w, c), (h, w, sources * c) */
     unsigned char *sources[SOURCES_MAX], *blend;
 } mixing;
 
 static void mixing_close(mixing *m)
 {
-    for (int k = 0; k < SOURCES_MAX; k++) {
-        dataset_close(m->sets[k]);
+    batches_close(m->batches);
+    free(m->blend_values);
+    free(m->truth_values);
+    for (int k = 0; k < SOURCES_MAX; k++)
         free(m->sources[k]);
-    }
-    free(m->picture);
     free(m->blend);
+}
+
+static bool is_plain(const struct mix_config *c)
+{
+    return (c->kind == MIX_AVERAGE || c->kind == MIX_WEIGHTS) && !mix_draws_weights(c) &&
+           !c->weight_count && c->gamma == 1 && c->noise == 0;
 }
 
 static int mixing_open(mixing *m, const struct data_config *c, uint64_t seed)
 {
-    size_t bytes = image_values(c->mixture.format);
-    *m = (mixing){.mixture = &c->mixture, .seed = seed};
-    for (int k = 0; k < c->mixture.sources; k++) {
-        if (source_open(&m->sets[k], c, k, DATASET_TEST) || !(m->sources[k] = allocate(bytes, 1)))
+    size_t values = image_values(c->mixture.format), sources = (size_t)c->mixture.sources;
+    *m = (mixing){.mixture = &c->mixture, .seed = seed, .plain = is_plain(&c->mix)};
+    for (size_t k = 0; k < sources; k++)
+        if (!(m->sources[k] = allocate(values, 1)))
             return -1;
-        m->counts[k] = (int)m->sets[k]->count;
-    }
-    m->picture = allocate(bytes, 1);
-    m->blend = allocate(bytes, 1);
-    return m->picture && m->blend ? 0 : -1;
+    m->blend = allocate(values, 1);
+    m->blend_values = allocate(values, sizeof(float));
+    m->truth_values = allocate(values * sources, sizeof(float));
+    return m->blend && m->blend_values && m->truth_values &&
+                   !batches_open(&m->batches, NULL, c, seed, true)
+               ? 0
+               : -1;
 }
 
 static int write_picture(const mixing *m, const char *directory, const char *name,
@@ -56,18 +65,8 @@ static int write_picture(const mixing *m, const char *directory, const char *nam
     return result;
 }
 
-/* A picture of source k's set, in the middle of black. */
-static int take_picture(mixing *m, int k, int number)
-{
-    struct image_format inner = m->sets[k]->format;
-    if (dataset_read(m->sets[k], (size_t)number, m->picture))
-        return -1;
-    pixels_pad(m->picture, inner.height, inner.width, m->sources[k], m->mixture->format);
-    return 0;
-}
-
-/* The average of the sources; half goes up. */
-static void blend(mixing *m)
+/* The average of the sources, from their bytes, which is exact; half goes up. */
+static void average(mixing *m)
 {
     int sources = m->mixture->sources;
     for (size_t i = 0; i < image_values(m->mixture->format); i++) {
@@ -78,18 +77,34 @@ static void blend(mixing *m)
     }
 }
 
+static int blend(mixing *m, uint64_t position)
+{
+    struct image_format f = m->mixture->format;
+    int sources = m->mixture->sources;
+    if (batches_blend(m->batches, SPLIT_TEST, m->seed, STREAM_MIX, position, m->blend_values,
+                      m->truth_values))
+        return -1;
+    for (int k = 0; k < sources; k++)
+        values_to_pixels(m->truth_values + k * f.channels, f, sources * f.channels, m->sources[k],
+                         f.height, f.width);
+    if (m->plain)
+        average(m);
+    else
+        values_to_pixels(m->blend_values, f, f.channels, m->blend, f.height, f.width);
+    return 0;
+}
+
 /* Pictures are numbered from 1. */
 static int make_one(mixing *m, uint64_t position, const char *output, const char *truth)
 {
-    int numbers[SOURCES_MAX];
     char name[64];
-    batches_draw(m->counts, m->mixture->sources, m->seed, STREAM_MIX, position, numbers);
+    if (blend(m, position))
+        return -1;
     for (int k = 0; k < m->mixture->sources; k++) {
         snprintf(name, sizeof name, "%04" PRIu64 ".%s.png", position + 1, m->mixture->names[k]);
-        if (take_picture(m, k, numbers[k]) || write_picture(m, truth, name, m->sources[k]))
+        if (write_picture(m, truth, name, m->sources[k]))
             return -1;
     }
-    blend(m);
     snprintf(name, sizeof name, "%04" PRIu64 ".png", position + 1);
     return write_picture(m, output, name, m->blend);
 }
@@ -114,7 +129,7 @@ static int run_mix(const options *given)
 {
     const char *output = given->arguments[0];
     mixing m = {0};
-    settings *s = NULL;
+    model_file subject = {0};
     bool filled;
     if (directory_look_inside(output, STATUS_RUNTIME, &filled))
         return -1;
@@ -124,25 +139,27 @@ static int run_mix(const options *given)
                     "over what has the same names there",
                     output);
     int result = -1;
-    if (!options_settings(given, NULL, &s) && !mixing_open(&m, &s->data, (uint64_t)s->train.seed))
+    if (!subject_open(given, 1, &subject) &&
+        !mixing_open(&m, &subject.settings->data, (uint64_t)subject.settings->train.seed))
         result = make_all(&m, given);
     mixing_close(&m);
-    settings_free(s);
+    model_close(&subject);
     return result;
 }
 
 const command mix_command = {
     .name = "mix",
     .summary = "Make blended images to try a model on",
-    .arguments = "OUTPUT",
+    .arguments = "OUTPUT [MODEL|CONFIG]",
     .description =
-        "Blends random pictures of the test sets that `unblend help config` names as the\n"
-        "default (MNIST and Fashion-MNIST). Writes the blends to the directory OUTPUT, as\n"
-        "0001.png and so on, and what they are made of to OUTPUT/truth, named as\n"
-        "`separate` names its results.\n",
-    .examples = "  unblend mix mixtures/ --count 20\n",
-    .options = OPTION_COUNT | OPTION_SEED | OPTION_DATA | OPTION_FORCE,
+        "Blends random test pictures of the sources of MODEL or CONFIG, as its [mix] says; by\n"
+        "default of those that `unblend help config` names (MNIST and Fashion-MNIST). Writes\n"
+        "the blends to the directory OUTPUT, as 0001.png and so on, and what they are made of\n"
+        "to OUTPUT/truth, named as `separate` names its results.\n",
+    .examples = "  unblend mix mixtures/ --count 20\n"
+                "  unblend mix mixtures/ unblend.ini\n",
+    .options = OPTION_COUNT | OPTION_SEED | OPTION_DATA | OPTION_FORCE | OPTION_SET,
     .least = 1,
-    .most = 1,
+    .most = 2,
     .run = run_mix,
 };

@@ -95,7 +95,7 @@ static int run_selftest(const options *given)
 {
     model_file subject;
     device *d = NULL;
-    if (subject_open(given, &subject))
+    if (subject_open(given, 0, &subject))
         return -1;
     int result = open_device(&d, &subject.settings->device);
     if (!result) {

@@ -84,7 +84,7 @@ static int derive_each(subjects *s)
 static int open_subjects(const options *given, subjects *out)
 {
     *out = (subjects){0};
-    if (subject_open(given, &out->given))
+    if (subject_open(given, 0, &out->given))
         return -1;
     if (!given->argument_count)
         return derive_each(out);

@@ -26,9 +26,9 @@ static bool is_model(const char *path)
     return shipped || (dot && !strcmp(dot, ".safetensors"));
 }
 
-int subject_open(const options *given, model_file *out)
+int subject_open(const options *given, int number, model_file *out)
 {
-    const char *path = given->argument_count ? given->arguments[0] : NULL;
+    const char *path = given->argument_count > number ? given->arguments[number] : NULL;
     *out = (model_file){0};
     return path && is_model(path) ? options_model(given, path, out)
                                   : options_settings(given, path, &out->settings);

@@ -1,12 +1,12 @@
-/* What `info`, `selftest`, `bench` and `tune` are about: a model file or a config, whichever the
+/* What `info`, `selftest`, `bench`, `tune` and `mix` are about: a model file or a config, whichever the
  * argument is. */
 #ifndef CLI_SUBJECT_H
 #define CLI_SUBJECT_H
 
 #include "cli/options.h"
 
-/* The first argument: of a config, out->tensors is NULL; without an argument the settings are the
+/* Argument `number`, from 0: of a config, out->tensors is NULL; without that argument the settings are the
  * defaults. Release with model_close(). */
-int subject_open(const options *given, model_file *out);
+int subject_open(const options *given, int number, model_file *out);
 
 #endif

@@ -1,12 +1,14 @@
 #include "data/batches.h"
 
-#include "../cl/philox.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/streams.h"
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+enum { ROWS = 32 }; /* of the mixer's work-group: one size, whatever the pictures' */
 
 static const enum stream split_streams[SOURCES_MAX] = {STREAM_SPLIT_1, STREAM_SPLIT_2,
                                                        STREAM_SPLIT_3, STREAM_SPLIT_4};
@@ -35,7 +37,7 @@ static int check_format(const dataset *set, const char *name, const struct image
 int source_open(dataset **out, const struct data_config *c, int source, enum dataset_part part)
 {
     const char *name = c->directories[source];
-    if (dataset_open(out, c->directory, name, part))
+    if (dataset_open(out, c, source, part))
         return -1;
     if (!check_format(*out, name, &c->mixture.format))
         return 0;
@@ -58,29 +60,68 @@ static int hold_out(batches_source *of, double share, const char *name)
                                name, share);
 }
 
-/* Training sets come in an order drawn from the seed, so that a held-out share is a random one. */
+/* Training sets come in an order drawn from the seed, so that a held-out share is a random one; but for those
+ * that say themselves which pictures are for validation. */
 static int set_up_source(batches *b, int k, const struct data_config *c, uint64_t seed,
-                         const dataset *set)
+                         dataset *set)
 {
     batches_source *s = &b->sources[k];
     *s = (batches_source){.set = set, .count = (int)set->count, .training = (int)set->count};
+    s->crops = set->crops;
     s->flip = k < c->flip_count && c->flip[k];
+    s->turn = k < c->rotate_count && c->rotate[k];
     if (set->format.height > b->mixture.inner_height)
         b->mixture.inner_height = set->format.height;
     if (set->format.width > b->mixture.inner_width)
         b->mixture.inner_width = set->format.width;
-    if (!b->test && hold_out(s, c->validation, b->mixture.names[k]))
+    bool draws = !b->test && set->held_out < 0;
+    if (!b->test && !draws)
+        s->training -= (int)set->held_out;
+    if (draws && hold_out(s, c->validation, b->mixture.names[k]))
         return -1;
     s->order = allocate(set->count, sizeof *s->order);
     if (!s->order)
         return -1;
     for (size_t i = 0; i < set->count; i++)
         s->order[i] = (uint32_t)i;
-    if (!b->test) {
+    if (draws) {
         rng random = rng_start(seed, split_streams[k]);
         rng_permutation(&random, s->order, set->count);
     }
     return 0;
+}
+
+static blend_rule rule_of(const struct mix_config *m)
+{
+    static const int kinds[] = {[MIX_AVERAGE] = BLEND_SUM,
+                                [MIX_WEIGHTS] = BLEND_SUM,
+                                [MIX_SCREEN] = BLEND_SCREEN,
+                                [MIX_MULTIPLY] = BLEND_MULTIPLY};
+    return (blend_rule){.kind = kinds[m->kind],
+                        .draws_weights = mix_draws_weights(m),
+                        .weight_low = (float)m->weight.low,
+                        .weight_high = (float)m->weight.high,
+                        .gamma = (float)m->gamma,
+                        .noise = (float)m->noise};
+}
+
+/* ---- How pictures reach the device ---- */
+
+static uint64_t memory_limit(const device *d, const struct data_config *c)
+{
+    return c->memory ? (uint64_t)c->memory << 20 : (uint64_t)d->info.global_memory / 4;
+}
+
+static const batches_kind *choose_kind(const batches *b)
+{
+    uint64_t all = 0;
+    for (int k = 0; k < b->mixture.sources; k++) {
+        uint64_t bytes = b->sources[k].set->bytes;
+        if (bytes > b->memory - all || bytes > b->device->info.max_allocation)
+            return &streamed_kind;
+        all += bytes;
+    }
+    return &resident_kind;
 }
 
 static int open_over(batches **out, device *d, const struct data_config *c, uint64_t seed,
@@ -90,17 +131,21 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
     if (!b)
         return -1;
     *b = (batches){.device = d,
-                   .kind = &resident_kind,
                    .mixture = c->mixture,
                    .test = test,
                    .shift = c->shift,
-                   .clean = (float)c->mix.clean};
+                   .clean = (float)c->mix.clean,
+                   .rule = rule_of(&c->mix)};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
         if (set_up_source(b, k, c, seed, sets[k]))
             goto failed;
-    if (b->kind->open(b))
-        goto failed;
+    if (d) {
+        b->memory = memory_limit(d, c);
+        b->kind = choose_kind(b);
+        if (b->kind->open(b))
+            goto failed;
+    }
     *out = b;
     return 0;
 failed:
@@ -125,6 +170,10 @@ int batches_open(batches **out, device *d, const struct data_config *c, uint64_t
         result = source_open(&sets[k], c, k, test ? DATASET_TEST : DATASET_TRAINING);
     if (!result)
         result = open_over(out, d, c, seed, test, sets);
+    if (!result && (*out)->kind != &resident_kind) {
+        (*out)->owns_sets = true;
+        return 0;
+    }
     for (int k = 0; k < c->mixture.sources; k++) {
         if (!result)
             (*out)->sources[k].set = NULL; /* resident pictures are on the device by now */
@@ -137,9 +186,13 @@ void batches_close(batches *b)
 {
     if (!b)
         return;
-    b->kind->close(b);
-    for (int k = 0; k < SOURCES_MAX; k++)
+    if (b->kind)
+        b->kind->close(b);
+    for (int k = 0; k < SOURCES_MAX; k++) {
         free(b->sources[k].order);
+        if (b->owns_sets)
+            dataset_close(b->sources[k].set);
+    }
     free(b);
 }
 
@@ -177,12 +230,51 @@ int batches_next(batches *b, enum split split, uint64_t seed, unsigned stream, u
     return b->kind->next(b, split, seed, stream, position, batch, blend, truth);
 }
 
+mixed_source batches_describe(const batches *b, enum split split, int source)
+{
+    const batches_source *s = &b->sources[source];
+    const bool varied = split == SPLIT_TRAIN;
+    float weight = mixture_weight(&b->mixture, source);
+    return (mixed_source){.first = split == SPLIT_VALIDATION ? s->training : 0,
+                          .count = batches_count(b, split, source),
+                          .shift = varied && !s->crops ? b->shift : 0,
+                          .flip = varied && s->flip,
+                          .turn = varied && s->turn,
+                          .crop = !s->crops ? CROP_NONE
+                                  : varied  ? CROP_ANYWHERE
+                                            : CROP_GRID,
+                          .weight = weight,
+                          .clean = varied ? b->clean * weight : 0};
+}
+
+kernel *batches_mixer(const batches *b)
+{
+    char options[48];
+    snprintf(options, sizeof options, "-DSOURCES=%d -DCHANNELS=%d", b->mixture.sources,
+             b->mixture.format.channels);
+    return kernel_get(b->device, "mixer", options, "mix_sources");
+}
+
 void batches_draw(const int counts[], int sources, uint64_t seed, unsigned stream,
                   uint64_t position, int numbers[])
 {
-    philox_word counter[4] = {(philox_word)position, (philox_word)(position >> 32), 0, 0};
-    philox_word key[2] = {(philox_word)seed, stream}, words[4] = {0};
-    philox(counter, key, words);
+    philox_word words[4] = {0};
+    blend_words(position, (philox_word)seed, stream, WORDS_PICTURE, 0, words);
     for (int k = 0; k < sources; k++)
         numbers[k] = (int)philox_below(words[k], (philox_word)counts[k]);
+}
+
+int batches_mix(const batches *b, const mixer_input *from, uint64_t seed, unsigned stream,
+                uint64_t position, int batch, cl_mem blend, cl_mem truth)
+{
+    struct image_format f = b->mixture.format;
+    cl_mem pictures[SOURCES_MAX];
+    for (int k = 0; k < SOURCES_MAX; k++)
+        pictures[k] = from->pictures[k < b->mixture.sources ? k : 0];
+    return LAUNCH(b->device, from->mixer,
+                  range_groups((size_t)f.height, (size_t)batch, 1, ROWS, 1, 1), ARG(pictures[0]),
+                  ARG(pictures[1]), ARG(pictures[2]), ARG(pictures[3]), ARG(from->places),
+                  ARG(from->descriptions), STRUCT(blend_rule, b->rule), ARG(from->streamed),
+                  ARG((unsigned)seed), ARG(stream), ARG(position), ARG(f.height), ARG(f.width),
+                  ARG(blend), ARG(truth));
 }

@@ -1,10 +1,10 @@
 /*
  * Batches of blends and the sources they were made of, on the device. Each source is a data set; every
- * blend takes one random picture of each, with replacement, and is their average, weighted by the mixture's
- * weights. A share of training blends (mix.clean) is a single source; the others are black. Pictures smaller than
- * the format lie in the middle of a border of zeros; bytes 0..255 become 0..1. Training blends may be
- * varied: pictures moved by up to data.shift pixels, what leaves the format being cut off, and mirrored
- * (data.flip).
+ * blend takes one random picture of each, with replacement, and is made of them as [mix] says. A share of
+ * training blends (mix.clean) is a single source; the others are black (white where sources are multiplied).
+ * Pictures smaller than the format lie in the middle of a border of zeros, of larger ones a window is cropped;
+ * bytes 0..255 become 0..1. Training blends may be varied: pictures moved by up to data.shift pixels, what leaves
+ * the format being cut off, mirrored (data.flip) and turned (data.rotate).
  *
  *     batches *b;
  *     if (batches_open(&b, d, &config->data, seed, false)) ...
@@ -12,14 +12,16 @@
  *     batches_close(b);
  *
  * Blend number `position` of a sequence (split, seed, stream) is always the same one: there is no state
- * to save, and any batch can be made again.
+ * to save, and any batch can be made again. What is drawn for it is in cl/blending.h.
  *
- * A kind (batches_kind) says how pictures reach the device. The only one today is resident: all are
- * uploaded at once.
+ * A kind (batches_kind) says how pictures reach the device: resident (all are uploaded at once) or, where they
+ * need more than data.memory allows, streamed (threads cut windows out of them ahead of the device). Both give
+ * the same bits.
  */
 #ifndef DATA_BATCHES_H
 #define DATA_BATCHES_H
 
+#include "../cl/blending.h"
 #include "config/config.h"
 #include "data/dataset.h"
 #include "opencl/kernel.h"
@@ -31,7 +33,8 @@ enum split { SPLIT_TRAIN, SPLIT_VALIDATION, SPLIT_TEST };
 typedef struct batches batches;
 
 /* Opens what the config names: training sets for SPLIT_TRAIN and SPLIT_VALIDATION, or test sets for
- * SPLIT_TEST; the two are never in one. STATUS_DATA if pictures do not fit the config's format. */
+ * SPLIT_TEST; the two are never in one. STATUS_DATA if pictures do not fit the config's format. Without a device
+ * (d is NULL) blends are made on the host only, by batches_blend(). */
 int batches_open(batches **out, device *d, const struct data_config *c, uint64_t seed, bool test);
 
 /* The same from opened training sets, one for each of c's sources; they stay the caller's. */
@@ -57,8 +60,20 @@ int batches_least(const batches *b, enum split split);
 int batches_next(batches *b, enum split split, uint64_t seed, unsigned stream, uint64_t position,
                  int batch, cl_mem blend, cl_mem truth);
 
-/* Which pictures of sets of so many blend number `position` is made of, to make the same one on the
- * host. */
+/*
+ * The same on the host, one blend: to rounding what batches_next() gives, and the truths are the same bits.
+ *
+ *   blend  (height, width, channels)
+ *   truth  (height, width, sources * channels)
+ */
+int batches_blend(const batches *b, enum split split, uint64_t seed, unsigned stream,
+                  uint64_t position, float *blend, float *truth);
+
+/* Which source is alone in a blend of training data; -1: none, as always in other splits. */
+int batches_lone_source(const batches *b, enum split split, uint64_t seed, unsigned stream,
+                        uint64_t position);
+
+/* Which pictures of sets of so many blend number `position` is made of. */
 void batches_draw(const int counts[], int sources, uint64_t seed, unsigned stream,
                   uint64_t position, int numbers[]);
 
@@ -68,11 +83,12 @@ int source_open(dataset **out, const struct data_config *c, int source, enum dat
 /* ---- For kinds ---- */
 
 typedef struct batches_source {
-    const dataset *set; /* NULL once its pictures are not needed any more */
-    uint32_t *order;    /* (set->count): picture i of the splits is the set's number order[i] */
+    dataset *set;    /* NULL once its pictures are not needed any more */
+    uint32_t *order; /* (set->count): picture i of the splits is the set's number order[i] */
     int count;
-    int training; /* the first so many; the others are held out */
-    bool flip;    /* half of what is trained on is mirrored */
+    int training;    /* the first so many; the others are held out */
+    bool crops;      /* its pictures may be larger than the format */
+    bool flip, turn; /* what is trained on is mirrored and turned at random */
 } batches_source;
 
 typedef struct batches_kind {
@@ -82,17 +98,43 @@ typedef struct batches_kind {
     void (*close)(batches *b); /* NULL state is allowed */
 } batches_kind;
 
-extern const batches_kind resident_kind;
+extern const batches_kind resident_kind, streamed_kind;
 
 struct batches {
-    device *device;
+    device *device; /* NULL: blends are made on the host */
     const batches_kind *kind;
     mixture mixture;
     bool test;
     int shift;   /* of what is trained on, in pixels each way */
     float clean; /* share of what is trained on that is one source alone */
+    blend_rule rule;
+    uint64_t memory; /* bytes of pictures that may be on the device */
     batches_source sources[SOURCES_MAX];
+    bool owns_sets;
     void *state; /* the kind's own */
 };
+
+/* A source as the mixer sees it in a split; its `place` is the kind's. */
+mixed_source batches_describe(const batches *b, enum split split, int source);
+
+/* A picture of a source, as in `order`, and the window of it that a blend shows. */
+int batches_view(const batches *b, const mixed_source *s, int source, int number,
+                 const philox_word place[4], const philox_word crop[4], const philox_word turn[4],
+                 picture_view *v, placement *at);
+
+/* The kernel for these sources; NULL after fail(). */
+kernel *batches_mixer(const batches *b);
+
+/* What it reads. */
+typedef struct mixer_input {
+    kernel *mixer;
+    const cl_mem *pictures; /* (SOURCES_MAX); NULL behind the sources */
+    cl_mem places;          /* picture_place of each picture */
+    cl_mem descriptions;    /* (SOURCES_MAX) mixed_source */
+    int streamed;           /* 1: only the batch's own windows are there */
+} mixer_input;
+
+int batches_mix(const batches *b, const mixer_input *from, uint64_t seed, unsigned stream,
+                uint64_t position, int batch, cl_mem blend, cl_mem truth);
 
 #endif

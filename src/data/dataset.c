@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 /* Every kind that is looked for in a folder, a row each; the first that finds something is taken. */
-#define KINDS(KIND) KIND(idx_kind)
+#define KINDS(KIND) KIND(idx_kind) KIND(folder_kind)
 
 #define DECLARE(kind) extern const dataset_kind kind;
 #define ADDRESS(kind) &(kind),
@@ -23,11 +23,12 @@ typedef struct place {
     char *path;
 } place;
 
-static int find_in_folder(const char *folder, enum dataset_part part, place *found)
+static int find_in_folder(const char *folder, const struct data_config *c, enum dataset_part part,
+                          place *found)
 {
     for (int i = 0; i < KIND_COUNT; i++) {
         char *path;
-        if (kinds[i]->find(folder, part, &path))
+        if (kinds[i]->find(folder, c, part, &path))
             return -1;
         if (path) {
             *found = (place){kinds[i], path};
@@ -37,42 +38,50 @@ static int find_in_folder(const char *folder, enum dataset_part part, place *fou
     return 0;
 }
 
-/* A relative directory is looked for here, then beside the folder that holds cl/. */
-static int find(const char *directory, const char *name, enum dataset_part part, place *found)
+/* A source's folder; its name may be absolute. */
+static char *folder_of(const char *directory, const char *name)
 {
-    bool there;
-    char *folder = path_join(directory, name);
-    int result = !folder || directory_look(directory, STATUS_DATA, &there) ||
+    return name[0] == '/' ? copy_text(name) : path_join(directory, name);
+}
+
+/* A relative directory is looked for here, then beside the folder that holds cl/. */
+static int find(const struct data_config *c, const char *name, enum dataset_part part, place *found)
+{
+    bool there, absolute = name[0] == '/' || c->directory[0] == '/';
+    char *folder = folder_of(c->directory, name);
+    int result = !folder || (name[0] != '/' && directory_look(c->directory, STATUS_DATA, &there)) ||
                          directory_look(folder, STATUS_DATA, &there) ||
-                         find_in_folder(folder, part, found)
+                         find_in_folder(folder, c, part, found)
                      ? -1
                      : 0;
     free(folder);
-    if (result || found->kind || directory[0] == '/' || !kernel_directory())
+    if (result || found->kind || absolute || !kernel_directory())
         return result;
-    folder = format_text("%s/../%s/%s", kernel_directory(), directory, name);
-    result = folder ? find_in_folder(folder, part, found) : -1;
+    folder = format_text("%s/../%s/%s", kernel_directory(), c->directory, name);
+    result = folder ? find_in_folder(folder, c, part, found) : -1;
     free(folder);
     return result;
 }
 
-static int is_missing(const char *directory, const char *name, enum dataset_part part)
+static int is_missing(const struct data_config *c, const char *name, enum dataset_part part)
 {
     struct stat info;
     const char *file = part == DATASET_TEST ? "t10k" : "train";
-    char *folder = path_join(directory, name);
+    char *folder = folder_of(c->directory, name);
     if (!folder)
         return -1;
     if (!stat(folder, &info))
         fail(
             STATUS_DATA,
             "%s/%s-images-idx3-ubyte: no such file, nor %s-images.idx3-ubyte, nor one of them with "
-            ".gz; `make data` brings it, and --data or data.directory says where it is",
-            folder, file, file);
+            ".gz, nor any picture%s; `make data` brings MNIST, and --data or data.directory says "
+            "where the data sets are",
+            folder, file, file,
+            c->subfolders ? "" : " (data.subfolders = true looks into its folders)");
     else if (errno == ENOENT)
         fail(STATUS_DATA,
-             "%s: no such folder, which should hold %s-images-idx3-ubyte; `make data` brings it, "
-             "and --data or data.directory says where it is",
+             "%s: no such folder, which should hold %s-images-idx3-ubyte or pictures; `make data` "
+             "brings MNIST, and --data or data.directory says where the data sets are",
              folder, file);
     else
         fail(STATUS_DATA, "%s: %s; --data or data.directory says where the data sets are", folder,
@@ -81,15 +90,16 @@ static int is_missing(const char *directory, const char *name, enum dataset_part
     return -1;
 }
 
-int dataset_open(dataset **out, const char *directory, const char *name, enum dataset_part part)
+int dataset_open(dataset **out, const struct data_config *c, int source, enum dataset_part part)
 {
     place found = {0};
-    if (find(directory, name, part, &found))
+    const char *name = c->directories[source];
+    if (find(c, name, part, &found))
         return fail_while("data set %s", name);
     if (!found.kind)
-        return is_missing(directory, name, part);
+        return is_missing(c, name, part);
     dataset *d = allocate(1, sizeof *d);
-    int result = d ? found.kind->open(d, found.path) : -1;
+    int result = d ? found.kind->open(d, found.path, c, part) : -1;
     free(found.path);
     if (result) {
         free(d);
@@ -108,7 +118,24 @@ void dataset_close(dataset *d)
     free(d);
 }
 
+int dataset_view(const dataset *d, size_t number, picture_view *v)
+{
+    *v = (picture_view){0};
+    return d->kind->view(d, number, v);
+}
+
+void picture_view_release(picture_view *v)
+{
+    free(v->owned);
+    *v = (picture_view){0};
+}
+
 int dataset_read(const dataset *d, size_t number, unsigned char *pixels)
 {
-    return d->kind->read(d, number, pixels);
+    picture_view v;
+    if (dataset_view(d, number, &v))
+        return -1;
+    memcpy(pixels, v.pixels, image_values(d->format));
+    picture_view_release(&v);
+    return 0;
 }

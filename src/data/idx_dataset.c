@@ -11,8 +11,10 @@
 static const char *const forms[] = {"%s/%s-images-idx3-ubyte", "%s/%s-images-idx3-ubyte.gz",
                                     "%s/%s-images.idx3-ubyte", "%s/%s-images.idx3-ubyte.gz"};
 
-static int idx_find(const char *folder, enum dataset_part part, char **found)
+static int idx_find(const char *folder, const struct data_config *c, enum dataset_part part,
+                    char **found)
 {
+    (void)c;
     bool there, failed = false;
     *found = NULL;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
@@ -31,24 +33,34 @@ static int idx_find(const char *folder, enum dataset_part part, char **found)
     return failed ? -1 : 0;
 }
 
-static int idx_open(dataset *d, const char *path)
+static void describe(dataset *d, const struct image_set *set)
 {
+    d->count = set->count;
+    d->format = set->format;
+    d->held_out = -1;
+    d->bytes = set->count * image_values(set->format);
+    d->state = (void *)set;
+}
+
+static int idx_open(dataset *d, const char *path, const struct data_config *c,
+                    enum dataset_part part)
+{
+    (void)c, (void)part; /* the path is of the part */
     struct image_set *set = allocate(1, sizeof *set);
     if (!set || idx_read_images(path, set)) {
         free(set);
         return -1;
     }
-    d->count = set->count;
-    d->format = set->format;
-    d->state = set;
+    describe(d, set);
     return 0;
 }
 
-static int set_read(const dataset *d, size_t number, unsigned char *pixels)
+static int set_view(const dataset *d, size_t number, picture_view *v)
 {
     const struct image_set *set = d->state;
-    size_t bytes = image_values(d->format);
-    memcpy(pixels, set->pixels + number * bytes, bytes);
+    *v = (picture_view){.height = d->format.height,
+                        .width = d->format.width,
+                        .pixels = set->pixels + number * image_values(d->format)};
     return 0;
 }
 
@@ -58,7 +70,7 @@ static void idx_close(dataset *d)
     free(d->state);
 }
 
-const dataset_kind idx_kind = {idx_find, idx_open, set_read, idx_close};
+const dataset_kind idx_kind = {idx_find, idx_open, set_view, idx_close};
 
 /* ---- The same from memory ---- */
 
@@ -69,11 +81,12 @@ static void memory_close(dataset *d)
 
 int dataset_of_memory(dataset **out, const struct image_set *pictures)
 {
-    static const dataset_kind memory_kind = {.read = set_read, .close = memory_close};
+    static const dataset_kind memory_kind = {.view = set_view, .close = memory_close};
     dataset *d = allocate(1, sizeof *d);
     if (!d)
         return -1;
-    *d = (dataset){&memory_kind, pictures->count, pictures->format, (void *)pictures};
+    d->kind = &memory_kind;
+    describe(d, pictures);
     *out = d;
     return 0;
 }

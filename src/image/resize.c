@@ -1,6 +1,8 @@
 #include "image/resize.h"
 
+#include "base/memory.h"
 #include <stdint.h>
+#include <stdlib.h>
 
 typedef struct reduction {
     const unsigned char *pixels; /* (from.height, from.width, from.channels) */
@@ -59,4 +61,58 @@ void pixels_reduce(const unsigned char *pixels, struct image_format from, unsign
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++, reduced += from.channels)
             average(&r, y, x, reduced);
+}
+
+/* ---- Enlarging ---- */
+
+/* Between which two pixels of a side a place of the result lies, and how far behind the first. */
+typedef struct between {
+    int first, second;
+    double part;
+} between;
+
+static between find_between(int place, int from, int to)
+{
+    double at = (place + 0.5) * from / to - 0.5;
+    int first = at < 0 ? 0 : (int)at;
+    int second = first + 1 < from ? first + 1 : first;
+    return (between){first, second, at < 0 ? 0 : at - first};
+}
+
+void pixels_enlarge(const unsigned char *pixels, struct image_format from, unsigned char *enlarged,
+                    int height, int width)
+{
+    size_t channels = (size_t)from.channels, stride = (size_t)from.width * channels;
+    for (int y = 0; y < height; y++) {
+        between rows = find_between(y, from.height, height);
+        const unsigned char *upper = pixels + (size_t)rows.first * stride;
+        const unsigned char *lower = pixels + (size_t)rows.second * stride;
+        for (int x = 0; x < width; x++) {
+            between columns = find_between(x, from.width, width);
+            size_t left = (size_t)columns.first * channels,
+                   right = (size_t)columns.second * channels;
+            for (size_t c = 0; c < channels; c++) {
+                double above =
+                    upper[left + c] + columns.part * (upper[right + c] - upper[left + c]);
+                double below =
+                    lower[left + c] + columns.part * (lower[right + c] - lower[left + c]);
+                *enlarged++ = (unsigned char)(above + rows.part * (below - above) + 0.5);
+            }
+        }
+    }
+}
+
+int pixels_resize(const unsigned char *pixels, struct image_format from, unsigned char *resized,
+                  int height, int width)
+{
+    struct image_format small = from;
+    small.height = height < from.height ? height : from.height;
+    small.width = width < from.width ? width : from.width;
+    unsigned char *reduced = allocate(image_values(small), 1);
+    if (!reduced)
+        return -1;
+    pixels_reduce(pixels, from, reduced, small.height, small.width);
+    pixels_enlarge(reduced, small, resized, height, width);
+    free(reduced);
+    return 0;
 }

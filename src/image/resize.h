@@ -1,4 +1,4 @@
-/* Smaller pictures. */
+/* Smaller and larger pictures. */
 #ifndef IMAGE_RESIZE_H
 #define IMAGE_RESIZE_H
 
@@ -13,5 +13,17 @@
  */
 void pixels_reduce(const unsigned char *pixels, struct image_format from, unsigned char *reduced,
                    int height, int width);
+
+/*
+ * Enlarges a picture to height x width, neither of them shorter than before: bilinear between the centres of
+ * pixels, what is at the edge continuing beyond it. Rounded half up.
+ */
+void pixels_enlarge(const unsigned char *pixels, struct image_format from, unsigned char *enlarged,
+                    int height, int width);
+
+/* To any height x width: a side that becomes shorter is averaged, one that becomes longer is enlarged. -1 if
+ * memory runs out. */
+int pixels_resize(const unsigned char *pixels, struct image_format from, unsigned char *resized,
+                  int height, int width);
 
 #endif

@@ -113,6 +113,41 @@ int buffer_read_later(device *d, cl_mem buffer, size_t offset, void *bytes, size
     return CL_CALL(d, clFlush(d->queue));
 }
 
+int buffer_write_later(device *d, cl_mem buffer, size_t offset, const void *bytes, size_t length,
+                       cl_event *done)
+{
+    if (CL_CALL(d, clEnqueueWriteBuffer(d->queue, buffer, CL_FALSE, offset, length, bytes, 0, NULL,
+                                        done)))
+        return -1;
+    timeline_share(d, "transfer", "write", *done);
+    return CL_CALL(d, clFlush(d->queue));
+}
+
+int staging_new(device *d, size_t bytes, const char *what, staging *out)
+{
+    cl_int code;
+    *out = (staging){0};
+    out->buffer =
+        clCreateBuffer(d->context, CL_MEM_READ_ONLY | CL_MEM_ALLOC_HOST_PTR, bytes, NULL, &code);
+    if (cl_check(d, code, "clCreateBuffer", __FILE__, __LINE__))
+        return fail_while("%s: %.1f MiB of host memory", what, mebibytes(bytes));
+    out->bytes = clEnqueueMapBuffer(d->queue, out->buffer, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0,
+                                    bytes, 0, NULL, NULL, &code);
+    if (!cl_check(d, code, "clEnqueueMapBuffer", __FILE__, __LINE__))
+        return 0;
+    staging_free(d, out);
+    return fail_while("%s: %.1f MiB of host memory", what, mebibytes(bytes));
+}
+
+void staging_free(device *d, staging *s)
+{
+    if (s->bytes)
+        clEnqueueUnmapMemObject(d->queue, s->buffer, s->bytes, 0, NULL, NULL);
+    if (s->buffer)
+        clReleaseMemObject(s->buffer);
+    *s = (staging){0};
+}
+
 int event_wait(device *d, cl_event *event)
 {
     if (!*event)

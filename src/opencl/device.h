@@ -127,9 +127,19 @@ int buffer_read(device *d, cl_mem buffer, size_t offset, void *bytes, size_t len
 int buffer_read_later(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length,
                       cl_event *done);
 int event_wait(device *d, cl_event *event);
+int buffer_write_later(device *d, cl_mem buffer, size_t offset, const void *bytes, size_t length,
+                       cl_event *done);
 int buffer_fill(device *d, cl_mem buffer, float value, size_t offset, size_t length);
 int buffer_copy(device *d, cl_mem from, size_t from_offset, cl_mem to, size_t to_offset,
                 size_t length);
+
+/* Memory of the host from which a device reads fast ("pinned"): for buffer_write_later(). */
+typedef struct staging {
+    cl_mem buffer;
+    void *bytes;
+} staging;
+int staging_new(device *d, size_t bytes, const char *what, staging *out);
+void staging_free(device *d, staging *s); /* an empty one is allowed */
 
 /* 0 if code is CL_SUCCESS; else -1 with file, line, call, error name and number, and the layer.
  * Memory errors are STATUS_MEMORY, all others STATUS_DEVICE. */

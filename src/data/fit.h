@@ -1,0 +1,21 @@
+/*
+ * A picture of any size as data.fit wants it:
+ *
+ *     crop     reduced to data.longest_side if it is longer, then enlarged until data.size fits into it; what is
+ *              longer than IMAGE_SIDE_LIMIT after that is cut off on both sides
+ *     resize   scaled to data.size, whatever its shape
+ *     pad      reduced until it fits into data.size, and in the middle of black
+ *
+ * Reduced by area averaging, enlarged bilinearly (image/resize.h). After `crop` a picture has at least
+ * data.size, otherwise exactly that.
+ */
+#ifndef DATA_FIT_H
+#define DATA_FIT_H
+
+#include "config/config.h"
+#include "image/image.h"
+
+/* In place. -1 if memory runs out; the picture stays as it was. */
+int picture_fit(struct image *picture, const struct data_config *c);
+
+#endif

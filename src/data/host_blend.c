@@ -1,0 +1,127 @@
+/* Blends on the host: what cl/mixer.cl does, by the same cl/blending.h. */
+#include "data/batches.h"
+#include <string.h>
+
+int batches_view(const batches *b, const mixed_source *s, int source, int number,
+                 const philox_word place[4], const philox_word crop[4], const philox_word turn[4],
+                 picture_view *v, placement *at)
+{
+    const batches_source *from = &b->sources[source];
+    struct image_format f = b->mixture.format;
+    if (dataset_view(from->set, from->order[number], v))
+        return -1;
+    *at = blend_place(*s, f.height, f.width, v->height, v->width, place[source], crop[source],
+                      turn[source]);
+    return 0;
+}
+
+int batches_lone_source(const batches *b, enum split split, uint64_t seed, unsigned stream,
+                        uint64_t position)
+{
+    philox_word words[4];
+    mixed_source of[SOURCES_MAX];
+    for (int k = 0; k < b->mixture.sources; k++)
+        of[k] = batches_describe(b, split, k);
+    blend_words(position, (philox_word)seed, stream, WORDS_CLEAN, 0, words);
+    return blend_lone_source(of, b->mixture.sources, words);
+}
+
+/* What belongs to one blend. */
+typedef struct drawn {
+    mixed_source of[SOURCES_MAX];
+    int numbers[SOURCES_MAX], alone;
+    float weights[SOURCES_MAX];
+    philox_word place[4], crop[4], turn[4];
+} drawn;
+
+static void draw(drawn *d, const batches *b, enum split split, uint64_t seed, unsigned stream,
+                 uint64_t position)
+{
+    philox_word words[4];
+    const philox_word key = (philox_word)seed;
+    int counts[SOURCES_MAX];
+    for (int k = 0; k < b->mixture.sources; k++) {
+        d->of[k] = batches_describe(b, split, k);
+        d->weights[k] = d->of[k].weight;
+        counts[k] = d->of[k].count;
+    }
+    batches_draw(counts, b->mixture.sources, seed, stream, position, d->numbers);
+    for (int k = 0; k < b->mixture.sources; k++)
+        d->numbers[k] += d->of[k].first;
+    d->alone = batches_lone_source(b, split, seed, stream, position);
+    blend_words(position, key, stream, WORDS_PLACE, 0, d->place);
+    blend_words(position, key, stream, WORDS_CROP, 0, d->crop);
+    blend_words(position, key, stream, WORDS_TURN, 0, d->turn);
+    blend_words(position, key, stream, WORDS_WEIGHT, 0, words);
+    if (b->rule.draws_weights)
+        blend_draw_weights(b->rule, b->mixture.sources, words, d->weights);
+}
+
+/* Source k of the truth. */
+static int write_truth(const batches *b, const drawn *d, int k, float *truth)
+{
+    struct image_format f = b->mixture.format;
+    picture_view v;
+    placement at;
+    if (batches_view(b, &d->of[k], k, d->numbers[k], d->place, d->crop, d->turn, &v, &at))
+        return -1;
+    for (int i = 0; i < f.height * f.width; i++) {
+        int pixel = blend_pixel(at, v.width, i / f.width, i % f.width);
+        float *to =
+            truth + ((size_t)i * (size_t)b->mixture.sources + (size_t)k) * (size_t)f.channels;
+        for (int c = 0; c < f.channels; c++) {
+            float value =
+                pixel < 0
+                    ? 0
+                    : (float)v.pixels[(size_t)pixel * (size_t)f.channels + (size_t)c] / 255.0f;
+            to[c] = d->alone < 0 || d->alone == k ? value : blend_absent(b->rule.kind);
+        }
+    }
+    picture_view_release(&v);
+    return 0;
+}
+
+static float blend_one(const batches *b, const drawn *d, const float *truth, int c)
+{
+    float values[SOURCES_MAX];
+    int channels = b->mixture.format.channels;
+    for (int k = 0; k < b->mixture.sources; k++)
+        values[k] = truth[k * channels + c];
+    return d->alone < 0 ? blend_values(b->rule, b->mixture.sources, d->weights, values)
+                        : values[d->alone];
+}
+
+static void add_noise(const batches *b, uint64_t seed, unsigned stream, uint64_t position,
+                      float *blend)
+{
+    struct image_format f = b->mixture.format;
+    philox_word words[4], groups = ((philox_word)(f.width * f.channels) + 3) / 4;
+    float normals[4] = {0};
+    for (int y = 0; y < f.height; y++)
+        for (int i = 0; i < f.width * f.channels; i++, blend++) {
+            if (i % 4 == 0) {
+                blend_words(position, (philox_word)seed, stream, WORDS_NOISE,
+                            (philox_word)y * groups + (philox_word)i / 4, words);
+                blend_normals(words, normals);
+            }
+            *blend = blend_noisy(*blend, b->rule.noise * normals[i % 4]);
+        }
+}
+
+int batches_blend(const batches *b, enum split split, uint64_t seed, unsigned stream,
+                  uint64_t position, float *blend, float *truth)
+{
+    drawn d;
+    struct image_format f = b->mixture.format;
+    int sources = b->mixture.sources;
+    draw(&d, b, split, seed, stream, position);
+    for (int k = 0; k < sources; k++)
+        if (write_truth(b, &d, k, truth))
+            return -1;
+    for (int i = 0; i < f.height * f.width; i++)
+        for (int c = 0; c < f.channels; c++)
+            blend[i * f.channels + c] = blend_one(b, &d, truth + i * sources * f.channels, c);
+    if (b->rule.noise > 0)
+        add_noise(b, seed, stream, position, blend);
+    return 0;
+}

@@ -1,0 +1,415 @@
+#define _GNU_SOURCE /* memfd_create() */
+#include "data/picture_store.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/signals.h"
+#include "base/xdg.h"
+#include "data/fit.h"
+#include "data/store_file.h"
+#include "opencl/cache.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define MEBIBYTE ((uint64_t)1 << 20)
+
+enum { THREADS_MOST = 16, REASONS = 5, LIVE_EVERY = 64 };
+
+/* ---- Where it is ---- */
+
+static char *cache_directory(const struct data_config *c)
+{
+    static const xdg_place place = {"decoded pictures", "UNBLEND_PICTURES", "XDG_CACHE_HOME",
+                                    "unblend/pictures", ".cache/unblend/pictures"};
+    return *c->cache ? copy_text(c->cache) : xdg_directory(&place);
+}
+
+/* Of all that the pixels follow from. */
+static char *cache_path(const char *folder, const struct data_config *c)
+{
+    char key[CACHE_KEY_SIZE], how[96];
+    struct image_format f = c->mixture.format;
+    char *directory = cache_directory(c), *whole = realpath(folder, NULL), *path = NULL;
+    snprintf(how, sizeof how, "%dx%dx%d fit %d longest %d", f.height, f.width, f.channels, c->fit,
+             c->fit == FIT_CROP ? c->longest_side : 0);
+    if (directory && !directory_make(directory)) {
+        cache_key((const char *const[]){whole ? whole : folder, how}, 2, key);
+        path = format_text("%s/%.32s.pictures", directory, key);
+    }
+    free(directory);
+    free(whole);
+    return path;
+}
+
+/* What may be kept in memory if there is no file: as much as on a device (batches.h). */
+static uint64_t memory_limit(const struct data_config *c)
+{
+    uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return c->memory ? (uint64_t)c->memory * MEBIBYTE : all / 4;
+}
+
+/* A cache must not fill the disk. */
+static uint64_t file_limit(const char *path, const struct data_config *c)
+{
+    struct statvfs disk;
+    uint64_t limit = (uint64_t)c->cache_limit * MEBIBYTE;
+    char *directory = format_text("%.*s", (int)(strrchr(path, '/') - path), path);
+    if (directory && !statvfs(directory, &disk)) {
+        uint64_t spare = (uint64_t)disk.f_bavail * disk.f_frsize / 10 * 9;
+        limit = limit < spare ? limit : spare;
+    }
+    free(directory);
+    return limit;
+}
+
+/* ---- Decoding ---- */
+
+int picture_decode(const char *folder, const char *name, const struct data_config *c,
+                   struct image *picture)
+{
+    char *path = path_join(folder, name);
+    int result = path ? image_read(path, c->mixture.format.channels, picture) : -1;
+    free(path);
+    if (!result && picture_fit(picture, c)) {
+        image_release(picture);
+        result = -1;
+    }
+    return result;
+}
+
+/* What the threads share. */
+typedef struct work {
+    const char *folder;
+    const picture_files *files;
+    const struct data_config *config;
+    const store_reader *before;
+    store_writer writer;
+    store_entry *entries; /* of the files */
+    _Atomic size_t next;
+    _Atomic bool stopped, full;
+    pthread_mutex_t lock; /* of what follows */
+    size_t unreadable;
+    char *reasons[REASONS];
+    enum status status; /* of what stopped it */
+    char *why;
+} work;
+
+static void note_unreadable(work *w, store_entry *e)
+{
+    e->state = STORED_UNREADABLE;
+    pthread_mutex_lock(&w->lock);
+    if (w->unreadable < REASONS)
+        w->reasons[w->unreadable] = copy_text(error_message());
+    w->unreadable++;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void stop(work *w)
+{
+    pthread_mutex_lock(&w->lock);
+    if (!w->why) {
+        w->status = error_status();
+        w->why = copy_text(error_message());
+    }
+    pthread_mutex_unlock(&w->lock);
+    atomic_store(&w->stopped, true);
+}
+
+static size_t pixel_bytes(const work *w, const store_entry *e)
+{
+    return (size_t)e->height * (size_t)e->width * (size_t)w->config->mixture.format.channels;
+}
+
+/* What was decoded before and has not changed. */
+static const store_entry *find_before(const store_reader *before, const picture_file *file)
+{
+    const store_entry *e = before->count ? store_find(before, file->name) : NULL;
+    return e && e->file_bytes == file->bytes && e->file_modified == file->modified ? e : NULL;
+}
+
+static void store_decoded(work *w, const picture_file *file, store_entry *e)
+{
+    struct image picture;
+    if (picture_decode(w->folder, file->name, w->config, &picture)) {
+        if (error_status() == STATUS_MEMORY)
+            stop(w);
+        else
+            note_unreadable(w, e);
+        return;
+    }
+    e->height = picture.height;
+    e->width = picture.width;
+    store_add(&w->writer, picture.pixels, pixel_bytes(w, e), e);
+    image_release(&picture);
+}
+
+/* Once there is no more room, files are left for later, unread. */
+static void store_one(work *w, size_t i)
+{
+    const picture_file *file = &w->files->files[i];
+    const store_entry *before = find_before(w->before, file);
+    store_entry *e = &w->entries[i];
+    *e = (store_entry){
+        .file_bytes = file->bytes, .file_modified = file->modified, .state = STORED_NO};
+    if (atomic_load(&w->full))
+        return;
+    if (before && before->state == STORED_YES) {
+        e->height = before->height;
+        e->width = before->width;
+        store_add(&w->writer, store_pixels(w->before, before), pixel_bytes(w, e), e);
+    } else {
+        store_decoded(w, file, e);
+    }
+    if (e->state == STORED_NO)
+        atomic_store(&w->full, true);
+}
+
+/* Returns whether there was one. */
+static bool store_next(work *w)
+{
+    size_t i = atomic_fetch_add(&w->next, 1);
+    if (i >= w->files->count || atomic_load(&w->stopped))
+        return false;
+    store_one(w, i);
+    return true;
+}
+
+static void *run_thread(void *context)
+{
+    while (store_next(context))
+        ;
+    error_clear();
+    return NULL;
+}
+
+/* In this thread and others, as many as there are processors. */
+static int run_threads(work *w)
+{
+    pthread_t threads[THREADS_MOST];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int wanted = processors > THREADS_MOST ? THREADS_MOST : (int)processors, count = 0;
+    while (count < wanted - 1 && !pthread_create(&threads[count], NULL, run_thread, w))
+        count++;
+    for (size_t done = 0; store_next(w); done++) {
+        if (done % LIVE_EVERY == 0)
+            log_live("%s: decoding picture %zu of %zu", w->folder, atomic_load(&w->next),
+                     w->files->count);
+        if (signals_check())
+            stop(w);
+    }
+    for (int i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    log_live_end();
+    return w->why ? fail(w->status, "%s", w->why) : 0;
+}
+
+/* ---- Building ---- */
+
+static void say_unreadable(const char *folder, size_t count, size_t all, char *const reasons[])
+{
+    if (!count)
+        return;
+    log_warning("%s: %zu of %zu pictures cannot be read and are left out:", folder, count, all);
+    for (size_t i = 0; i < count && i < REASONS; i++)
+        log_warning("  %s", reasons[i] ? reasons[i] : "?");
+    if (count > REASONS)
+        log_warning("  and %zu more", count - REASONS);
+}
+
+/* Into an empty file, and maps it. */
+static int build(work *w, int fd, uint64_t limit, store_reader *out)
+{
+    w->entries = allocate(w->files->count, sizeof *w->entries);
+    store_writer_start(&w->writer, fd, limit);
+    int result = w->entries ? run_threads(w) : -1;
+    if (!result && store_finish(&w->writer, w->files, w->entries))
+        result = fail(STATUS_RUNTIME, "%s", strerror(errno));
+    if (!result)
+        result = store_read_open_file(fd, w->config->mixture.format.channels, out);
+    if (!result)
+        say_unreadable(w->folder, w->unreadable, w->files->count, w->reasons);
+    free(w->entries);
+    for (int i = 0; i < REASONS; i++)
+        free(w->reasons[i]);
+    free(w->why);
+    return result;
+}
+
+static work work_new(const char *folder, const picture_files *files, const struct data_config *c,
+                     const store_reader *before)
+{
+    return (work){.folder = folder,
+                  .files = files,
+                  .config = c,
+                  .before = before,
+                  .lock = PTHREAD_MUTEX_INITIALIZER};
+}
+
+static int build_in_memory(work *w, store_reader *out)
+{
+    int fd = memfd_create("unblend pictures", MFD_CLOEXEC);
+    if (fd < 0)
+        return fail(STATUS_MEMORY, "out of memory: the pictures of %s: %s", w->folder,
+                    strerror(errno));
+    uint64_t limit = memory_limit(w->config), most = (uint64_t)w->config->cache_limit * MEBIBYTE;
+    int result = build(w, fd, limit < most ? limit : most, out);
+    close(fd);
+    return result ? fail_while("the pictures of %s", w->folder) : 0;
+}
+
+/* A failure that is not the disk's ends it, too: a signal, or no memory. */
+static bool is_fatal(void)
+{
+    return error_status() != STATUS_RUNTIME;
+}
+
+static int build_in_file(work *w, const char *path, store_reader *out)
+{
+    file_draft draft;
+    if (file_draft_open(&draft, path))
+        return -1;
+    if (build(w, draft.fd, file_limit(path, w->config), out)) {
+        file_draft_drop(&draft);
+        return is_fatal() ? -1 : fail_while("%s", path);
+    }
+    if (!file_draft_keep(&draft))
+        return 0;
+    store_reader_close(out);
+    return -1;
+}
+
+/* ---- Opening ---- */
+
+/* Whether the file has just these pictures, as they are. */
+static bool is_up_to_date(const store_reader *before, const picture_files *files)
+{
+    bool same = before->count == files->count;
+    for (size_t i = 0; i < files->count && same; i++)
+        same = find_before(before, &files->files[i]) != NULL;
+    return same;
+}
+
+/* Says again why: they are read again, as far as that is said. */
+static void say_unreadable_before(const picture_store *s, const char *folder,
+                                  const picture_files *files, const struct data_config *c)
+{
+    char *reasons[REASONS] = {NULL};
+    struct image picture;
+    for (size_t i = 0, count = 0; i < s->count && count < REASONS && count < s->unreadable; i++)
+        if (s->items[i].state == STORED_UNREADABLE) {
+            if (!picture_decode(folder, files->files[i].name, c, &picture))
+                image_release(&picture);
+            reasons[count++] = copy_text(error_message());
+        }
+    error_clear();
+    say_unreadable(folder, s->unreadable, s->count, reasons);
+    for (int i = 0; i < REASONS; i++)
+        free(reasons[i]);
+}
+
+/* Takes over what the reader has mapped. */
+static int fill(picture_store *s, store_reader *from, const picture_files *files, int channels)
+{
+    s->mapped = (void *)from->bytes;
+    s->mapped_bytes = from->length;
+    s->count = files->count;
+    s->items = allocate(s->count, sizeof *s->items);
+    for (size_t i = 0; s->items && i < s->count; i++) {
+        const store_entry *e = store_find(from, files->files[i].name);
+        s->items[i] = (stored_item){.state = STORED_NO};
+        if (!e)
+            continue;
+        s->items[i] =
+            (stored_item){(enum stored_state)e->state, e->height, e->width, store_pixels(from, e)};
+        s->unreadable += e->state == STORED_UNREADABLE;
+        if (e->state == STORED_YES)
+            s->bytes += (uint64_t)e->height * (uint64_t)e->width * (uint64_t)channels;
+    }
+    *from = (store_reader){0};
+    return s->items ? 0 : -1;
+}
+
+static void say_limit(const picture_store *s, const char *folder)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < s->count; i++)
+        left += s->items[i].state == STORED_NO;
+    if (left)
+        log_info(
+            "%s: %zu of %zu pictures are beyond data.cache_limit, the disk's or the memory's "
+            "room: they are decoded each time they are drawn. A smaller data.longest_side needs "
+            "less",
+            folder, left, s->count);
+}
+
+static int open_at(picture_store *s, const char *path, const char *folder,
+                   const picture_files *files, const struct data_config *c)
+{
+    store_reader before = {0}, now = {0};
+    int channels = c->mixture.format.channels, result = 0;
+    if (path && store_read(path, channels, &before) && is_up_to_date(&before, files)) {
+        result = fill(s, &before, files, channels);
+        if (!result)
+            say_unreadable_before(s, folder, files, c);
+        return result;
+    }
+    work w = work_new(folder, files, c, &before);
+    if (path && build_in_file(&w, path, &now)) {
+        result = is_fatal() ? -1 : 0;
+        if (!result)
+            log_warning("%s; decoded pictures are kept in memory", error_message());
+        path = NULL;
+    }
+    if (!result && !path) {
+        w = work_new(folder, files, c, &before);
+        result = build_in_memory(&w, &now);
+    }
+    store_reader_close(&before);
+    if (!result)
+        result = fill(s, &now, files, channels);
+    if (!result && path)
+        log_info("%s: %zu pictures decoded, %.1f MiB in %s (may be removed)", folder,
+                 s->count - s->unreadable, (double)s->bytes / (double)MEBIBYTE, path);
+    return result;
+}
+
+int picture_store_open(picture_store **out, const char *folder, const picture_files *files,
+                       const struct data_config *c)
+{
+    picture_store *s = allocate(1, sizeof *s);
+    bool in_file = strcmp(c->cache, "none") != 0;
+    char *path = s && in_file ? cache_path(folder, c) : NULL;
+    if (s && in_file && !path) {
+        log_warning("%s; decoded pictures are kept in memory", error_message());
+        error_clear();
+    }
+    int result = s ? open_at(s, path, folder, files, c) : -1;
+    free(path);
+    if (!result && s->unreadable == s->count)
+        result = fail(STATUS_DATA, "%s: none of its %zu pictures can be read", folder, s->count);
+    if (result) {
+        picture_store_close(s);
+        return -1;
+    }
+    say_limit(s, folder);
+    *out = s;
+    return 0;
+}
+
+void picture_store_close(picture_store *s)
+{
+    if (!s)
+        return;
+    if (s->mapped)
+        munmap(s->mapped, s->mapped_bytes);
+    free(s->items);
+    free(s);
+}

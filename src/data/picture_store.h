@@ -1,0 +1,54 @@
+/*
+ * The decoded pictures of a folder, fitted (fit.h), as bytes: in a file that is kept between runs, or in memory
+ * where there is none (data.cache = none, a full disk). A training reads from it as from memory, so JPEGs are
+ * decoded once and not in every epoch.
+ *
+ *     picture_store *s;
+ *     if (picture_store_open(&s, "pages", &files, config)) ...
+ *     if (s->items[17].pixels) ...
+ *     picture_store_close(s);
+ *
+ * The file lies in data.cache, $XDG_CACHE_HOME/unblend/pictures or ~/.cache/unblend/pictures, under a name that
+ * follows from the folder and from what fits the pictures. It may be removed at any time. In it are
+ *
+ *     header, the pixels of all pictures, an entry and a name for each file, CRC-32 of the entries and names
+ *
+ * all in the byte order of the machine. Files that have changed since, by size or time, are decoded again; the
+ * others are copied. Pictures beyond data.cache_limit are not in it: they are decoded when they are drawn.
+ */
+#ifndef DATA_PICTURE_STORE_H
+#define DATA_PICTURE_STORE_H
+
+#include "data/picture_files.h"
+
+enum stored_state { STORED_YES, STORED_NO, STORED_UNREADABLE };
+
+typedef struct stored_item {
+    enum stored_state state;
+    int height, width;
+    const unsigned char *pixels; /* (height, width, channels); NULL if it is not stored */
+} stored_item;
+
+typedef struct picture_store {
+    stored_item *items; /* of the files, in their order */
+    size_t count;
+    size_t unreadable;
+    uint64_t bytes; /* of the pixels of those that are stored */
+    void *mapped;
+    size_t mapped_bytes;
+} picture_store;
+
+/*
+ * Decodes what has to be, in several threads, and says what it does and which files cannot be read. STATUS_DATA
+ * if that is all of them; a signal ends it (signals.h). Trouble with the file is not an error.
+ */
+int picture_store_open(picture_store **out, const char *folder, const picture_files *files,
+                       const struct data_config *c);
+void picture_store_close(picture_store *s);
+
+/* A file of the folder, decoded and fitted; STATUS_DATA if it cannot be. */
+struct image;
+int picture_decode(const char *folder, const char *name, const struct data_config *c,
+                   struct image *picture);
+
+#endif
