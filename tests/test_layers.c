@@ -96,6 +96,20 @@ static void mse_matches(void **state)
         check(state, &(layer_case){&mse_layer, &options[i], {shapes[i], shapes[i]}, 2, false});
 }
 
+/* Spans of pixels: one, several, uneven, as many as there may be. */
+static void assignment_matches(void **state)
+{
+    static const struct {
+        shape s;
+        struct assignment_options options;
+    } cases[] = {{{5, 3, 7, 2}, {2}},   {{3, 13, 17, 9}, {3}}, {{9, 1, 1, 4}, {4}},
+                 {{4, 11, 5, 3}, {3}},  {{3, 32, 32, 6}, {2}}, {{7, 9, 13, 12}, {4}},
+                 {{1, 97, 101, 2}, {2}}};
+    for (size_t i = 0; i < limited(COUNT(cases)); i++)
+        check(state, &(layer_case){
+                         &assignment_layer, &cases[i].options, {cases[i].s, cases[i].s}, 2, false});
+}
+
 /* Those of the list have one, or nothing would link. */
 static void a_layer_without_reference_is_not_passed(void **state)
 {
@@ -118,6 +132,7 @@ int main(void)
         cmocka_unit_test(max_pool_matches),
         cmocka_unit_test(concat_matches),
         cmocka_unit_test(mse_matches),
+        cmocka_unit_test(assignment_matches),
         cmocka_unit_test(a_layer_without_reference_is_not_passed),
     };
     const struct CMUnitTest sized[] = {

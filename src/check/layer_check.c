@@ -224,14 +224,17 @@ static int run_reference(bench *b, const layer_case *c)
     r.y = to_double(b->y);
     r.g = to_double(b->g);
     reference->forward(&r);
-    if (!c->inference)
+    bool backward = !c->inference && reference->backward;
+    if (backward)
         reference->backward(&r);
     for (size_t i = 0; b->g && i < b->g->count; i++)
         b->g->initial[i] = (float)r.g[i];
     free(r.g);
     want(b->y, r.y);
     for (int i = 0; i < l->input_count; i++) {
-        for (size_t k = 0; b->dinputs[i] && l->beta[i] && k < b->dinputs[i]->count; k++)
+        /* without a backward it stays as it is */
+        bool adds = backward && b->dinputs[i] && l->beta[i];
+        for (size_t k = 0; adds && k < b->dinputs[i]->count; k++)
             r.dinputs[i][k] += b->dinputs[i]->initial[k];
         /* a loss has no gradient by its second input, the truth */
         want(c->type->flags & IS_LOSS && i ? NULL : b->dinputs[i], r.dinputs[i]);

@@ -60,7 +60,7 @@ typedef struct reference_run {
 /* Each layer of layers.h's list has one, x_reference for x_layer; one that is missing does not link. */
 typedef struct layer_reference {
     void (*forward)(reference_run *r);
-    void (*backward)(reference_run *r);
+    void (*backward)(reference_run *r); /* NULL for layers without */
 } layer_reference;
 
 #endif

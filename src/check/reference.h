@@ -141,6 +141,14 @@ void reference_mse_forward(const struct reference_mse *m, const double *p, const
 void reference_mse_backward(const struct reference_mse *m, const double *p, const double *t,
                             double *dp);
 
+/* The truths (images, pixels, sources * channels) with each image's sources in the order whose sum of squared
+ * errors, beside the output, is the smallest; of equal ones the first. */
+struct reference_assignment {
+    size_t images, pixels, sources, channels;
+};
+void reference_assignment_forward(const struct reference_assignment *shape, const double *output,
+                                  const double *truth, double *arranged);
+
 /*
  * One step of Keras' Adam (Kingma and Ba 2015, the form before section 2.1):
  * rate = learning_rate * sqrt(1 - beta2^step) / (1 - beta1^step), p -= rate * m / (sqrt(v) +

@@ -28,6 +28,7 @@ typedef struct score {
 
 typedef struct report {
     const mixture *mixture; /* the network's */
+    bool any_order;         /* each picture is scored in its better order of sources */
     long samples;
     score (*runs)[METRICS];
     long count;
@@ -86,8 +87,10 @@ static int evaluate(device *d, const options *given, const model_file *m, report
     if (!batches_open(&pairs, d, &s->data, (uint64_t)s->train.seed, !given->held_out) &&
         !trained_open(&t, d, s, m->tensors, given->arguments[0], BATCH,
                       given->project ? NETWORK_PROJECT : NETWORK_INFER) &&
-        !evaluator_new(&e, t.network, pairs))
+        !evaluator_new(&e, t.network, pairs)) {
+        r->any_order = t.network->any_order;
         result = run_all(e, given, r);
+    }
     evaluator_free(e);
     trained_close(&t);
     batches_close(pairs);
@@ -130,6 +133,7 @@ static int print_document(const report *r)
     }
     for (long i = 0; i < r->count; i++)
         json_array_append_new(runs, run_json(r, i));
+    json_object_set_new(document, "assignment", json_string(r->any_order ? "best" : "fixed"));
     json_object_set_new(document, "samples", json_integer(r->samples));
     json_object_set_new(document, "runs", runs);
     return print_json(document);
@@ -160,6 +164,9 @@ static int print_table(const report *r)
         }
         putchar('\n');
     }
+    if (r->any_order)
+        printf("scored in the %s order of sources, for each picture\n",
+               sources == 2 ? "better" : "best");
     return 0;
 }
 
@@ -202,7 +209,9 @@ const command evaluate_command = {
         "deviation. PSNR counts at most 100 dB an image; SSIM is that of Wang et al. 2004\n"
         "with Gaussian windows of 11x11 inside the image, and of smaller images there is\n"
         "none (\"-\", in JSON null). --held-out takes the images that the training held out\n"
-        "for validation instead, to choose between models without a look at the test sets.\n",
+        "for validation instead, to choose between models without a look at the test sets.\n"
+        "A model of train.objective = permutation is scored in the better order of its\n"
+        "sources, for each picture.\n",
     .examples = "  unblend evaluate digits-fashion\n"
                 "  unblend evaluate runs/first/model.safetensors --project\n",
     .options = OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA |

@@ -96,7 +96,8 @@ static int score_pairs(evaluator *e, enum split split, uint64_t seed, unsigned s
         if (signals_check() ||
             batches_next(e->batches, split, seed, stream, position + (uint64_t)done, n->batch,
                          n->input->data, e->truth) ||
-            network_forward(n) || add_scores(e, images, with_ssim, out))
+            network_forward(n) || network_arrange(n, e->truth) ||
+            add_scores(e, images, with_ssim, out))
             return -1;
     }
     for (int k = 0; k < n->mixture.sources; k++) {

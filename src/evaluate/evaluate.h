@@ -8,6 +8,9 @@
  *    wherever they lie inside the image (22x22 places), averaged over places, channels and images. Of
  *    images with a side below 11 there is none: NaN here, "-" and null where it is printed.
  *
+ * A network whose sources may come in any order (train.objective = permutation) is scored in the better order of
+ * each picture: see network_arrange().
+ *
  * The range of values is 1, and outputs are taken as they are, not clipped to it. While signals are
  * caught (signals.h), one that comes ends a measurement after its batch.
  */

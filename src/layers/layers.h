@@ -51,6 +51,10 @@ struct mse_options {
     float weights[LAYER_SOURCES_MAX]; /* of their losses in what training makes small */
 };
 
+struct assignment_options {
+    int sources;
+};
+
 struct consistent_options {
     int sources;
     float weights[LAYER_SOURCES_MAX]; /* of the sources in the mixture */
@@ -143,6 +147,11 @@ tensor *scale_pixels(graph *g, const char *name, tensor *x, tensor *factor);
 tensor *mse(graph *g, const char *name, tensor *prediction, tensor *truth, int sources,
             const float weights[]);
 
+/* truth with the sources of each picture in the order that is nearest to the output: the smallest sum of squared
+ * errors, of equal ones the first. Both are (n, h, w, sources * c), as is the result. No gradients: what trains
+ * an output towards it is the loss behind (permutation invariant training, Yu et al. 2017). */
+tensor *assignment(graph *g, const char *name, tensor *output, tensor *truth, int sources);
+
 /* Of all sources in 0..1 whose blend, each times its weight, is the mixture (n, h, w, c), those nearest to z
  * (n, h, w, sources * c): the Euclidean projection. Weights are above 0. Gradients pass as if there were
  * no limits of 0 and 1 (straight-through). May run in place. */
@@ -170,7 +179,8 @@ tensor *consistent(graph *g, const char *name, tensor *z, tensor *mixture, int s
     X(dense)                                                                                       \
     X(attention)                                                                                   \
     X(consistent)                                                                                  \
-    X(gate)
+    X(gate)                                                                                        \
+    X(assignment)
 #define DECLARE_LAYER(name) extern const layer_type name##_layer;
 LAYERS(DECLARE_LAYER)
 

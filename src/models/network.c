@@ -1,6 +1,7 @@
 #include "models/network.h"
 
 #include "base/memory.h"
+#include "layers/assigner.h"
 #include "layers/layers.h"
 #include "models/architecture.h"
 #include "models/label.h"
@@ -110,6 +111,7 @@ int network_new_planned(network **out, params *p, const settings *c, int batch,
         return -1;
     n->params = p;
     n->mixture = c->data.mixture;
+    n->any_order = c->train.objective == OBJECTIVE_PERMUTATION;
     n->batch = n->slice = batch;
     bool on_cpu = p->device && p->device->kernels == KERNELS_VECTOR;
     if (use != NETWORK_TRAIN && on_cpu && n->batch >= NETWORK_SLICED_BATCH)
@@ -163,10 +165,45 @@ int network_forward(network *n)
     return 0;
 }
 
+/* ---- Orders of sources ---- */
+
+struct arrangement {
+    assigner assigner;
+    cl_mem scratch;
+};
+
+static int make_arrangement(network *n)
+{
+    device *d = n->params->device;
+    shape s = n->output->shape;
+    int sources = n->mixture.sources;
+    struct arrangement *a = n->arrangement = allocate(1, sizeof *a);
+    return !a || assigner_prepare(&a->assigner, d, s, sources) ||
+                   buffer_new(d, assigner_scratch_bytes(s, sources), "errors of sources",
+                              &a->scratch)
+               ? -1
+               : 0;
+}
+
+int network_arrange(network *n, cl_mem truth)
+{
+    if (!n->any_order)
+        return 0;
+    if (!n->arrangement && make_arrangement(n))
+        return -1;
+    return assigner_run(&n->arrangement->assigner, n->params->device, n->output->data, truth, truth,
+                        n->arrangement->scratch);
+}
+
+/* ---- The end ---- */
+
 void network_free(network *n)
 {
     if (!n)
         return;
+    if (n->arrangement)
+        buffer_free(n->params->device, &n->arrangement->scratch);
+    free(n->arrangement);
     for (int i = 0; i < 2; i++)
         buffer_free(n->params->device, &n->whole[i].data);
     plan_free(n->plan);

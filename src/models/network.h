@@ -34,6 +34,8 @@ typedef struct network {
     tensor *output; /* (batch, h, w, sources * c) */
     tensor *truth;  /* training only, else NULL: as the output */
     tensor *losses; /* likewise: (1, 1, 1, sources), of the objective */
+    bool any_order; /* the objective leaves open which output is which source (train.objective) */
+    struct arrangement *arrangement; /* what network_arrange() keeps, once it was called */
     /* Where a batch is inferred in slices, the graph and the plan are of `slice` images, and input and
      * output are `whole`. Else slice is batch. */
     int slice;
@@ -53,6 +55,10 @@ int network_prepare(network *n);
 
 /* From n->input to n->output: the plan's forward, in slices if need be. */
 int network_forward(network *n);
+
+/* Of a network whose sources may come in any order: puts the sources of each truth, a tensor like n->output, into
+ * the order in which they are nearest to that. Of other networks: leaves truth alone. */
+int network_arrange(network *n, cl_mem truth);
 
 void network_free(network *n);
 

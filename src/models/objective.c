@@ -12,7 +12,16 @@ static tensor *squared_error(graph *g, const struct train_config *c, int sources
     return mse(g, "losses", output, truth, sources, weights);
 }
 
-static objective_build *const objectives[] = {[OBJECTIVE_SQUARED_ERROR] = squared_error};
+/* The same of each picture's sources in the order that is nearest to the output. */
+static tensor *permutation(graph *g, const struct train_config *c, int sources, tensor *output,
+                           tensor *truth)
+{
+    tensor *nearest = assignment(g, "assignment", output, truth, sources);
+    return squared_error(g, c, sources, output, nearest);
+}
+
+static objective_build *const objectives[] = {
+    [OBJECTIVE_SQUARED_ERROR] = squared_error, [OBJECTIVE_PERMUTATION] = permutation};
 
 tensor *objective_layers(graph *g, const struct train_config *c, int sources, tensor *output,
                          tensor *truth)

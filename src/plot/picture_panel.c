@@ -43,7 +43,8 @@ static int run_network(values *v, network *n, batches *pairs, cl_mem truth, uint
     size_t bytes = (size_t)v->rows * image_values(v->mixture.format) * sizeof(float),
            all = bytes * (size_t)v->mixture.sources;
     return batches_next(pairs, SPLIT_TEST, seed, STREAM_MIX, 0, v->rows, n->input->data, truth) ||
-                   network_forward(n) || buffer_read(d, n->input->data, 0, v->blends, bytes) ||
+                   network_forward(n) || network_arrange(n, truth) ||
+                   buffer_read(d, n->input->data, 0, v->blends, bytes) ||
                    buffer_read(d, truth, 0, v->truths, all) ||
                    buffer_read(d, n->output->data, 0, v->outputs, all)
                ? -1

@@ -5,7 +5,8 @@
  *                    best epoch, the learning rate
  *     panel.png      pairs of the test sets: input, truths, the model's results, absolute errors
  *
- * The pairs are those that `unblend mix` makes of the same seed.
+ * The pairs are those that `unblend mix` makes of the same seed. Where the network's sources may come in any order,
+ * so do the truths beside them.
  */
 #ifndef PLOT_PICTURES_H
 #define PLOT_PICTURES_H
