@@ -215,7 +215,7 @@ const command evaluate_command = {
     .examples = "  unblend evaluate digits-fashion\n"
                 "  unblend evaluate runs/first/model.safetensors --project\n",
     .options = OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA |
-               OPTION_JSON | OPTION_PROJECT | OPTION_HELD_OUT,
+               OPTION_JSON | OPTION_SET | OPTION_PROJECT | OPTION_HELD_OUT,
     .least = 1,
     .most = 1,
     .run = run_evaluate,

@@ -183,10 +183,14 @@ static int check_mix(const building *b)
     return stage < b->s->stage_count ? check_consistent(b) : 0;
 }
 
+/* Settings that were written have weights, of 1 where none were given. */
 static int check_objective(const building *b)
 {
     const struct train_config *t = &b->s->train;
-    return t->objective == OBJECTIVE_PERMUTATION && t->weights_given
+    bool differ = false;
+    for (int k = 1; k < t->weight_count; k++)
+        differ |= t->source_weights[k] != t->source_weights[0];
+    return t->objective == OBJECTIVE_PERMUTATION && differ
                ? blame(b, "train.source_weights",
                        "train.source_weights: with objective = permutation any output may be any "
                        "source, so they cannot count differently")

@@ -91,9 +91,10 @@ static int visit(const walk *w, FTS *tree, FTSENT *entry, bool whole)
         return fail(STATUS_DATA, "%s: this folder cannot be read: %s", entry->fts_path,
                     strerror(entry->fts_errno));
     default:
-        return entry->fts_level ? add_entry(w, entry)
-                                : fail(STATUS_DATA, "%s: cannot be read as a folder: %s",
-                                       entry->fts_path, strerror(ENOTDIR));
+        if (entry->fts_level)
+            return add_entry(w, entry);
+        return fail(STATUS_DATA, "%s: cannot be read as a folder: %s", entry->fts_path,
+                    strerror(entry->fts_info == FTS_NS ? entry->fts_errno : ENOTDIR));
     }
 }
 
