@@ -10,7 +10,7 @@ trap 'rm -rf "$scratch"' EXIT
 kept=$scratch/kept # what the good calls make and the bad ones must not touch
 bad=$scratch/bad   # broken input
 mkdir "$kept" "$bad"
-export UNBLEND_PROFILE_DIR=$scratch/profiles # not the user's own
+export UNBLEND_PROFILE_DIR=$scratch/profiles UNBLEND_PICTURES=$scratch/pictures # not the user's own
 unset UNBLEND_PLATFORM UNBLEND_DEVICE UNBLEND_DEVICE_CLASS UNBLEND_DATA
 passed=0 failed=0
 
