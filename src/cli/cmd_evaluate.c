@@ -29,6 +29,7 @@ typedef struct score {
 typedef struct report {
     const mixture *mixture; /* the network's */
     bool any_order;         /* each picture is scored in its better order of sources */
+    bool clean;             /* pictures have nothing blended in */
     long samples;
     score (*runs)[METRICS];
     long count;
@@ -55,6 +56,10 @@ static int keep_run(report *r, long number, const image_scores *from, const char
         for (int k = 0; k < sources; k++)
             sum += heads[k] = values[m][k];
         heads[sources] = sum / sources;
+        for (int k = 0; k < sources; k++)
+            if (!from->images[k])
+                return fail(STATUS_USAGE, "--samples %ld: no picture was of %s; take more",
+                            r->samples, r->mixture->names[k]);
         if (m == MSE && !isfinite(heads[sources]))
             return trained_output_failed(model, "");
     }
@@ -77,14 +82,32 @@ static int run_all(evaluator *e, const options *given, report *r)
     return 0;
 }
 
+/* What does not go together. */
+static int check(const options *given, const settings *s)
+{
+    const struct mix_config *mix = &s->data.mix;
+    if (given->clean && s->train.objective == OBJECTIVE_PERMUTATION)
+        return fail(STATUS_USAGE,
+                    "--clean: with train.objective = permutation any output may be the "
+                    "picture's, so there is none to compare it with");
+    return given->project && (given->clean || !mix_is_average(mix))
+               ? fail(STATUS_USAGE,
+                      "--project: its outputs always blend to the input as an average "
+                      "with fixed weights, which these inputs are not")
+               : 0;
+}
+
 static int evaluate(device *d, const options *given, const model_file *m, report *r)
 {
     const settings *s = m->settings;
     trained t = {0};
     batches *pairs = NULL;
     evaluator *e = NULL;
+    struct data_config data = s->data;
     int result = -1;
-    if (!batches_open(&pairs, d, &s->data, (uint64_t)s->train.seed, !given->held_out) &&
+    data.mix.only_clean = r->clean = given->clean;
+    if (!check(given, s) &&
+        !batches_open(&pairs, d, &data, (uint64_t)s->train.seed, !given->held_out) &&
         !trained_open(&t, d, s, m->tensors, given->arguments[0], BATCH,
                       given->project ? NETWORK_PROJECT : NETWORK_INFER) &&
         !evaluator_new(&e, t.network, pairs)) {
@@ -133,6 +156,7 @@ static int print_document(const report *r)
     }
     for (long i = 0; i < r->count; i++)
         json_array_append_new(runs, run_json(r, i));
+    json_object_set_new(document, "clean", json_boolean(r->clean));
     json_object_set_new(document, "assignment", json_string(r->any_order ? "best" : "fixed"));
     json_object_set_new(document, "samples", json_integer(r->samples));
     json_object_set_new(document, "runs", runs);
@@ -167,6 +191,8 @@ static int print_table(const report *r)
     if (r->any_order)
         printf("scored in the %s order of sources, for each picture\n",
                sources == 2 ? "better" : "best");
+    if (r->clean)
+        printf("pictures with nothing blended in, and of their outputs only their own source's\n");
     return 0;
 }
 
@@ -210,12 +236,14 @@ const command evaluate_command = {
         "with Gaussian windows of 11x11 inside the image, and of smaller images there is\n"
         "none (\"-\", in JSON null). --held-out takes the images that the training held out\n"
         "for validation instead, to choose between models without a look at the test sets.\n"
+        "--clean takes pictures with nothing blended in, and looks at the output that should\n"
+        "give them back; for models trained with mix.clean.\n"
         "A model of train.objective = permutation is scored in the better order of its\n"
         "sources, for each picture.\n",
     .examples = "  unblend evaluate digits-fashion\n"
                 "  unblend evaluate runs/first/model.safetensors --project\n",
     .options = OPTIONS_COMPUTE | OPTION_RUNS | OPTION_SAMPLES | OPTION_SEED | OPTION_DATA |
-               OPTION_JSON | OPTION_SET | OPTION_PROJECT | OPTION_HELD_OUT,
+               OPTION_JSON | OPTION_SET | OPTION_PROJECT | OPTION_HELD_OUT | OPTION_CLEAN,
     .least = 1,
     .most = 1,
     .run = run_evaluate,

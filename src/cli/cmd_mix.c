@@ -35,8 +35,7 @@ static void mixing_close(mixing *m)
 
 static bool is_plain(const struct mix_config *c)
 {
-    return (c->kind == MIX_AVERAGE || c->kind == MIX_WEIGHTS) && !mix_draws_weights(c) &&
-           !c->weight_count && c->gamma == 1 && c->noise == 0;
+    return mix_is_average(c) && !c->weight_count && c->noise == 0;
 }
 
 static int mixing_open(mixing *m, const struct data_config *c, uint64_t seed)

@@ -39,13 +39,14 @@ enum option_flag {
     OPTION_PROJECT = 1 << 18,
     OPTION_HELD_OUT = 1 << 19,
     OPTION_FROM = 1 << 20,
+    OPTION_CLEAN = 1 << 22,
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
 
 /* Texts and arguments point into argv. */
 typedef struct options {
     bool help, quiet, verbose;
-    bool force, strict, json, train_best, quick, project, held_out;
+    bool force, strict, json, train_best, quick, project, held_out, clean;
     const char *platform, *device, *run, *resume, *data, *from; /* NULL: not given */
     long seed, trials, train_batch;                             /* -1: not given */
     long batch, runs, samples, count;                           /* the default where not given */

@@ -68,15 +68,23 @@ struct mix_config {
     double weights[SOURCES_MAX]; /* fixed ones; mixture.weights follows from them */
     int weight_count;            /* none: equal ones, or drawn from the range */
     struct value_range weight;
-    double gamma; /* values to this power are blended; 1: as they are */
-    double noise; /* standard deviation of what is added to a blend */
-    double clean; /* share of training blends with only one source */
+    double gamma;    /* values to this power are blended; 1: as they are */
+    double noise;    /* standard deviation of what is added to a blend */
+    double clean;    /* share of training blends with only one source */
+    bool only_clean; /* no key: all blends of validation and test, too (`evaluate --clean`) */
 };
 
 /* Whether each blend has weights of its own. */
 static inline bool mix_draws_weights(const struct mix_config *m)
 {
     return m->kind == MIX_WEIGHTS && !m->weight_count;
+}
+
+/* Whether a blend is the average of its sources with weights that are known, as consistent outputs assume. */
+static inline bool mix_is_average(const struct mix_config *m)
+{
+    return (m->kind == MIX_AVERAGE || m->kind == MIX_WEIGHTS) && !mix_draws_weights(m) &&
+           m->gamma == 1;
 }
 
 /* [data]. Files of pictures have parts of their own for validation and test, or shares of each folder. */

@@ -135,6 +135,7 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
                    .test = test,
                    .shift = c->shift,
                    .clean = (float)c->mix.clean,
+                   .only_clean = c->mix.only_clean,
                    .rule = rule_of(&c->mix)};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
@@ -244,7 +245,10 @@ mixed_source batches_describe(const batches *b, enum split split, int source)
                                   : varied  ? CROP_ANYWHERE
                                             : CROP_GRID,
                           .weight = weight,
-                          .clean = varied ? b->clean * weight : 0};
+                          .clean = (varied          ? b->clean
+                                    : b->only_clean ? 1.0f
+                                                    : 0.0f) *
+                                   weight};
 }
 
 kernel *batches_mixer(const batches *b)

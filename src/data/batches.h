@@ -69,7 +69,7 @@ int batches_next(batches *b, enum split split, uint64_t seed, unsigned stream, u
 int batches_blend(const batches *b, enum split split, uint64_t seed, unsigned stream,
                   uint64_t position, float *blend, float *truth);
 
-/* Which source is alone in a blend of training data; -1: none, as always in other splits. */
+/* Which source is alone in a blend; -1: none. */
 int batches_lone_source(const batches *b, enum split split, uint64_t seed, unsigned stream,
                         uint64_t position);
 
@@ -105,8 +105,9 @@ struct batches {
     const batches_kind *kind;
     mixture mixture;
     bool test;
-    int shift;   /* of what is trained on, in pixels each way */
-    float clean; /* share of what is trained on that is one source alone */
+    int shift;       /* of what is trained on, in pixels each way */
+    float clean;     /* share of what is trained on that is one source alone */
+    bool only_clean; /* all else is, too */
     blend_rule rule;
     uint64_t memory; /* bytes of pictures that may be on the device */
     batches_source sources[SOURCES_MAX];

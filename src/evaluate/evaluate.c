@@ -14,6 +14,7 @@ struct evaluator {
     cl_mem truth;  /* as the network's output */
     cl_mem errors; /* (batch, sources) */
     float *host_errors;
+    int *alone; /* (batch): batches_lone_source() of each image */
     ssim *ssim; /* made when it is first asked for: validation does without */
 };
 
@@ -29,7 +30,9 @@ int evaluator_new(evaluator **out, network *n, batches *b)
     e->batches = b;
     e->image_error = kernel_get(d, "image_error", "", "image_error");
     e->host_errors = allocate(errors, sizeof(float));
-    if (!e->image_error || !e->host_errors || buffer_new(d, bytes, "truths", &e->truth) ||
+    e->alone = allocate((size_t)n->batch, sizeof *e->alone);
+    if (!e->image_error || !e->host_errors || !e->alone ||
+        buffer_new(d, bytes, "truths", &e->truth) ||
         buffer_new(d, errors * sizeof(float), "errors", &e->errors)) {
         evaluator_free(e);
         return -1;
@@ -47,6 +50,7 @@ void evaluator_free(evaluator *e)
     buffer_free(d, &e->errors);
     ssim_free(e->ssim);
     free(e->host_errors);
+    free(e->alone);
     free(e);
 }
 
@@ -70,9 +74,13 @@ static int add_errors(evaluator *e, int images, image_scores *sums)
         buffer_read(d, e->errors, 0, e->host_errors, count * sizeof(float)))
         return -1;
     for (size_t i = 0; i < count; i++) {
+        int alone = e->alone[i / (size_t)sources], k = (int)(i % (size_t)sources);
         double mse = e->host_errors[i] / ((double)pixels * channels);
-        sums->mse[i % (size_t)sources] += mse;
-        sums->psnr[i % (size_t)sources] += psnr(mse);
+        if (alone >= 0 && alone != k)
+            continue;
+        sums->mse[k] += mse;
+        sums->psnr[k] += psnr(mse);
+        sums->images[k]++;
     }
     return 0;
 }
@@ -80,8 +88,8 @@ static int add_errors(evaluator *e, int images, image_scores *sums)
 static int add_scores(evaluator *e, int images, bool with_ssim, image_scores *sums)
 {
     network *n = e->network;
-    return add_errors(e, images, sums) ||
-                   (with_ssim && ssim_add(e->ssim, n->output->data, e->truth, images, sums->ssim))
+    return add_errors(e, images, sums) || (with_ssim && ssim_add(e->ssim, n->output->data, e->truth,
+                                                                 images, e->alone, sums->ssim))
                ? -1
                : 0;
 }
@@ -93,6 +101,9 @@ static int score_pairs(evaluator *e, enum split split, uint64_t seed, unsigned s
     *out = (image_scores){0};
     for (long done = 0; done < samples; done += n->batch) {
         int images = samples - done < n->batch ? (int)(samples - done) : n->batch;
+        for (int i = 0; i < images; i++)
+            e->alone[i] = batches_lone_source(e->batches, split, seed, stream,
+                                              position + (uint64_t)(done + i));
         if (signals_check() ||
             batches_next(e->batches, split, seed, stream, position + (uint64_t)done, n->batch,
                          n->input->data, e->truth) ||
@@ -101,9 +112,9 @@ static int score_pairs(evaluator *e, enum split split, uint64_t seed, unsigned s
             return -1;
     }
     for (int k = 0; k < n->mixture.sources; k++) {
-        out->mse[k] /= samples;
-        out->psnr[k] /= samples;
-        out->ssim[k] /= samples;
+        out->mse[k] /= (double)out->images[k];
+        out->psnr[k] /= (double)out->images[k];
+        out->ssim[k] /= (double)out->images[k];
     }
     return 0;
 }

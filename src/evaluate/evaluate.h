@@ -11,6 +11,8 @@
  * A network whose sources may come in any order (train.objective = permutation) is scored in the better order of
  * each picture: see network_arrange().
  *
+ * Of a clean blend, which is one source alone, only that source's output is scored (batches_lone_source()).
+ *
  * The range of values is 1, and outputs are taken as they are, not clipped to it. While signals are
  * caught (signals.h), one that comes ends a measurement after its batch.
  */
@@ -22,8 +24,10 @@
 
 #define PSNR_MOST 100 /* also of images without any error, whose PSNR would be infinite */
 
+/* Of each source, the mean over images; NaN of a source that is in none. */
 typedef struct image_scores {
     double mse[SOURCES_MAX], psnr[SOURCES_MAX], ssim[SOURCES_MAX];
+    long images[SOURCES_MAX];
 } image_scores;
 
 /* Of one image's mean squared error. */

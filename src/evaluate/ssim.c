@@ -58,7 +58,7 @@ void ssim_free(ssim *s)
     free(s);
 }
 
-int ssim_add(ssim *s, cl_mem x, cl_mem y, int images, double *sums)
+int ssim_add(ssim *s, cl_mem x, cl_mem y, int images, const int *alone, double *sums)
 {
     size_t count = sums_of(s, images);
     if (!count) {
@@ -72,7 +72,10 @@ int ssim_add(ssim *s, cl_mem x, cl_mem y, int images, double *sums)
         return -1;
     int windows = s->rows * s->columns * s->format.channels; /* of one image and source */
     size_t own = (size_t)s->format.channels * (size_t)s->rows;
-    for (size_t i = 0; i < count; i++)
-        sums[i / own % (size_t)s->sources] += s->host_sums[i] / windows;
+    for (size_t i = 0; i < count; i++) {
+        size_t source = i / own % (size_t)s->sources, image = i / own / (size_t)s->sources;
+        if (!alone || alone[image] < 0 || (size_t)alone[image] == source)
+            sums[source] += s->host_sums[i] / windows;
+    }
     return 0;
 }

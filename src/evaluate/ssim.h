@@ -23,7 +23,8 @@ int ssim_new(ssim **out, device *d, struct image_format format, int sources, int
 void ssim_free(ssim *s);
 
 /* Adds the similarity of each pair of images, x and y being (images, height, width, sources *
- * channels), to the sum of its source. */
-int ssim_add(ssim *s, cl_mem x, cl_mem y, int images, double *sums);
+ * channels), to the sum of its source; where alone (images) names a source, only of that one, else it is -1.
+ * NULL: of all. */
+int ssim_add(ssim *s, cl_mem x, cl_mem y, int images, const int *alone, double *sums);
 
 #endif
