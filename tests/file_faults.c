@@ -1,6 +1,6 @@
 /*
  * Preloaded into unblend (see tools/kill-test): lets a process die, or a disk be full, at a chosen one
- * of the calls that change files below a directory: open for creation, write, fsync, rename, link,
+ * of the calls that change files below a directory: open for creation, write, pwrite, fsync, rename, link,
  * unlink.
  *
  *     FAULT_BELOW   the directory, as the program spells it
@@ -119,6 +119,16 @@ ssize_t write(int fd, const void *bytes, size_t length)
     if (!is_due("write", path_of(fd)))
         return real_write(fd, bytes, length);
     ssize_t half = real_write(fd, bytes, length / 2);
+    return half < 0 ? half : fault();
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+    ssize_t (*function)(int, const void *, size_t, off_t) = NULL;
+    *(void **)&function = next("pwrite");
+    if (!is_due("pwrite", path_of(fd)))
+        return function(fd, bytes, length, offset);
+    ssize_t half = function(fd, bytes, length / 2, offset);
     return half < 0 ? half : fault();
 }
 

@@ -127,7 +127,6 @@ const key keys[] = {
      .type = KEY_TEXT,
      .field = FIELD(data.cache),
      .initial = "",
-     .environment = "UNBLEND_PICTURES",
      .help = "Directory for decoded pictures; none: nowhere; empty: the user's cache."},
     {.name = "data.cache_limit",
      .type = KEY_INT,

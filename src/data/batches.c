@@ -221,6 +221,11 @@ int batches_least(const batches *b, enum split split)
     return least;
 }
 
+int batches_prepare(batches *b, int batch)
+{
+    return b->kind->prepare ? b->kind->prepare(b, batch) : 0;
+}
+
 int batches_next(batches *b, enum split split, uint64_t seed, unsigned stream, uint64_t position,
                  int batch, cl_mem blend, cl_mem truth)
 {

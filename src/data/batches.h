@@ -51,6 +51,9 @@ int batches_count(const batches *b, enum split split, int source);
 /* The fewest of any source: 0 if nothing can be drawn. */
 int batches_least(const batches *b, enum split split);
 
+/* That batches of this size can be made, before the first is asked for. STATUS_MEMORY: data.memory is too small. */
+int batches_prepare(batches *b, int batch);
+
 /*
  * Blends number position .. position + batch - 1 of the sequence (split, seed, stream).
  *
@@ -95,7 +98,8 @@ typedef struct batches_kind {
     int (*open)(batches *b); /* the sources are set; makes the state */
     int (*next)(batches *b, enum split split, uint64_t seed, unsigned stream, uint64_t position,
                 int batch, cl_mem blend, cl_mem truth);
-    void (*close)(batches *b); /* NULL state is allowed */
+    int (*prepare)(batches *b, int batch); /* NULL: there is nothing to do */
+    void (*close)(batches *b);             /* NULL state is allowed */
 } batches_kind;
 
 extern const batches_kind resident_kind, streamed_kind;

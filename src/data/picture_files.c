@@ -144,27 +144,75 @@ static double draw_share(const char *name)
     return rng_uniform(&random);
 }
 
-/* A folder so small that chance would leave nothing to train on keeps the picture of the highest draw. */
+/* The picture to train on of the lowest draw; SIZE_MAX if it is the last one. */
+static size_t find_lowest(const picture_files *p)
+{
+    size_t lowest = SIZE_MAX, trained = 0;
+    double least = 2;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->files[i].part != PART_TRAIN)
+            continue;
+        double share = draw_share(p->files[i].name);
+        trained++;
+        if (share < least) {
+            least = share;
+            lowest = i;
+        }
+    }
+    return trained > 1 ? lowest : SIZE_MAX;
+}
+
+static size_t count_part(const picture_files *p, enum picture_part part)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < p->count; i++)
+        count += p->files[i].part == part;
+    return count;
+}
+
+/* In a small folder chance may leave nothing: a share above zero has at least one picture, where there is one
+ * more to train on. */
+static void give_one(picture_files *p, enum picture_part part, double share)
+{
+    size_t lowest = share > 0 && !count_part(p, part) ? find_lowest(p) : SIZE_MAX;
+    if (lowest != SIZE_MAX)
+        p->files[lowest].part = part;
+}
+
+/* Chance may leave nothing to train on, too. */
+static void keep_one(picture_files *p)
+{
+    size_t best = SIZE_MAX;
+    double highest = -1;
+    for (size_t i = 0; i < p->count && !count_part(p, PART_TRAIN); i++) {
+        double share = draw_share(p->files[i].name);
+        if (share > highest) {
+            highest = share;
+            best = i;
+        }
+    }
+    if (best != SIZE_MAX)
+        p->files[best].part = PART_TRAIN;
+}
+
 static void share_out(picture_files *p, const struct data_config *c, const bool has[PARTS])
 {
-    double test = has[PART_TEST] ? 0 : c->test;
-    double held_out = test + (has[PART_VALIDATION] ? 0 : c->validation), highest = -1;
-    size_t best = 0, trained = 0;
+    double test = has[PART_TEST] ? 0 : c->test,
+           validation = has[PART_VALIDATION] ? 0 : c->validation;
+    bool any = count_part(p, PART_TRAIN) > 0;
     for (size_t i = 0; i < p->count; i++) {
         picture_file *file = &p->files[i];
         if (file->part != PART_TRAIN)
             continue;
         double share = draw_share(file->name);
-        if (share > highest) {
-            highest = share;
-            best = i;
-        }
-        if (share < held_out)
+        if (share < test + validation)
             file->part = share < test ? PART_TEST : PART_VALIDATION;
-        trained += file->part == PART_TRAIN;
     }
-    if (!trained && highest >= 0)
-        p->files[best].part = PART_TRAIN;
+    if (!any)
+        return;
+    keep_one(p);
+    give_one(p, PART_VALIDATION, validation);
+    give_one(p, PART_TEST, test);
 }
 
 static int compare_files(const void *left, const void *right)

@@ -150,4 +150,4 @@ static void resident_close(batches *b)
     free(r);
 }
 
-const batches_kind resident_kind = {resident_open, resident_next, resident_close};
+const batches_kind resident_kind = {resident_open, resident_next, NULL, resident_close};

@@ -308,13 +308,13 @@ static int restart(streamed *s, sequence q, int batch)
     pthread_mutex_lock(&s->lock);
     s->sequence = q;
     s->head = 0;
-    for (int i = 0; i < s->slots && !result; i++) {
+    for (int i = 0; i < s->slots && !result && q.started; i++) {
         s->ring[i].position = q.next + (uint64_t)i * (uint64_t)batch;
         s->ring[i].taken = s->ring[i].done = 0;
     }
     s->sequence.filled = q.next + (uint64_t)s->slots * (uint64_t)batch;
-    s->sequence.started = !result;
-    s->paused = result != 0;
+    s->sequence.started = q.started && !result;
+    s->paused = !s->sequence.started;
     pthread_cond_broadcast(&s->wanted);
     pthread_mutex_unlock(&s->lock);
     return result;
@@ -392,7 +392,8 @@ static int streamed_next(batches *b, enum split split, uint64_t seed, unsigned s
                          uint64_t position, int batch, cl_mem blend, cl_mem truth)
 {
     streamed *s = b->state;
-    sequence q = {.split = split, .seed = seed, .stream = stream, .next = position};
+    sequence q = {
+        .started = true, .split = split, .seed = seed, .stream = stream, .next = position};
     if ((s->batch != batch || !is_next(&s->sequence, split, seed, stream, position)) &&
         restart(s, q, batch))
         return -1;
@@ -407,6 +408,13 @@ static int streamed_next(batches *b, enum split split, uint64_t seed, unsigned s
     s->sequence.next += (uint64_t)batch;
     pthread_mutex_unlock(&s->lock);
     return 0;
+}
+
+/* What was streamed before begins anew. */
+static int streamed_prepare(batches *b, int batch)
+{
+    streamed *s = b->state;
+    return s->batch == batch ? 0 : restart(s, (sequence){0}, batch);
 }
 
 static void streamed_close(batches *b)
@@ -429,4 +437,4 @@ static void streamed_close(batches *b)
     free(s);
 }
 
-const batches_kind streamed_kind = {streamed_open, streamed_next, streamed_close};
+const batches_kind streamed_kind = {streamed_open, streamed_next, streamed_prepare, streamed_close};

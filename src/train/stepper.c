@@ -23,7 +23,8 @@ int stepper_new(stepper **out, batches *b, network *n, const struct train_config
     t->seed = (uint64_t)c->seed;
     t->warm_averages = c->moving_averages == AVERAGES_WARM;
     t->report_losses = kernel_get(d, "losses", "", "report_losses");
-    if (!t->report_losses || optimizer_new(&t->optimizer, n->params, c) ||
+    if (!t->report_losses || batches_prepare(b, n->batch) ||
+        optimizer_new(&t->optimizer, n->params, c) ||
         buffer_new(d, report_bytes(n), "losses", &t->report) ||
         buffer_new(d, sizeof(cl_int), "status", &t->status) ||
         buffer_fill(d, t->status, 0, 0, sizeof(cl_int))) {
