@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "base/streams.h"
 #include "data/folder.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fts.h>
 #include <stdlib.h>
@@ -267,12 +268,32 @@ void picture_files_release(picture_files *p)
     *p = (picture_files){0};
 }
 
+/* Whether a picture, or the folder of a part, lies right in it. */
+static bool look_inside(const char *folder)
+{
+    bool found = false;
+    DIR *directory = opendir(folder);
+    for (struct dirent *entry; directory && !found && (entry = readdir(directory));) {
+        char *path = path_join(folder, entry->d_name);
+        bool is_part = false;
+        for (int part = 0; part < PARTS; part++)
+            is_part |= !strcmp(entry->d_name, part_folders[part]);
+        if (path && entry->d_name[0] != '.')
+            found = is_part ? directory_exists(path)
+                            : folder_is_picture(path, entry->d_name) && !directory_exists(path);
+        free(path);
+    }
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
 bool picture_files_look(const char *folder, const struct data_config *c)
 {
     picture_files found = {0};
-    bool has[PARTS];
-    walk w = {.folder = folder, .found = &found, .subfolders = c->subfolders, .first_only = true};
-    bool is_one = directory_exists(folder) && !find_files(&w, has) && found.count;
+    walk w = {.folder = folder, .found = &found, .subfolders = true, .first_only = true};
+    bool is_one = look_inside(folder) || (c->subfolders && directory_exists(folder) &&
+                                          !walk_through(&w, NULL) && found.count);
     picture_files_release(&found);
     error_clear();
     return is_one;

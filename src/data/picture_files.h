@@ -38,7 +38,7 @@ typedef struct picture_files {
 int picture_files_list(const char *folder, const struct data_config *c, picture_files *out);
 void picture_files_release(picture_files *p);
 
-/* Whether that is a folder with at least one picture, or with one of the sub-folders. */
+/* Whether that is a folder with at least one picture, or with the sub-folder of a part. */
 bool picture_files_look(const char *folder, const struct data_config *c);
 
 #endif
