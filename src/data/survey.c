@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- Paths ---- */
 
@@ -44,7 +45,11 @@ static int check_folder(const char *path)
     bool there;
     if (directory_look(path, STATUS_DATA, &there))
         return -1;
-    return there ? 0 : fail(STATUS_DATA, "%s: there is no such folder", path);
+    if (!there)
+        return fail(STATUS_DATA, "%s: there is no such folder", path);
+    return access(path, R_OK | X_OK)
+               ? fail(STATUS_DATA, "%s: this folder cannot be read: %s", path, strerror(errno))
+               : 0;
 }
 
 /* ---- Looking at pictures ---- */
