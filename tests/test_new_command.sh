@@ -50,9 +50,9 @@ works "the config describes a network" info unblend.ini
 works "new, on IDX files" new "$here/tests/sample/mnist" "$here/tests/sample/fashion-mnist" --config idx.ini
 check "counts their pictures" printed '^  pictures    2,500 in IDX files: 1,600 for training, 400 for valid'
 check "and gives them a border" of idx.ini size 32x32
-works "its config trains, from another directory" train idx.ini --run "$scratch/run" --set model.filters=2 \
-    --set train.batch=4 --set train.steps_per_epoch=1 --set train.validation_steps=1 --set train.epochs=1 \
-    --set device.selftest=false
+tiny=(--set model.filters=2 --set train.batch=4 --set train.steps_per_epoch=1 --set train.validation_steps=1
+    --set train.epochs=1 --set device.selftest=false --set data.cache=none)
+works "its config trains, from another directory" train idx.ini --run "$scratch/run" "${tiny[@]}"
 mkdir -p runs/idx && touch runs/idx/something
 works "new again, with --force" new "$here/tests/sample/mnist" "$here/tests/sample/fashion-mnist" --config idx.ini \
     --force
@@ -67,6 +67,7 @@ check "the command is quoted" printed "^  unblend train 'it'\\\\''s\.ini'$"
 works "new, with an odd name" new "$pictures/photos" "$pictures/odd, 'name'" --config odd.ini
 check "a name of safe letters" of odd.ini names "photos, odd---name-"
 check "cropped" of odd.ini fit crop
+works "and trained on" train odd.ini --run "$scratch/odd" "${tiny[@]}"
 check "mirrors are offered" grep -qx '# flip = true, true' odd.ini
 works "odd folders in a config" info odd.ini
 
@@ -74,6 +75,7 @@ works "new, one folder twice" new "$pictures/photos" "$pictures/photos/" --confi
 check "is said" printed 'train\.objective = permutation'
 check "any order" of twice.ini objective permutation
 check "two names" of twice.ini names "photos-1, photos-2"
+works "it trains, too" train twice.ini --run "$scratch/twice" "${tiny[@]}"
 
 mkdir -p "$pictures/classes/cats" "$pictures/classes/dogs"
 cp "$pictures/small"/0* "$pictures/classes/cats"

@@ -145,9 +145,10 @@ static void warn(const proposal *p, const surveys *s)
     for (int k = 0; k < s->count; k++)
         warn_of_unreadable(&s->of[k], p->mixture.names[k]);
     if (p->least[PART_TRAIN] < FEW)
-        log_warning("a source has only %zu pictures to train on: a network learns so few by heart "
-                    "and does badly on others",
-                    p->least[PART_TRAIN]);
+        log_warning(
+            "the smallest source has only %zu pictures to train on: a network learns so few by "
+            "heart and does badly on others",
+            p->least[PART_TRAIN]);
     if (!p->least[PART_VALIDATION])
         log_warning("a source has no picture for validation, so there is none in training");
     if (!p->least[PART_TEST])
