@@ -5,7 +5,7 @@ set -uo pipefail
 . "$(dirname "$0")/cases.sh"
 
 here=$PWD
-pictures=$scratch/pictures
+pictures=$scratch/folders
 mkdir "$pictures"
 
 # picture FILE FORMAT WIDTH HEIGHT: black; P5 is gray, P6 coloured
@@ -51,7 +51,7 @@ works "new, on IDX files" new "$here/tests/sample/mnist" "$here/tests/sample/fas
 check "counts their pictures" printed '^  pictures    2,500 in IDX files: 1,600 for training, 400 for valid'
 check "and gives them a border" of idx.ini size 32x32
 tiny=(--set model.filters=2 --set train.batch=4 --set train.steps_per_epoch=1 --set train.validation_steps=1
-    --set train.epochs=1 --set device.selftest=false --set data.cache=none)
+    --set train.epochs=1 --set device.selftest=false)
 works "its config trains, from another directory" train idx.ini --run "$scratch/run" "${tiny[@]}"
 mkdir -p runs/idx && touch runs/idx/something
 works "new again, with --force" new "$here/tests/sample/mnist" "$here/tests/sample/fashion-mnist" --config idx.ini \
