@@ -56,9 +56,9 @@ static void number_names(mixture *m)
         bool is_alone = true;
         for (int i = 0; i < m->sources; i++)
             is_alone &= i == k || strcmp(old.names[i], old.names[k]) != 0;
-        for (int number = 1; !is_alone && number <= 2 * SOURCES_MAX; number++) {
+        for (int number = 1; !is_alone && number <= 9; number++) {
             char name[SOURCE_NAME_MAX + 1];
-            snprintf(name, sizeof name, "%.*s-%d", SOURCE_NAME_MAX - 2, old.names[k], number);
+            snprintf(name, sizeof name, "%.*s-%c", SOURCE_NAME_MAX - 2, old.names[k], '0' + number);
             if (is_taken(&old, old.sources, name) || is_taken(m, k, name))
                 continue;
             snprintf(m->names[k], sizeof m->names[k], "%s", name);
