@@ -21,7 +21,7 @@ works "--help" --help
 check "--help lists the commands" printed '^  selftest '
 works "--version" --version
 check "--version prints it" printed '^unblend [0-9]+\.[0-9]+\.[0-9]+$'
-for command in devices train separate evaluate mix info selftest bench tune; do
+for command in devices new train separate evaluate mix info selftest bench tune; do
     works "$command --help" "$command" --help
     check "$command --help shows the usage" printed "^Usage: unblend $command"
 done

@@ -8,6 +8,16 @@
 
 #include <jpeglib.h>
 
+/* What is read only as far as the pixels tells the same of them. */
+static void assert_looks(const char *path, const struct image *picture)
+{
+    struct image_head head;
+    if (image_look(path, &head))
+        fail_msg("%s", error_message());
+    assert_int_equal(head.width, picture->width);
+    assert_int_equal(head.height, picture->height);
+}
+
 /* asked: the channels asked for, or 0 */
 static void assert_read(const char *path, int asked, int width, int height, int channels,
                         const unsigned char *pixels)
@@ -19,6 +29,7 @@ static void assert_read(const char *path, int asked, int width, int height, int 
     assert_int_equal(picture.height, height);
     assert_int_equal(picture.channels, channels);
     assert_memory_equal(picture.pixels, pixels, (size_t)(width * height * channels));
+    assert_looks(path, &picture);
     image_release(&picture);
     assert_null(picture.pixels);
 }
@@ -37,7 +48,10 @@ static void assert_colours(const char *path, int width, int height, const unsign
 static void assert_own(const char *path, int width, int height, int channels,
                        const unsigned char *pixels)
 {
+    struct image_head head;
     assert_read(path, 0, width, height, channels, pixels);
+    assert_int_equal(image_look(path, &head), 0);
+    assert_int_equal(head.coloured, channels == 3);
 }
 
 static void assert_refused(const char *path, const char *why)
@@ -308,6 +322,43 @@ static void reads_jpeg_in_colour(void **state)
     image_release(&picture);
 }
 
+/* In front of its size a JPEG may have a profile of any length, here of three markers. */
+static const char *jpeg_with_a_profile(const unsigned char *file, size_t length)
+{
+    enum { MARKER = 2 + 0xffff, MARKERS = 3 };
+    static unsigned char whole[1 << 20];
+    assert_true(length + (size_t)MARKER * MARKERS <= sizeof whole);
+    memcpy(whole, file, 2);
+    for (int i = 0; i < MARKERS; i++)
+        memcpy(whole + 2 + MARKER * i, "\xff\xe2\xff\xff", 4);
+    memcpy(whole + 2 + MARKER * MARKERS, file + 2, length - 2);
+    return scratch_file("profile.jpg", whole, length + MARKER * MARKERS);
+}
+
+static void looks_at_a_jpeg_without_its_pixels(void **state)
+{
+    (void)state;
+    struct image_head head;
+    unsigned char *bytes;
+    size_t length;
+    assert_int_equal(image_look(jpeg_file("gray.jpg", 33, 1, JCS_GRAYSCALE, false, 9), &head), 0);
+    assert_int_equal(head.width * 1000 + head.height, 33033);
+    assert_false(head.coloured);
+    assert_int_equal(image_look(red_and_blue_jpeg(), &head), 0);
+    assert_int_equal(head.width * 1000 + head.height, 32064);
+    assert_true(head.coloured);
+    load(red_and_blue_jpeg(), &bytes, &length);
+    head = (struct image_head){0};
+    assert_int_equal(image_look(jpeg_with_a_profile(bytes, length), &head), 0);
+    assert_int_equal(head.width * 1000 + head.height, 32064);
+    assert_int_equal(image_look(scratch_file("cut.jpg", bytes, length - 20), &head), 0);
+    assert_int_equal(image_look(scratch_file("cut.jpg", bytes, 100), &head), -1);
+    assert_error(STATUS_DATA, "cut.jpg", "damaged JPEG");
+    assert_int_equal(image_look(jpeg_file("cmyk.jpg", 8, 4, JCS_CMYK, false, 9), &head), -1);
+    assert_error(STATUS_DATA, "cmyk.jpg", "CMYK JPEG");
+    free(bytes);
+}
+
 static void refuses_broken_jpeg(void **state)
 {
     (void)state;
@@ -406,6 +457,11 @@ static void refuses_what_is_no_picture(void **state)
     assert_refused(text_file("text.png", "hello"), "not a picture");
     assert_refused(text_file("half.png", "\x89PN"), "not a picture");
     assert_refused(scratch, "not a regular file");
+    struct image_head head;
+    assert_int_equal(image_look(scratch_path("text.png"), &head), -1);
+    assert_error(STATUS_DATA, "text.png", "not a picture");
+    assert_int_equal(image_look(text_file("a.pgm", "P2 0 1 255"), &head), -1);
+    assert_error(STATUS_DATA, "a.pgm", "the picture is empty");
 }
 
 /* Folders */
@@ -509,6 +565,7 @@ int main(void)
         cmocka_unit_test(refuses_a_png_larger_than_allowed),
         cmocka_unit_test(reads_jpeg),
         cmocka_unit_test(reads_jpeg_in_colour),
+        cmocka_unit_test(looks_at_a_jpeg_without_its_pixels),
         cmocka_unit_test(refuses_broken_jpeg),
         cmocka_unit_test(refuses_an_endless_jpeg),
         cmocka_unit_test(reads_pgm),

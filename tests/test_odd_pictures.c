@@ -90,6 +90,10 @@ static void assert_pixels(const char *path, int width, int height, const char *g
     assert_int_equal(picture.width, width);
     assert_int_equal(picture.height, height);
     assert_memory_equal(picture.pixels, gray, (size_t)width * (size_t)height);
+    struct image_head head;
+    assert_int_equal(image_look(path, &head), 0);
+    assert_int_equal(head.width, width);
+    assert_int_equal(head.height, height);
     image_release(&picture);
 }
 
@@ -246,7 +250,11 @@ static void jpeg_is_turned_upright(void **state)
         for (int big = 0; big < 2; big++) {
             struct image picture;
             size_t length = exif_of(orientation, big, exif);
+            struct image_head head;
             assert_int_equal(image_read(jpeg_file(exif, length), 1, &picture), 0);
+            assert_int_equal(image_look(scratch_path("made.jpg"), &head), 0);
+            assert_int_equal(head.width, picture.width);
+            assert_int_equal(head.height, picture.height);
             int width = upright[orientation].width, height = upright[orientation].height;
             assert_int_equal(picture.width, 8 * width);
             assert_int_equal(picture.height, 8 * height);

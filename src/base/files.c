@@ -48,18 +48,13 @@ static int check_regular(const char *path, enum status code, struct stat *info)
     return 0;
 }
 
-int file_read(const char *path, size_t limit, enum status code, unsigned char **bytes,
-              size_t *length)
+/* The first bytes of a file, `expected` of them. */
+static int read_start(const char *path, size_t expected, enum status code, unsigned char **bytes,
+                      size_t *length)
 {
-    struct stat info;
-    if (check_regular(path, code, &info))
-        return -1;
-    if ((uintmax_t)info.st_size > limit)
-        return too_large(path, limit, code);
     FILE *in = fopen(path, "rb");
     if (!in)
         return fail(code, "%s: %s", path, strerror(errno));
-    size_t expected = (size_t)info.st_size;
     unsigned char *data = allocate(expected + 1, 1);
     size_t got = data ? fread(data, 1, expected, in) : 0;
     fclose(in);
@@ -72,6 +67,27 @@ int file_read(const char *path, size_t limit, enum status code, unsigned char **
     *bytes = data;
     *length = got;
     return 0;
+}
+
+int file_read(const char *path, size_t limit, enum status code, unsigned char **bytes,
+              size_t *length)
+{
+    struct stat info;
+    if (check_regular(path, code, &info))
+        return -1;
+    if ((uintmax_t)info.st_size > limit)
+        return too_large(path, limit, code);
+    return read_start(path, (size_t)info.st_size, code, bytes, length);
+}
+
+int file_read_start(const char *path, size_t most, enum status code, unsigned char **bytes,
+                    size_t *length)
+{
+    struct stat info;
+    if (check_regular(path, code, &info))
+        return -1;
+    size_t expected = (uintmax_t)info.st_size > most ? most : (size_t)info.st_size;
+    return read_start(path, expected, code, bytes, length);
 }
 
 /* zlib's messages start with the path, ours as well. */

@@ -14,6 +14,10 @@
 int file_read(const char *path, size_t limit, enum status code, unsigned char **bytes,
               size_t *length);
 
+/* As file_read, but only the first bytes, at most `most`, of a file of any length. */
+int file_read_start(const char *path, size_t most, enum status code, unsigned char **bytes,
+                    size_t *length);
+
 /* As file_read, and gzip is unpacked if the file is gzip; limit counts unpacked bytes. */
 int file_read_gzip(const char *path, size_t limit, enum status code, unsigned char **bytes,
                    size_t *length);

@@ -6,6 +6,7 @@
 /* Every command, as `unblend --help` lists them. cmd_x.c has x_command. */
 #define COMMANDS(COMMAND)                                                                          \
     COMMAND(devices)                                                                               \
+    COMMAND(new)                                                                                   \
     COMMAND(train)                                                                                 \
     COMMAND(search)                                                                                \
     COMMAND(separate)                                                                              \

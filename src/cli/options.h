@@ -39,6 +39,7 @@ enum option_flag {
     OPTION_PROJECT = 1 << 18,
     OPTION_HELD_OUT = 1 << 19,
     OPTION_FROM = 1 << 20,
+    OPTION_CONFIG = 1 << 21,
     OPTION_CLEAN = 1 << 22,
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
@@ -47,10 +48,10 @@ enum option_flag {
 typedef struct options {
     bool help, quiet, verbose;
     bool force, strict, json, train_best, quick, project, held_out, clean;
-    const char *platform, *device, *run, *resume, *data, *from; /* NULL: not given */
-    long seed, trials, train_batch;                             /* -1: not given */
-    long batch, runs, samples, count;                           /* the default where not given */
-    const char **sets; /* the "section.key=value" of each --set */
+    const char *platform, *device, *run, *resume, *data, *from, *config; /* NULL: not given */
+    long seed, trials, train_batch;                                      /* -1: not given */
+    long batch, runs, samples, count; /* the default where not given */
+    const char **sets;                /* the "section.key=value" of each --set */
     size_t set_count;
     char **arguments; /* the positional ones */
     int argument_count;

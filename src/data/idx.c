@@ -99,6 +99,28 @@ int idx_read_images(const char *path, struct image_set *set)
     return 0;
 }
 
+int idx_find_images(const char *folder, const char *part, char **found)
+{
+    static const char *const forms[] = {"%s/%s-images-idx3-ubyte", "%s/%s-images-idx3-ubyte.gz",
+                                        "%s/%s-images.idx3-ubyte", "%s/%s-images.idx3-ubyte.gz"};
+    bool there, failed = false;
+    *found = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char *path = format_text(forms[i], folder, part);
+        if (!path)
+            return -1;
+        if (file_look(path, STATUS_DATA, &there)) {
+            failed = true;
+        } else if (there) {
+            error_clear();
+            *found = path;
+            return 0;
+        }
+        free(path);
+    }
+    return failed ? -1 : 0;
+}
+
 /* zlib's own gzip header holds no time and no name: same input, same bytes. */
 static int write_packed(const char *path, unsigned char *bytes, size_t length)
 {

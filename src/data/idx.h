@@ -25,6 +25,11 @@ struct image_set {
  * STATUS_DATA with the byte offset. *set is empty on failure. */
 int idx_read_images(const char *path, struct image_set *set);
 
+/* *found: the file of that part, "train" or "t10k", in a folder, under any of the names that idx_dataset.c
+ * has, for idx_read_images(); released with free(). NULL if there is none. Fails only where that cannot be
+ * told. */
+int idx_find_images(const char *folder, const char *part, char **found);
+
 /* Writes atomically, as gzip if path ends in ".gz"; the same set gives the same bytes. */
 int idx_write_images(const char *path, const struct image_set *set);
 

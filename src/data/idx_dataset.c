@@ -1,36 +1,15 @@
 /* Data sets in IDX files: train-images-idx3-ubyte and t10k-images-idx3-ubyte in the set's folder, or
  * with a point before idx3, each plain or .gz. A set is held in memory whole. */
-#include "base/error.h"
-#include "base/files.h"
 #include "base/memory.h"
 #include "data/dataset.h"
 #include "data/idx.h"
 #include <stdlib.h>
-#include <string.h>
-
-static const char *const forms[] = {"%s/%s-images-idx3-ubyte", "%s/%s-images-idx3-ubyte.gz",
-                                    "%s/%s-images.idx3-ubyte", "%s/%s-images.idx3-ubyte.gz"};
 
 static int idx_find(const char *folder, const struct data_config *c, enum dataset_part part,
                     char **found)
 {
     (void)c;
-    bool there, failed = false;
-    *found = NULL;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        char *path = format_text(forms[i], folder, part == DATASET_TEST ? "t10k" : "train");
-        if (!path)
-            return -1;
-        if (file_look(path, STATUS_DATA, &there)) {
-            failed = true;
-        } else if (there) {
-            error_clear();
-            *found = path;
-            return 0;
-        }
-        free(path);
-    }
-    return failed ? -1 : 0;
+    return idx_find_images(folder, part == DATASET_TEST ? "t10k" : "train", found);
 }
 
 static void describe(dataset *d, const struct image_set *set)

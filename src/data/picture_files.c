@@ -222,14 +222,13 @@ static int compare_files(const void *left, const void *right)
     return a->part != b->part ? (int)a->part - (int)b->part : strcmp(a->name, b->name);
 }
 
-static int check_parts(const picture_files *p, const char *folder)
+static int check_parts(const picture_files *p, const char *folder, bool subfolders)
 {
     if (!p->count)
         return fail(
-            STATUS_DATA,
-            "%s: holds no picture (PNG, JPEG, PGM or PPM), and %zu other files; pictures in "
-            "sub-folders count with data.subfolders = true",
-            folder, p->others);
+            STATUS_DATA, "%s: holds no picture (PNG, JPEG, PGM or PPM), and %zu other files%s",
+            folder, p->others,
+            subfolders ? "" : "; pictures in sub-folders count with data.subfolders = true");
     return p->parts[PART_TRAIN]
                ? 0
                : fail(STATUS_DATA,
@@ -252,7 +251,7 @@ int picture_files_list(const char *folder, const struct data_config *c, picture_
             qsort(out->files, out->count, sizeof *out->files, compare_files);
         for (size_t i = 0; i < out->count; i++)
             out->parts[out->files[i].part]++;
-        result = check_parts(out, folder);
+        result = check_parts(out, folder, c->subfolders);
     }
     free(plain);
     if (result)

@@ -16,6 +16,7 @@ struct encoded {
     int channels;     /* of the picture that is wanted: 1 or 3, or 0 for what the file has */
     image_fits *fits; /* or NULL: any size that image.h allows */
     const void *context;
+    struct image_head *head; /* NULL, or all that is wanted: no picture is made then */
 };
 
 int decode_png(const struct encoded *file, struct image *picture);
@@ -29,6 +30,10 @@ int check_picture_size(const struct encoded *file, unsigned long width, unsigned
 /* A picture in the channels that are wanted of a file that is coloured or not. */
 int new_picture(const struct encoded *file, unsigned long width, unsigned long height,
                 bool coloured, struct image *picture);
+
+/* What the header of a file says, where that is all that is wanted; orientation is EXIF's. Returns 0. */
+int note_head(const struct encoded *file, unsigned long width, unsigned long height, bool coloured,
+              int orientation);
 
 /* A pixel as files have it, 8 bits each. Gray is red, green and blue alike; alpha 255 is opaque. */
 typedef struct pixel {
@@ -44,7 +49,8 @@ void put_pixel(struct image *picture, size_t i, pixel p);
 bool starts_as_pnm(const unsigned char *bytes, size_t length);
 
 /*
- * The orientation in EXIF data, which starts with a TIFF header: 1, upright, to 8. EXIF is often
+ * The orientation in EXIF data, which starts with a TIFF header: 1, upright, to 8. From 5 on
+ * rows are stored as columns. EXIF is often
  * damaged by programs that edit pictures: whatever cannot be read means 1.
  */
 int exif_orientation(const unsigned char *tiff, size_t length);

@@ -62,10 +62,15 @@ static void check_progress(j_common_ptr jpeg)
     longjmp(reader_of(jpeg)->failed, 1);
 }
 
+static bool is_coloured(const struct reader *r)
+{
+    return r->jpeg.jpeg_color_space != JCS_GRAYSCALE;
+}
+
 static int read_pixels(struct reader *r)
 {
-    if (new_picture(r->file, r->jpeg.image_width, r->jpeg.image_height,
-                    r->jpeg.jpeg_color_space != JCS_GRAYSCALE, &r->picture))
+    if (new_picture(r->file, r->jpeg.image_width, r->jpeg.image_height, is_coloured(r),
+                    &r->picture))
         return -1;
     r->jpeg.out_color_space = r->picture.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(&r->jpeg);
@@ -103,6 +108,9 @@ static int read_all(struct reader *r)
         return fail(STATUS_DATA, "%s: a CMYK JPEG, for printing: convert it to RGB or gray first",
                     r->file->path);
     int stored_as = orientation(r); /* the markers are gone when the pixels have been read */
+    if (r->file->head)
+        return note_head(r->file, r->jpeg.image_width, r->jpeg.image_height, is_coloured(r),
+                         stored_as);
     return read_pixels(r) || set_upright(&r->picture, stored_as) ? -1 : 0;
 }
 

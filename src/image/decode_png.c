@@ -58,6 +58,11 @@ static bool has_palette(const struct reader *r)
     return png_get_color_type(r->png, r->info) == PNG_COLOR_TYPE_PALETTE;
 }
 
+static bool is_coloured(const struct reader *r)
+{
+    return has_palette(r) || png_get_channels(r->png, r->info) > 2;
+}
+
 /* 8 bits a channel: gray or RGB, maybe with alpha, or numbers of colours, which libpng does not
  * hold against the palette when it looks them up itself. */
 static void normalise(struct reader *r)
@@ -131,8 +136,7 @@ static int make_picture(struct reader *r)
 {
     size_t width = png_get_image_width(r->png, r->info);
     size_t height = png_get_image_height(r->png, r->info), count = width * height;
-    bool coloured = has_palette(r) || png_get_channels(r->png, r->info) > 2;
-    if (new_picture(r->file, width, height, coloured, &r->picture))
+    if (new_picture(r->file, width, height, is_coloured(r), &r->picture))
         return -1;
     if (has_palette(r))
         return look_up(r, count);
@@ -157,6 +161,9 @@ static int read_all(struct reader *r)
     if (check_picture_size(r->file, png_get_image_width(r->png, r->info),
                            png_get_image_height(r->png, r->info)))
         return -1;
+    if (r->file->head)
+        return note_head(r->file, png_get_image_width(r->png, r->info),
+                         png_get_image_height(r->png, r->info), is_coloured(r), orientation(r));
     normalise(r);
     return read_pixels(r) || make_picture(r) || set_upright(&r->picture, orientation(r)) ? -1 : 0;
 }

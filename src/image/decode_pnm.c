@@ -147,6 +147,8 @@ int decode_pnm(const struct encoded *file, struct image *picture)
         return -1;
     if (!r.maximum)
         return fail(STATUS_DATA, "%s: damaged PNM: its maximum is 0", file->path);
+    if (file->head)
+        return note_head(file, width, height, r.channels == 3, 1);
     size_t count = (size_t)width * height;
     if (new_picture(file, width, height, r.channels == 3, picture))
         return -1;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FILE_LIMIT ((size_t)256 << 20)
+#define HEADER_LIMIT ((size_t)64 << 10)
 
 enum { START = 16 }; /* bytes that tell one format from another */
 
@@ -49,6 +50,15 @@ int new_picture(const struct encoded *file, unsigned long width, unsigned long h
 {
     int own = coloured ? 3 : 1;
     return image_new(picture, (int)width, (int)height, file->channels ? file->channels : own);
+}
+
+int note_head(const struct encoded *file, unsigned long width, unsigned long height, bool coloured,
+              int orientation)
+{
+    bool turned = orientation >= 5;
+    *file->head = (struct image_head){(int)(turned ? height : width),
+                                      (int)(turned ? width : height), coloured};
+    return 0;
 }
 
 static unsigned luma(unsigned red, unsigned green, unsigned blue)
@@ -105,7 +115,8 @@ int image_read_if(const char *path, int channels, image_fits *fits, const void *
     *picture = (struct image){0};
     if (file_read(path, FILE_LIMIT, STATUS_DATA, &bytes, &length))
         return -1;
-    int result = decode(&(struct encoded){path, bytes, length, channels, fits, context}, picture);
+    int result =
+        decode(&(struct encoded){path, bytes, length, channels, fits, context, NULL}, picture);
     free(bytes);
     return result;
 }
@@ -113,6 +124,33 @@ int image_read_if(const char *path, int channels, image_fits *fits, const void *
 int image_read(const char *path, int channels, struct image *picture)
 {
     return image_read_if(path, channels, NULL, NULL, picture);
+}
+
+static int look(const char *path, const unsigned char *bytes, size_t length,
+                struct image_head *head)
+{
+    struct image none;
+    return decode(&(struct encoded){.path = path, .bytes = bytes, .length = length, .head = head},
+                  &none);
+}
+
+/* Most headers end early in a file; an embedded thumbnail or profile may be long. */
+int image_look(const char *path, struct image_head *head)
+{
+    unsigned char *bytes = NULL;
+    size_t length;
+    *head = (struct image_head){0};
+    if (file_read_start(path, HEADER_LIMIT, STATUS_DATA, &bytes, &length))
+        return -1;
+    int result = look(path, bytes, length, head);
+    free(bytes);
+    if (!result || length < HEADER_LIMIT)
+        return result;
+    if (file_read(path, FILE_LIMIT, STATUS_DATA, &bytes, &length))
+        return -1;
+    result = look(path, bytes, length, head);
+    free(bytes);
+    return result;
 }
 
 bool image_is_one(const char *path)

@@ -41,6 +41,16 @@ typedef int image_fits(const void *context, int width, int height);
 int image_read_if(const char *path, int channels, image_fits *fits, const void *context,
                   struct image *picture);
 
+/* What a file says of its picture. */
+struct image_head {
+    int width, height; /* upright */
+    bool coloured;     /* what is stored is; its pixels may be gray all the same */
+};
+
+/* Reads only as far as the pixels: what is damaged behind that is not noticed. Otherwise it fails as
+ * image_read() does. */
+int image_look(const char *path, struct image_head *head);
+
 /* Whether the first bytes of the file at path, whatever its name, are those of a picture that
  * image_read() takes. False for what cannot be read. */
 bool image_is_one(const char *path);
