@@ -38,7 +38,7 @@ check "of which size" printed '^  size        all 28 x 20 \(width x height\)$'
 check "gray ones" printed '^  colour      all gray$'
 check "names the next command" printed '^  unblend train unblend\.ini$'
 check "and where the run will be" printed 'The run will be in runs/unblend\.'
-check "and how to see blends" printed '^  unblend mix blends/ --config unblend\.ini$'
+check "and how to see blends" printed '^  unblend mix blends/ unblend\.ini$'
 check "the config: size" of unblend.ini size 24x32
 check "the config: fit" of unblend.ini fit pad
 check "the config: channels" of unblend.ini channels 1

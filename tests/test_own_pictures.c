@@ -282,6 +282,40 @@ static void validation_looks_at_a_grid(void **state)
     settings_free(s);
 }
 
+/* Smaller pictures lie in the middle; a border that cannot be equal is wider right and below. */
+static void padding_is_a_border(void **state)
+{
+    (void)state;
+    make_folder("tiny", 4, 5, 2, 3, 1);
+    settings *s = keys("tiny, other", "fit = pad\nvalidation = 0\ntest = 0\n", "");
+    batches *b = open_batches(s, opened, false);
+    drawn d = drawn_new(batches_mixture(b), BATCH);
+    int met[4] = {0};
+    assert_int_equal(batches_mixture(b)->inner_height, SIDE); /* of "other" */
+    for (int round = 0; round < 4; round++) {
+        int numbers[SOURCES_MAX];
+        draw(b, SPLIT_TRAIN, (uint64_t)(round * BATCH), BATCH, &d);
+        for (int n = 0; n < BATCH; n++) {
+            batches_draw((const int[]){4, COUNT}, 2, 7, STREAM_CHECK, (uint64_t)(round * BATCH + n),
+                         numbers);
+            int p = numbers[0], height = 5 + 3 * p, width = 2 + 3 * p;
+            int top = (SIDE - height) / 2, left = (SIDE - width) / 2;
+            met[p]++;
+            for (int i = 0; i < SIDE * SIDE; i++) {
+                int y = i / SIDE - top, x = i % SIDE - left;
+                bool inside = y >= 0 && y < height && x >= 0 && x < width;
+                assert_true(d.truth[((size_t)n * d.values + (size_t)i) * 2] ==
+                            (inside ? picture_value(p, y, x, 0) / 255.0f : 0));
+            }
+        }
+    }
+    for (int p = 0; p < 4; p++)
+        assert_true(met[p] > 0);
+    drawn_free(&d);
+    batches_close(b);
+    settings_free(s);
+}
+
 /* ---- Rules ---- */
 
 /* A blend value from the truths, by the definition of a rule, in double. */
@@ -531,6 +565,7 @@ int main(void)
         cmocka_unit_test(idx_and_folder_go_together),
         cmocka_unit_test(windows_are_cropped_anywhere),
         cmocka_unit_test(validation_looks_at_a_grid),
+        cmocka_unit_test(padding_is_a_border),
         cmocka_unit_test(blends_follow_the_rule),
         cmocka_unit_test(weights_are_drawn_for_each_blend),
         cmocka_unit_test(noise_is_normal),

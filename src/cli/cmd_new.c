@@ -243,7 +243,7 @@ static void print_next(const char *config)
         fputs("\n\nThe run will be in ", stdout);
         print_safely(run);
     }
-    fputs(". To look at some blends first:\n\n  unblend mix blends/ --config ", stdout);
+    fputs(". To look at some blends first:\n\n  unblend mix blends/ ", stdout);
     print_for_shell(config);
     putchar('\n');
     free(run);

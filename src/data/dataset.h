@@ -42,8 +42,9 @@ typedef struct dataset_kind {
 struct dataset {
     const dataset_kind *kind;
     size_t count;               /* at least 1 */
-    struct image_format format; /* of every picture, or where they differ the smallest it can be */
-    bool crops;                 /* they differ: what is larger is cropped */
+    struct image_format format; /* of every picture; where they differ the largest */
+    bool various;               /* they differ */
+    bool crops;    /* what is larger than data.size, which is the format then, is cropped */
     long held_out; /* the last so many of a training set are for validation; -1: the seed chooses */
     uint64_t bytes; /* of all pictures together; UINT64_MAX where some are decoded each time */
     void *state;    /* the kind's own */
@@ -58,7 +59,7 @@ void dataset_close(dataset *d);
 int dataset_view(const dataset *d, size_t number, picture_view *v);
 void picture_view_release(picture_view *v);
 
-/* The same copied, of a set that does not crop: (height, width, channels) of its format. */
+/* The same copied, of a set whose pictures are alike: (height, width, channels) of its format. */
 int dataset_read(const dataset *d, size_t number, unsigned char *pixels);
 
 /* Over pictures in memory, which stay the caller's. */

@@ -1,6 +1,5 @@
 #include "data/fit.h"
 
-#include "image/pixels.h"
 #include "image/resize.h"
 #include <string.h>
 
@@ -84,23 +83,14 @@ static int cover(struct image *picture, struct image_format size)
                  width > size.width ? width : size.width);
 }
 
-static int pad(struct image *picture, struct image_format size)
+static int reduce_into(struct image *picture, struct image_format size)
 {
-    struct image padded;
-    struct image_format from = format_of(picture);
-    if (from.height > size.height || from.width > size.width) {
-        bool by_height = (long)from.height * size.width >= (long)from.width * size.height;
-        int height = by_height ? size.height : proportional(from.height, size.width, from.width);
-        int width = by_height ? proportional(from.width, size.height, from.height) : size.width;
-        if (scale(picture, height, width))
-            return -1;
-    }
-    if (image_new(&padded, size.width, size.height, picture->channels))
-        return -1;
-    size.channels = picture->channels;
-    pixels_pad(picture->pixels, picture->height, picture->width, padded.pixels, size);
-    replace(picture, &padded);
-    return 0;
+    int height = picture->height, width = picture->width;
+    if (height <= size.height && width <= size.width)
+        return 0;
+    bool by_height = (long)height * size.width >= (long)width * size.height;
+    return by_height ? scale(picture, size.height, proportional(width, size.height, height))
+                     : scale(picture, proportional(height, size.width, width), size.width);
 }
 
 int picture_fit(struct image *picture, const struct data_config *c)
@@ -110,7 +100,7 @@ int picture_fit(struct image *picture, const struct data_config *c)
     case FIT_RESIZE:
         return scale(picture, size.height, size.width);
     case FIT_PAD:
-        return pad(picture, size);
+        return reduce_into(picture, size);
     case FIT_CROP:
         break;
     }

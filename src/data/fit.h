@@ -4,10 +4,10 @@
  *     crop     reduced to data.longest_side if it is longer, then enlarged until data.size fits into it; what is
  *              longer than IMAGE_SIDE_LIMIT after that is cut off on both sides
  *     resize   scaled to data.size, whatever its shape
- *     pad      reduced until it fits into data.size, and in the middle of black
+ *     pad      reduced until it fits into data.size; the border is made when it is blended
  *
  * Reduced by area averaging, enlarged bilinearly (image/resize.h). After `crop` a picture has at least
- * data.size, otherwise exactly that.
+ * data.size, after `resize` exactly that, after `pad` at most.
  */
 #ifndef DATA_FIT_H
 #define DATA_FIT_H

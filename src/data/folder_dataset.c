@@ -60,6 +60,21 @@ static size_t take_part(dataset *d, enum picture_part part)
     return taken;
 }
 
+/* Pictures with a border are as large as they are. */
+static void find_largest(dataset *d)
+{
+    const folder_state *s = d->state;
+    struct image_format largest = {0, 0, d->format.channels};
+    for (size_t i = 0; i < d->count; i++) {
+        const stored_item *item = &s->store->items[s->numbers[i]];
+        if (item->state != STORED_YES)
+            return;
+        largest.height = item->height > largest.height ? item->height : largest.height;
+        largest.width = item->width > largest.width ? item->width : largest.width;
+    }
+    d->format = largest;
+}
+
 static int take_parts(dataset *d, enum dataset_part part)
 {
     folder_state *s = d->state;
@@ -91,12 +106,15 @@ static int folder_open(dataset *d, const char *path, const struct data_config *c
     s->config = *c;
     d->format = c->mixture.format;
     d->crops = c->fit == FIT_CROP;
+    d->various = c->fit != FIT_RESIZE;
     if (!(s->folder = copy_text(path)) || picture_files_list(path, c, &s->files) ||
         picture_store_open(&s->store, path, &s->files, c) ||
         !(s->numbers = allocate(s->files.count, sizeof *s->numbers)) || take_parts(d, part)) {
         folder_close(d);
         return -1;
     }
+    if (c->fit == FIT_PAD)
+        find_largest(d);
     return 0;
 }
 
