@@ -201,13 +201,13 @@ static int bench_training(bench_report *out, device *d, const settings *c)
     if (!result)
         result = set_up_training(&w, c, sets);
     out->set_up = clock_seconds() - begun - (d->builds.seconds - building);
-    for (int k = 0; k < SOURCES_MAX; k++) {
-        dataset_close(sets[k]);
-        image_set_release(&images[k]);
-    }
     if (!result)
         result = measure(&w, &out->training);
     tear_down(&w);
+    for (int k = 0; k < SOURCES_MAX; k++) { /* pictures may have been streamed from them */
+        dataset_close(sets[k]);
+        image_set_release(&images[k]);
+    }
     return result;
 }
 

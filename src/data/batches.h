@@ -37,7 +37,8 @@ typedef struct batches batches;
  * (d is NULL) blends are made on the host only, by batches_blend(). */
 int batches_open(batches **out, device *d, const struct data_config *c, uint64_t seed, bool test);
 
-/* The same from opened training sets, one for each of c's sources; they stay the caller's. */
+/* The same from opened training sets, one for each of c's sources; they stay the caller's, and must live as long as
+ * the batches do. */
 int batches_open_sets(batches **out, device *d, const struct data_config *c, uint64_t seed,
                       dataset *const sets[]);
 void batches_close(batches *b);

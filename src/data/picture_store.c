@@ -96,21 +96,9 @@ typedef struct work {
     _Atomic size_t next;
     _Atomic bool stopped, full;
     pthread_mutex_t lock; /* of what follows */
-    size_t unreadable;
-    char *reasons[REASONS];
-    enum status status; /* of what stopped it */
+    enum status status;   /* of what stopped it */
     char *why;
 } work;
-
-static void note_unreadable(work *w, store_entry *e)
-{
-    e->state = STORED_UNREADABLE;
-    pthread_mutex_lock(&w->lock);
-    if (w->unreadable < REASONS)
-        w->reasons[w->unreadable] = copy_text(error_message());
-    w->unreadable++;
-    pthread_mutex_unlock(&w->lock);
-}
 
 static void stop(work *w)
 {
@@ -142,7 +130,7 @@ static void store_decoded(work *w, const picture_file *file, store_entry *e)
         if (error_status() == STATUS_MEMORY)
             stop(w);
         else
-            note_unreadable(w, e);
+            e->state = STORED_UNREADABLE;
         return;
     }
     e->height = picture.height;
@@ -213,17 +201,6 @@ static int run_threads(work *w)
 
 /* ---- Building ---- */
 
-static void say_unreadable(const char *folder, size_t count, size_t all, char *const reasons[])
-{
-    if (!count)
-        return;
-    log_warning("%s: %zu of %zu pictures cannot be read and are left out:", folder, count, all);
-    for (size_t i = 0; i < count && i < REASONS; i++)
-        log_warning("  %s", reasons[i] ? reasons[i] : "?");
-    if (count > REASONS)
-        log_warning("  and %zu more", count - REASONS);
-}
-
 /* Into an empty file, and maps it. */
 static int build(work *w, int fd, uint64_t limit, store_reader *out)
 {
@@ -234,11 +211,7 @@ static int build(work *w, int fd, uint64_t limit, store_reader *out)
         result = fail(STATUS_RUNTIME, "%s", strerror(errno));
     if (!result)
         result = store_read_open_file(fd, w->config->mixture.format.channels, out);
-    if (!result)
-        say_unreadable(w->folder, w->unreadable, w->files->count, w->reasons);
     free(w->entries);
-    for (int i = 0; i < REASONS; i++)
-        free(w->reasons[i]);
     free(w->why);
     return result;
 }
@@ -297,22 +270,29 @@ static bool is_up_to_date(const store_reader *before, const picture_files *files
     return same;
 }
 
-/* Says again why: they are read again, as far as that is said. */
-static void say_unreadable_before(const picture_store *s, const char *folder,
-                                  const picture_files *files, const struct data_config *c)
+/* Which pictures are left out, and of the first ones why: for that they are read again. */
+static void say_unreadable(const picture_store *s, const char *folder, const picture_files *files,
+                           const struct data_config *c)
 {
-    char *reasons[REASONS] = {NULL};
     struct image picture;
-    for (size_t i = 0, count = 0; i < s->count && count < REASONS && count < s->unreadable; i++)
-        if (s->items[i].state == STORED_UNREADABLE) {
-            if (!picture_decode(folder, files->files[i].name, c, &picture))
-                image_release(&picture);
-            reasons[count++] = copy_text(error_message());
-        }
+    size_t said = 0;
+    if (s->unreadable)
+        log_warning("%s: %zu of %zu pictures cannot be read and are left out:", folder,
+                    s->unreadable, s->count);
+    for (size_t i = 0; i < s->count && s->unreadable; i++) {
+        const char *name = files->files[i].name;
+        if (s->items[i].state != STORED_UNREADABLE)
+            continue;
+        if (++said > REASONS)
+            log_detail("  %s/%s", folder, name);
+        else if (picture_decode(folder, name, c, &picture))
+            log_warning("  %s", error_message());
+        else
+            image_release(&picture);
+    }
+    if (said > REASONS)
+        log_warning("  and %zu more (--verbose lists them)", said - REASONS);
     error_clear();
-    say_unreadable(folder, s->unreadable, s->count, reasons);
-    for (int i = 0; i < REASONS; i++)
-        free(reasons[i]);
 }
 
 /* Takes over what the reader has mapped. */
@@ -355,12 +335,8 @@ static int open_at(picture_store *s, const char *path, const char *folder,
 {
     store_reader before = {0}, now = {0};
     int channels = c->mixture.format.channels, result = 0;
-    if (path && store_read(path, channels, &before) && is_up_to_date(&before, files)) {
-        result = fill(s, &before, files, channels);
-        if (!result)
-            say_unreadable_before(s, folder, files, c);
-        return result;
-    }
+    if (path && store_read(path, channels, &before) && is_up_to_date(&before, files))
+        return fill(s, &before, files, channels);
     work w = work_new(folder, files, c, &before);
     if (path && build_in_file(&w, path, &now)) {
         result = is_fatal() ? -1 : 0;
@@ -399,6 +375,7 @@ int picture_store_open(picture_store **out, const char *folder, const picture_fi
         picture_store_close(s);
         return -1;
     }
+    say_unreadable(s, folder, files, c);
     say_limit(s, folder);
     *out = s;
     return 0;
