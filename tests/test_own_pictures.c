@@ -234,13 +234,16 @@ static void windows_are_cropped_anywhere(void **state)
         keys("large, other", "channels = 3\nflip = true, false\nrotate = true, false\n", "");
     batches *b = open_batches(s, opened, false);
     drawn d = drawn_new(batches_mixture(b), BATCH);
-    int tops[60] = {0}, lefts[80] = {0}, ways[2][4] = {{0}}, rows = 0, columns = 0;
+    int tops[60] = {0}, lefts[80] = {0}, ways[2][4] = {{0}}, rows = 0, columns = 0, lowest = 0,
+        rightmost = 0;
     for (int round = 0; round < 16; round++) {
         draw(b, SPLIT_TRAIN, (uint64_t)(round * BATCH), BATCH, &d);
         for (int n = 0; n < BATCH; n++) {
             found f = find_window(d.truth + (size_t)n * d.values * 2, 2);
             tops[f.top]++;
             lefts[f.left]++;
+            lowest += f.top + SIDE == 20 + 3 * f.picture;
+            rightmost += f.left + SIDE == 37 + 3 * f.picture;
             ways[f.mirrored][f.turns]++;
         }
     }
@@ -248,7 +251,8 @@ static void windows_are_cropped_anywhere(void **state)
         rows += tops[i] > 0;
     for (int i = 0; i < 80; i++)
         columns += lefts[i] > 0;
-    assert_true(rows > 12 && columns > 18); /* of up to 38 and 55 */
+    assert_true(lowest > 0 && rightmost > 0); /* at the edges */
+    assert_true(rows > 12 && columns > 18);   /* of up to 38 and 55 */
     for (int i = 0; i < 8; i++)
         assert_true(ways[i / 4][i % 4] > 0);
     drawn_free(&d);

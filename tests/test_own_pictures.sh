@@ -86,6 +86,12 @@ works "a part of it" train "$config" --run "$scratch/parted" "${streamed[@]}" --
 works "resumed" train --resume "$scratch/parted" --set train.epochs=3
 check "the same to the bit" same_run "$kept/streamed" "$scratch/parted"
 
+check "without a warning" not told "warning"
+mv "$own/pages/0003.mnist.png" "$scratch/"
+works "resumed without one of the pictures" train --resume "$scratch/parted" --set train.epochs=4
+check "which is said" told "pictures have been added, removed or renamed since the training began"
+mv "$scratch/0003.mnist.png" "$own/pages/"
+
 begin train "$config" --run "$scratch/stopped" "${streamed[@]}" --set train.steps_per_epoch=4000
 wait_for [ -e "$scratch/stopped/config.ini" ]
 sleep 1

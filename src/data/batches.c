@@ -70,6 +70,7 @@ static int set_up_source(batches *b, int k, const struct data_config *c, uint64_
     batches_source *s = &b->sources[k];
     *s = (batches_source){.set = set, .count = (int)set->count, .training = (int)set->count};
     s->crops = set->crops;
+    s->fingerprint = set->fingerprint;
     s->flip = k < c->flip_count && c->flip[k];
     s->turn = k < c->rotate_count && c->rotate[k];
     if (set->format.height > b->mixture.inner_height)
@@ -204,6 +205,16 @@ void batches_close(batches *b)
 const mixture *batches_mixture(const batches *b)
 {
     return &b->mixture;
+}
+
+uint64_t batches_fingerprint(const batches *b)
+{
+    enum { PRIME = 16777619 }; /* of FNV-1a */
+    uint64_t all = 1;
+    for (int k = 0; k < b->mixture.sources; k++)
+        all = (all * PRIME + b->sources[k].fingerprint) * PRIME + (uint64_t)b->sources[k].training;
+    all &= INT64_MAX; /* as JSON can hold it */
+    return all ? all : 1;
 }
 
 int batches_count(const batches *b, enum split split, int source)

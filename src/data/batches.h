@@ -46,6 +46,9 @@ void batches_close(batches *b);
 /* The config's mixture; inner is the largest picture of any source. */
 const mixture *batches_mixture(const batches *b);
 
+/* Of which pictures can be drawn: another number where any were added, removed or renamed. Never 0. */
+uint64_t batches_fingerprint(const batches *b);
+
 /* Pictures of a source (from 0) in a split. */
 int batches_count(const batches *b, enum split split, int source);
 
@@ -87,8 +90,9 @@ int source_open(dataset **out, const struct data_config *c, int source, enum dat
 /* ---- For kinds ---- */
 
 typedef struct batches_source {
-    dataset *set;    /* NULL once its pictures are not needed any more */
-    uint32_t *order; /* (set->count): picture i of the splits is the set's number order[i] */
+    dataset *set;         /* NULL once its pictures are not needed any more */
+    uint32_t *order;      /* (set->count): picture i of the splits is the set's number order[i] */
+    uint64_t fingerprint; /* the set's */
     int count;
     int training;    /* the first so many; the others are held out */
     bool crops;      /* its pictures may be larger than the format */

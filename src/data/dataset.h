@@ -47,7 +47,8 @@ struct dataset {
     bool crops;    /* what is larger than data.size, which is the format then, is cropped */
     long held_out; /* the last so many of a training set are for validation; -1: the seed chooses */
     uint64_t bytes; /* of all pictures together; UINT64_MAX where some are decoded each time */
-    void *state;    /* the kind's own */
+    uint64_t fingerprint; /* of which pictures there are, in which order: not of their contents */
+    void *state;          /* the kind's own */
 };
 
 /* The pictures of c's source, in c->directory. A relative directory is looked for here, then beside and above

@@ -3,11 +3,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/streams.h"
 #include "data/dataset.h"
 #include "data/fit.h"
 #include "data/picture_store.h"
 #include "image/image.h"
 #include <stdlib.h>
+
+#define FINGERPRINT_PRIME 1099511628211u /* of FNV-1a with 64 bits */
 
 typedef struct folder_state {
     char *folder;
@@ -55,6 +58,8 @@ static size_t take_part(dataset *d, enum picture_part part)
             d->bytes +=
                 (uint64_t)item->height * (uint64_t)item->width * (uint64_t)d->format.channels;
         s->numbers[d->count++] = (uint32_t)i;
+        d->fingerprint = FINGERPRINT_PRIME * d->fingerprint +
+                         stream_of_name(STREAM_PARTS, s->files.files[i].name);
         taken++;
     }
     return taken;

@@ -18,6 +18,7 @@ static void describe(dataset *d, const struct image_set *set)
     d->format = set->format;
     d->held_out = -1;
     d->bytes = set->count * image_values(set->format);
+    d->fingerprint = set->count;
     d->state = (void *)set;
 }
 

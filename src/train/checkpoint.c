@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "exchange/params_file.h"
 #include "models/freezing.h"
@@ -55,7 +56,7 @@ static char *state_text(const stepper *t, const train_state *s)
 {
     json_t *root = json_pack(
         "{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:{s:f, s:o, s:I, s:I}, s:{s:o, s:I, s:I}, s:I, s:I, "
-        "s:f, s:I, s:o}",
+        "s:f, s:I, s:I, s:o}",
         "step", (json_int_t)t->step, "epoch", (json_int_t)s->epoch, "first_step",
         (json_int_t)s->first_step, "epoch_steps", (json_int_t)s->sums.steps, "epoch_loss",
         losses_json(s->sums.loss, t->network->mixture.sources), "epoch_seconds", s->seconds,
@@ -64,8 +65,8 @@ static char *state_text(const stepper *t, const train_state *s)
         (json_int_t)s->schedule.resting, "stopping", "best", from_best(s->stopping.best),
         "best_epoch", (json_int_t)s->stopping.best_epoch, "wait", (json_int_t)s->stopping.wait,
         "batches", (json_int_t)t->batches_done, "epoch_batches", (json_int_t)s->sums.batches,
-        "elapsed", s->elapsed, "frozen_as", (json_int_t)s->frozen_as, "since",
-        since_json(t->network->params));
+        "elapsed", s->elapsed, "frozen_as", (json_int_t)s->frozen_as, "pictures",
+        (json_int_t)s->pictures, "since", since_json(t->network->params));
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     if (!text)
@@ -103,7 +104,7 @@ static int parse_state(const char *text, const char *path, int sources, params *
                        long *batches, train_state *s)
 {
     json_error_t error;
-    json_int_t numbers[9], batches_done, epoch_batches, frozen_as = 0;
+    json_int_t numbers[9], batches_done, epoch_batches, frozen_as = 0, pictures = 0;
     json_t *since = NULL, *losses, *schedule_best, *stopping_best,
            *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     int broken =
@@ -111,17 +112,19 @@ static int parse_state(const char *text, const char *path, int sources, params *
         json_unpack(
             root,
             "{s:I, s:I, s:I, s:I, s:o, s:F, s:I, s:{s:F, s:o, s:I, s:I}, s:{s:o, s:I, s:I}, s:I, "
-            "s:I, s:F, s?I, s?o}",
+            "s:I, s:F, s?I, s?I, s?o}",
             "step", &numbers[0], "epoch", &numbers[1], "first_step", &numbers[2], "epoch_steps",
             &numbers[3], "epoch_loss", &losses, "epoch_seconds", &s->seconds, "history",
             &numbers[4], "schedule", "rate", &s->schedule.rate, "best", &schedule_best, "wait",
             &numbers[5], "resting", &numbers[6], "stopping", "best", &stopping_best, "best_epoch",
             &numbers[7], "wait", &numbers[8], "batches", &batches_done, "epoch_batches",
-            &epoch_batches, "elapsed", &s->elapsed, "frozen_as", &frozen_as, "since", &since) ||
+            &epoch_batches, "elapsed", &s->elapsed, "frozen_as", &frozen_as, "pictures", &pictures,
+            "since", &since) ||
         parse_losses(losses, sources, s->sums.loss);
     if (!broken) {
         *step = (long)numbers[0];
         *batches = (long)batches_done;
+        s->pictures = (uint64_t)pictures;
         s->sums.batches = (long)epoch_batches;
         s->epoch = (long)numbers[1];
         s->frozen_as = frozen_as ? (long)frozen_as : s->epoch;
@@ -347,6 +350,10 @@ static int load(const safetensors *file, const char *path, stepper *t, const set
             p->items[i]->since = step;
     t->step = t->optimizer->step = step;
     t->batches_done = batches;
+    if (read.pictures && read.pictures != batches_fingerprint(t->batches))
+        log_warning("%s: pictures have been added, removed or renamed since the training began: it "
+                    "goes on, but is no longer the same as if it had not been interrupted",
+                    path);
     *state = read;
     result = optimizer_regroup(t->optimizer);
 done:

@@ -22,7 +22,8 @@ typedef struct train_state {
     double elapsed;  /* of train.minutes: seconds so far, of all epochs and resumed runs */
     struct schedule_state schedule;
     struct early_stopping_state stopping;
-    long history; /* epochs recorded */
+    long history;      /* epochs recorded */
+    uint64_t pictures; /* batches_fingerprint(); 0: not recorded */
 } train_state;
 
 /* The stepper must have been drained. At any moment of the call, killed or not, there is a whole

@@ -187,6 +187,7 @@ static int write_checkpoint(trainer *t)
     t->state.stopping = t->stopping.state;
     t->state.history = (long)t->history.count;
     t->state.frozen_as = t->frozen_as;
+    t->state.pictures = batches_fingerprint(t->batches);
     /* else two runs of the same seed would differ */
     t->state.elapsed = t->settings->train.minutes > 0 ? point_of(t).seconds : 0;
     t->checkpoint_at = clock_seconds() + (double)t->settings->train.checkpoint_seconds;
