@@ -260,6 +260,29 @@ static void windows_are_cropped_anywhere(void **state)
     settings_free(s);
 }
 
+/* Writing is never seen in a mirror unless that is asked for. */
+static void turning_mirrors_nothing(void **state)
+{
+    (void)state;
+    settings *s = keys("large, other", "channels = 3\nrotate = true, false\n", "");
+    batches *b = open_batches(s, opened, false);
+    drawn d = drawn_new(batches_mixture(b), BATCH);
+    int turns[4] = {0};
+    for (int round = 0; round < ROUNDS; round++) {
+        draw(b, SPLIT_TRAIN, (uint64_t)(round * BATCH), BATCH, &d);
+        for (int n = 0; n < BATCH; n++) {
+            found f = find_window(d.truth + (size_t)n * d.values * 2, 2);
+            assert_false(f.mirrored);
+            turns[f.turns]++;
+        }
+    }
+    for (int i = 0; i < 4; i++)
+        assert_true(turns[i] > 0);
+    drawn_free(&d);
+    batches_close(b);
+    settings_free(s);
+}
+
 /* In the middle of a picture of 53 x 70 there are 3 x 4 windows of 16 x 16. */
 static void validation_looks_at_a_grid(void **state)
 {
@@ -568,6 +591,7 @@ int main(void)
         cmocka_unit_test(streamed_is_resident_is_host),
         cmocka_unit_test(idx_and_folder_go_together),
         cmocka_unit_test(windows_are_cropped_anywhere),
+        cmocka_unit_test(turning_mirrors_nothing),
         cmocka_unit_test(validation_looks_at_a_grid),
         cmocka_unit_test(padding_is_a_border),
         cmocka_unit_test(blends_follow_the_rule),
