@@ -401,7 +401,7 @@ static void blends_follow_the_rule(void **state)
     follows("[mix]\ngamma = 2.2\nweights = 0.8, 0.2\n", by_light, other);
 }
 
-/* The first source's weight in a blend, from its values: by least squares. */
+/* The first source's weight in a blend, from its values: by least squares. The second has the rest. */
 static double weight_of(const drawn *d, int n)
 {
     double above = 0, below = 0;
@@ -410,7 +410,12 @@ static double weight_of(const drawn *d, int n)
         above += (d->blend[i] - b) * (a - b);
         below += (a - b) * (a - b);
     }
-    return above / below;
+    double weight = above / below;
+    for (size_t i = (size_t)n * d->values; i < (size_t)(n + 1) * d->values; i++) {
+        double a = d->truth[i / 3 * 6 + i % 3], b = d->truth[i / 3 * 6 + 3 + i % 3];
+        assert_true(fabs(d->blend[i] - weight * a - (1 - weight) * b) < 1e-5);
+    }
+    return weight;
 }
 
 static void weights_are_drawn_for_each_blend(void **state)
@@ -435,20 +440,54 @@ static void weights_are_drawn_for_each_blend(void **state)
     settings_free(s);
 }
 
+/* A folder of four pictures in one shade. */
+static void make_shade(const char *name, unsigned char shade)
+{
+    static unsigned char pixels[64 * 64];
+    memset(pixels, shade, sizeof pixels);
+    must(directory_make(scratch_path(name)));
+    for (int i = 0; i < 4; i++) {
+        char file[64];
+        snprintf(file, sizeof file, "%s/%d.png", name, i);
+        must(image_write_png(scratch_path(file), 64, 64, 1, pixels));
+    }
+}
+
+/* The weights of three add up to 1, so three of one shade give that shade, and none is always the heaviest. */
+static void three_weights_are_shares(void **state)
+{
+    (void)state;
+    make_shade("black", 0);
+    make_shade("shade", 102);
+    settings *alike = keys("shade, shade, shade", "names = a, b, c\nvalidation = 0\ntest = 0\n",
+                           "[mix]\nkind = weights\nweight = 0.1 .. 0.8\n");
+    settings *one = keys("shade, black, black", "names = a, b, c\nvalidation = 0\ntest = 0\n",
+                         "[mix]\nkind = weights\nweight = 0.1 .. 0.8\n");
+    batches *a = open_batches(alike, opened, false), *b = open_batches(one, opened, false);
+    drawn d = drawn_new(batches_mixture(a), 64);
+    float least = 1, most = 0;
+    draw(a, SPLIT_TRAIN, 0, 64, &d);
+    for (size_t i = 0; i < 64 * d.values; i++)
+        assert_true(fabsf(d.blend[i] - 0.4f) < 1e-6f);
+    draw(b, SPLIT_TRAIN, 0, 64, &d);
+    for (size_t i = 0; i < 64 * d.values; i++) {
+        least = fminf(least, d.blend[i] / 0.4f);
+        most = fmaxf(most, d.blend[i] / 0.4f);
+    }
+    assert_true(least > 0.05f && least < 0.2f && most > 0.5f && most < 0.81f);
+    drawn_free(&d);
+    batches_close(a);
+    batches_close(b);
+    settings_free(alike);
+    settings_free(one);
+}
+
 /* Mean and deviation of what noise adds to gray, which clips nothing. */
 static void noise_is_normal(void **state)
 {
     (void)state;
-    static unsigned char gray[64 * 64];
-    memset(gray, 127, sizeof gray);
-    for (int k = 0; k < 2; k++) {
-        char name[64];
-        must(directory_make(scratch_path(k ? "gray2" : "gray1")));
-        for (int i = 0; i < 4; i++) {
-            snprintf(name, sizeof name, "gray%d/%d.png", k + 1, i);
-            must(image_write_png(scratch_path(name), 64, 64, 1, gray));
-        }
-    }
+    make_shade("gray1", 127);
+    make_shade("gray2", 127);
     settings *s = keys("gray1, gray2", "validation = 0\ntest = 0\n", "[mix]\nnoise = 0.05\n");
     batches *b = open_batches(s, opened, false);
     drawn d = drawn_new(batches_mixture(b), 64);
@@ -596,6 +635,7 @@ int main(void)
         cmocka_unit_test(padding_is_a_border),
         cmocka_unit_test(blends_follow_the_rule),
         cmocka_unit_test(weights_are_drawn_for_each_blend),
+        cmocka_unit_test(three_weights_are_shares),
         cmocka_unit_test(noise_is_normal),
         cmocka_unit_test(noise_is_clipped),
         cmocka_unit_test(clean_blends_are_one_source),
