@@ -93,7 +93,14 @@ static const struct {
              {SPLIT_TRAIN, 4 * BATCH, BATCH},
              {SPLIT_TRAIN, 1000000000000, 3},
              {SPLIT_TRAIN, 1000000000003, 3},
-             {SPLIT_TRAIN, 0, 3}};
+             {SPLIT_TRAIN, 0, 3},
+             {SPLIT_TRAIN, 3, 3}, /* round the ring */
+             {SPLIT_TRAIN, 6, 3},
+             {SPLIT_TRAIN, 9, 3},
+             {SPLIT_TRAIN, 12, 3},
+             {SPLIT_TRAIN, 15, 3},
+             {SPLIT_TRAIN, 18, 3},
+             {SPLIT_VALIDATION, 21, 3}};
 enum { CALLS = sizeof calls / sizeof *calls };
 
 static void is_like_host(const batches *host, int call, const drawn *device)

@@ -297,7 +297,9 @@ static void pictures_are_decoded_once(void **state)
     const char *folder = make_folder("kept", 6, 9, 8, 1, 1);
     remove_tree(scratch_path("cache"));
     scratch_file("kept/bad.png", "\x89PNG\r\n\x1a\nnothing", 15);
+    scratch_file("kept/plain.pgm", "P2 1 1 255\n7\n", 13);
     kept k = open_store(folder, "");
+    assert_int_equal(item_of(&k, "plain.pgm")->pixels[63], 7);
     for (int i = 0; i < 6; i++) {
         char name[16];
         snprintf(name, sizeof name, "%03d.png", i);
@@ -317,11 +319,13 @@ static void pictures_are_decoded_once(void **state)
     write_numbered(folder, "003.png", 40, 20, 10, 1); /* changed, added and removed */
     write_numbered(folder, "new.png", 41, 8, 9, 1);
     assert_int_equal(unlink(scratch_path("kept/000.png")), 0);
+    scratch_file("kept/plain.pgm", "P2 1 1 255\n9\n", 13); /* as long as before */
     k = open_store(folder, "");
     is_picture(&k, "003.png", 40, 20, 10);
     is_picture(&k, "new.png", 41, 8, 9);
     is_picture(&k, "005.png", 5, 14, 13);
-    assert_int_equal(k.store->count, 7);
+    assert_int_equal(item_of(&k, "plain.pgm")->pixels[63], 9);
+    assert_int_equal(k.store->count, 8);
     close_store(&k);
     assert_int_not_equal(cache_file(path, sizeof path), first);
 }
