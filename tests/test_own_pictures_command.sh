@@ -109,7 +109,7 @@ for file in "$own"/photos/001[0-5]*; do cp "$file" "$scratch/away/" && : >"$file
 end
 cp "$scratch"/away/* "$own/photos/"
 check "files may vanish and break meanwhile" [ "$status" -eq 0 ]
-check "which is counted" told "[0-9]+ pictures in all could not be read and were replaced"
+check "which is counted" told "could not be read and was replaced by another, [0-9]+ times in all"
 
 # ---- The cache ----
 

@@ -358,7 +358,7 @@ static void a_damaged_file_is_made_again(void **state)
     const char *folder = make_folder("harmed", 3, 8, 8, 0, 1);
     remove_tree(scratch_path("cache"));
     kept k = open_store(folder, "");
-    size_t length = k.store->mapped_bytes, pixels = 3 * 64, header = 56;
+    size_t length = k.store->mapped_bytes, pixels = 3 * 64, header = 64;
     close_store(&k);
     cache_file(path, sizeof path);
     for (size_t i = 0; i < length; i++) {
@@ -406,7 +406,7 @@ static void the_limit_leaves_pictures_in_their_files(void **state)
     (void)state;
     const char *folder = make_folder("large", 3, 700, 1000, 0, 1);
     static const char *const keys[] = {"cache_limit = 2\n", "cache_limit = 2\ncache = none\n",
-                                       "memory = 2\ncache = none\n", "cache_limit = 0\n"};
+                                       "memory = 8\ncache = none\n", "cache_limit = 0\n"};
     for (int i = 0; i < 4; i++) {
         size_t stored = 0;
         remove_tree(scratch_path("cache"));
@@ -416,6 +416,62 @@ static void the_limit_leaves_pictures_in_their_files(void **state)
         assert_int_equal(stored, i < 3 ? 2 : 0);
         close_store(&k);
     }
+}
+
+/* Neither what can be drawn nor its size follows from the room; and more room is made use of. */
+static void the_limit_changes_nothing_else(void **state)
+{
+    (void)state;
+    const char *folder = make_folder("bounded", 6, 100, 90, 1, 1);
+    scratch_file("bounded/bad1.png", "no", 2);
+    scratch_file("bounded/zbad.png", "no", 2);
+    remove_tree(scratch_path("cache"));
+    for (int round = 0; round < 3; round++) {
+        kept k = open_store(folder, round < 2 ? "cache_limit = 0\n" : "");
+        assert_int_equal(k.store->unreadable, 2);
+        for (size_t i = 0; i < k.store->count; i++) {
+            const stored_item *item = &k.store->items[i];
+            if (item->state == STORED_UNREADABLE)
+                continue;
+            assert_int_equal(item->state, round < 2 ? STORED_NO : STORED_YES);
+            assert_int_equal(item->height - item->width, 10);
+        }
+        close_store(&k);
+    }
+    kept k = open_store(folder, "cache_limit = 0\n"); /* what is there stays in use */
+    is_picture(&k, "004.png", 4, 104, 94);
+    close_store(&k);
+}
+
+static void what_becomes_readable_is_read(void **state)
+{
+    (void)state;
+    const char *folder = make_folder("mended", 2, 8, 8, 0, 1);
+    assert_int_equal(symlink("../elsewhere.png", scratch_path("mended/link.png")), 0);
+    kept k = open_store(folder, "");
+    assert_int_equal(item_of(&k, "link.png")->state, STORED_UNREADABLE);
+    close_store(&k);
+    write_numbered(scratch, "elsewhere.png", 5, 9, 9, 1);
+    k = open_store(folder, "");
+    is_picture(&k, "link.png", 5, 9, 9);
+    close_store(&k);
+}
+
+static void slashes_at_the_end_do_not_count(void **state)
+{
+    (void)state;
+    settings *s = some_settings("");
+    picture_files files;
+    char path[1200];
+    snprintf(path, sizeof path, "%s//", make_folder("slashed", 2, 8, 8, 0, 1));
+    must(picture_files_list(path, &s->data, &files));
+    assert_int_equal(part_of(&files, "000.png") < PARTS && part_of(&files, "001.png") < PARTS, 1);
+    picture_files_release(&files);
+    settings_free(s);
+    s = some_settings("validation = 0.5\ntest = 0.5\n");
+    assert_int_equal(picture_files_list(path, &s->data, &files), -1);
+    assert_error(STATUS_USAGE, "data.validation = 0.5 and data.test = 0.5", "leave no pictures");
+    settings_free(s);
 }
 
 static void a_folder_without_a_sound_picture_is_refused(void **state)
@@ -453,6 +509,9 @@ int main(void)
         cmocka_unit_test(a_damaged_file_is_made_again),
         cmocka_unit_test(without_a_file_they_are_in_memory),
         cmocka_unit_test(the_limit_leaves_pictures_in_their_files),
+        cmocka_unit_test(the_limit_changes_nothing_else),
+        cmocka_unit_test(what_becomes_readable_is_read),
+        cmocka_unit_test(slashes_at_the_end_do_not_count),
         cmocka_unit_test(a_folder_without_a_sound_picture_is_refused),
     };
     return cmocka_run_group_tests(tests, quiet_scratch_make, scratch_remove);

@@ -127,10 +127,21 @@ struct batches {
 /* A source as the mixer sees it in a split; its `place` is the kind's. */
 mixed_source batches_describe(const batches *b, enum split split, int source);
 
-/* A picture of a source, as in `order`, and the window of it that a blend shows. */
-int batches_view(const batches *b, const mixed_source *s, int source, int number,
-                 const philox_word place[4], const philox_word crop[4], const philox_word turn[4],
-                 picture_view *v, placement *at);
+/* What is drawn for one blend, but its noise. */
+typedef struct blend_draw {
+    mixed_source of[SOURCES_MAX];
+    int numbers[SOURCES_MAX]; /* of the pictures, from 0 in the split */
+    int alone;                /* batches_lone_source() */
+    float weights[SOURCES_MAX];
+    philox_word place[4], crop[4], turn[4];
+} blend_draw;
+void batches_draw_blend(const batches *b, enum split split, uint64_t seed, unsigned stream,
+                        uint64_t position, blend_draw *out);
+
+/* The picture of a source that was drawn, and the window of it that the blend shows. For one that cannot be read any
+ * more, the next of its source is taken; *replaced goes up each time, and fail() has said why. */
+int batches_view(const batches *b, const blend_draw *drawn, int source, picture_view *v,
+                 placement *at, long *replaced);
 
 /* The kernel for these sources; NULL after fail(). */
 kernel *batches_mixer(const batches *b);

@@ -6,6 +6,7 @@
 #include "base/streams.h"
 #include "data/dataset.h"
 #include "data/fit.h"
+#include "data/idx.h"
 #include "data/picture_store.h"
 #include "image/image.h"
 #include <stdlib.h>
@@ -23,9 +24,13 @@ typedef struct folder_state {
 static int folder_find(const char *folder, const struct data_config *c, enum dataset_part part,
                        char **found)
 {
-    (void)part;
+    char *idx = NULL;
     *found = NULL;
-    if (!picture_files_look(folder, c))
+    if (part == DATASET_TEST && idx_find_images(folder, "train", &idx))
+        return -1;
+    bool is_idx = idx != NULL; /* what lies beside IDX files is no test set for them */
+    free(idx);
+    if (is_idx || !picture_files_look(folder, c))
         return 0;
     *found = copy_text(folder);
     return *found ? 0 : -1;
@@ -72,8 +77,6 @@ static void find_largest(dataset *d)
     struct image_format largest = {0, 0, d->format.channels};
     for (size_t i = 0; i < d->count; i++) {
         const stored_item *item = &s->store->items[s->numbers[i]];
-        if (item->state != STORED_YES)
-            return;
         largest.height = item->height > largest.height ? item->height : largest.height;
         largest.width = item->width > largest.width ? item->width : largest.width;
     }

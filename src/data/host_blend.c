@@ -1,19 +1,6 @@
 /* Blends on the host: what cl/mixer.cl does, by the same cl/blending.h. */
+#include "base/error.h"
 #include "data/batches.h"
-#include <string.h>
-
-int batches_view(const batches *b, const mixed_source *s, int source, int number,
-                 const philox_word place[4], const philox_word crop[4], const philox_word turn[4],
-                 picture_view *v, placement *at)
-{
-    const batches_source *from = &b->sources[source];
-    struct image_format f = b->mixture.format;
-    if (dataset_view(from->set, from->order[number], v))
-        return -1;
-    *at = blend_place(*s, f.height, f.width, v->height, v->width, place[source], crop[source],
-                      turn[source]);
-    return 0;
-}
 
 int batches_lone_source(const batches *b, enum split split, uint64_t seed, unsigned stream,
                         uint64_t position)
@@ -26,44 +13,56 @@ int batches_lone_source(const batches *b, enum split split, uint64_t seed, unsig
     return blend_lone_source(of, b->mixture.sources, words);
 }
 
-/* What belongs to one blend. */
-typedef struct drawn {
-    mixed_source of[SOURCES_MAX];
-    int numbers[SOURCES_MAX], alone;
-    float weights[SOURCES_MAX];
-    philox_word place[4], crop[4], turn[4];
-} drawn;
-
-static void draw(drawn *d, const batches *b, enum split split, uint64_t seed, unsigned stream,
-                 uint64_t position)
+void batches_draw_blend(const batches *b, enum split split, uint64_t seed, unsigned stream,
+                        uint64_t position, blend_draw *out)
 {
     philox_word words[4];
     const philox_word key = (philox_word)seed;
     int counts[SOURCES_MAX];
     for (int k = 0; k < b->mixture.sources; k++) {
-        d->of[k] = batches_describe(b, split, k);
-        d->weights[k] = d->of[k].weight;
-        counts[k] = d->of[k].count;
+        out->of[k] = batches_describe(b, split, k);
+        out->weights[k] = out->of[k].weight;
+        counts[k] = out->of[k].count;
     }
-    batches_draw(counts, b->mixture.sources, seed, stream, position, d->numbers);
-    for (int k = 0; k < b->mixture.sources; k++)
-        d->numbers[k] += d->of[k].first;
-    d->alone = batches_lone_source(b, split, seed, stream, position);
-    blend_words(position, key, stream, WORDS_PLACE, 0, d->place);
-    blend_words(position, key, stream, WORDS_CROP, 0, d->crop);
-    blend_words(position, key, stream, WORDS_TURN, 0, d->turn);
+    batches_draw(counts, b->mixture.sources, seed, stream, position, out->numbers);
+    out->alone = batches_lone_source(b, split, seed, stream, position);
+    blend_words(position, key, stream, WORDS_PLACE, 0, out->place);
+    blend_words(position, key, stream, WORDS_CROP, 0, out->crop);
+    blend_words(position, key, stream, WORDS_TURN, 0, out->turn);
     blend_words(position, key, stream, WORDS_WEIGHT, 0, words);
     if (b->rule.draws_weights)
-        blend_draw_weights(b->rule, b->mixture.sources, words, d->weights);
+        blend_draw_weights(b->rule, b->mixture.sources, words, out->weights);
+}
+
+int batches_view(const batches *b, const blend_draw *drawn, int source, picture_view *v,
+                 placement *at, long *replaced)
+{
+    const batches_source *from = &b->sources[source];
+    const mixed_source *of = &drawn->of[source];
+    struct image_format f = b->mixture.format;
+    for (int tries = 0; tries < of->count; tries++) {
+        int number = of->first + (int)(((long)drawn->numbers[source] + tries) % of->count);
+        if (!dataset_view(from->set, from->order[number], v)) {
+            *at = blend_place(*of, f.height, f.width, v->height, v->width, drawn->place[source],
+                              drawn->crop[source], drawn->turn[source]);
+            return 0;
+        }
+        if (error_status() == STATUS_MEMORY)
+            return -1;
+        ++*replaced;
+    }
+    return fail(STATUS_DATA, "source %s: none of its %d pictures can be read any more: %s",
+                b->mixture.names[source], of->count, error_message());
 }
 
 /* Source k of the truth. */
-static int write_truth(const batches *b, const drawn *d, int k, float *truth)
+static int write_truth(const batches *b, const blend_draw *d, int k, float *truth)
 {
     struct image_format f = b->mixture.format;
     picture_view v;
     placement at;
-    if (batches_view(b, &d->of[k], k, d->numbers[k], d->place, d->crop, d->turn, &v, &at))
+    long replaced = 0;
+    if (batches_view(b, d, k, &v, &at, &replaced))
         return -1;
     for (int i = 0; i < f.height * f.width; i++) {
         int pixel = blend_pixel(at, v.width, i / f.width, i % f.width);
@@ -81,7 +80,7 @@ static int write_truth(const batches *b, const drawn *d, int k, float *truth)
     return 0;
 }
 
-static float blend_one(const batches *b, const drawn *d, const float *truth, int c)
+static float blend_one(const batches *b, const blend_draw *d, const float *truth, int c)
 {
     float values[SOURCES_MAX];
     int channels = b->mixture.format.channels;
@@ -111,10 +110,10 @@ static void add_noise(const batches *b, uint64_t seed, unsigned stream, uint64_t
 int batches_blend(const batches *b, enum split split, uint64_t seed, unsigned stream,
                   uint64_t position, float *blend, float *truth)
 {
-    drawn d;
+    blend_draw d;
     struct image_format f = b->mixture.format;
     int sources = b->mixture.sources;
-    draw(&d, b, split, seed, stream, position);
+    batches_draw_blend(b, split, seed, stream, position, &d);
     for (int k = 0; k < sources; k++)
         if (write_truth(b, &d, k, truth))
             return -1;

@@ -47,6 +47,18 @@ static bool is_entered(const walk *w, const FTSENT *entry, bool whole)
     return w->subfolders && entry->fts_name[0] != '.' && !(whole && is_part_folder(entry));
 }
 
+static int64_t nanoseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* A file may be replaced by one with an older date, or become readable: its status changes then. */
+static int64_t later(struct timespec written, struct timespec changed)
+{
+    int64_t a = nanoseconds(written), b = nanoseconds(changed);
+    return a > b ? a : b;
+}
+
 static int add_file(const walk *w, const FTSENT *entry)
 {
     picture_files *p = w->found;
@@ -57,14 +69,15 @@ static int add_file(const walk *w, const FTSENT *entry)
     p->files = files;
     picture_file *file = &p->files[p->count];
     *file = (picture_file){.part = w->part};
-    file->name = copy_text(entry->fts_path + strlen(w->folder) + 1);
+    const char *name = entry->fts_path + strlen(w->folder);
+    file->name = copy_text(name + strspn(name, "/"));
     if (!file->name)
         return -1;
     p->count++;
     if (entry->fts_info ==
         FTS_F) { /* else a link that leads nowhere, say: whoever reads it will say so */
         file->bytes = (uint64_t)info->st_size;
-        file->modified = (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+        file->modified = later(info->st_mtim, info->st_ctim);
     }
     return 0;
 }
@@ -185,7 +198,8 @@ static void keep_one(picture_files *p)
 {
     size_t best = SIZE_MAX;
     double highest = -1;
-    for (size_t i = 0; i < p->count && !count_part(p, PART_TRAIN); i++) {
+    size_t count = count_part(p, PART_TRAIN) ? 0 : p->count;
+    for (size_t i = 0; i < count; i++) {
         double share = draw_share(p->files[i].name);
         if (share > highest) {
             highest = share;
@@ -196,11 +210,17 @@ static void keep_one(picture_files *p)
         p->files[best].part = PART_TRAIN;
 }
 
-static void share_out(picture_files *p, const struct data_config *c, const bool has[PARTS])
+static int share_out(picture_files *p, const struct data_config *c, const bool has[PARTS])
 {
     double test = has[PART_TEST] ? 0 : c->test,
            validation = has[PART_VALIDATION] ? 0 : c->validation;
-    bool any = count_part(p, PART_TRAIN) > 0;
+    if (!count_part(p, PART_TRAIN))
+        return 0;
+    if (test + validation >= 1)
+        return fail(
+            STATUS_USAGE,
+            "data.validation = %g and data.test = %g leave no pictures of a folder to train on",
+            validation, test);
     for (size_t i = 0; i < p->count; i++) {
         picture_file *file = &p->files[i];
         if (file->part != PART_TRAIN)
@@ -209,11 +229,10 @@ static void share_out(picture_files *p, const struct data_config *c, const bool 
         if (share < test + validation)
             file->part = share < test ? PART_TEST : PART_VALIDATION;
     }
-    if (!any)
-        return;
     keep_one(p);
     give_one(p, PART_VALIDATION, validation);
     give_one(p, PART_TEST, test);
+    return 0;
 }
 
 static int compare_files(const void *left, const void *right)
@@ -241,12 +260,12 @@ int picture_files_list(const char *folder, const struct data_config *c, picture_
     bool has[PARTS] = {false};
     *out = (picture_files){0};
     size_t length = strlen(folder);
-    char *plain =
-        format_text("%.*s", (int)(length - (length > 1 && folder[length - 1] == '/')), folder);
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    char *plain = format_text("%.*s", (int)length, folder);
     walk w = {.folder = plain, .found = out, .subfolders = c->subfolders};
-    int result = plain ? find_files(&w, has) : -1;
+    int result = plain && !find_files(&w, has) && !share_out(out, c, has) ? 0 : -1;
     if (!result) {
-        share_out(out, c, has);
         if (out->count)
             qsort(out->files, out->count, sizeof *out->files, compare_files);
         for (size_t i = 0; i < out->count; i++)

@@ -19,7 +19,7 @@ enum picture_part { PART_TRAIN, PART_VALIDATION, PART_TEST, PARTS };
 typedef struct picture_file {
     char *name; /* relative to the folder */
     uint64_t bytes;
-    int64_t modified; /* ns since 1970 */
+    int64_t modified; /* ns since 1970: when it was written, or its status changed */
     enum picture_part part;
 } picture_file;
 
@@ -32,8 +32,8 @@ typedef struct picture_files {
 
 /*
  * What counts as a picture is as in folder.h; whether it can be read is not looked at. c->subfolders,
- * validation and test say how. STATUS_DATA if the folder cannot be read or has no picture, and STATUS_USAGE if
- * none is left for training. *out is empty on failure.
+ * validation and test say how. STATUS_DATA if the folder cannot be read, has no picture, or none to train on,
+ * and STATUS_USAGE if validation and test are all. *out is empty on failure.
  */
 int picture_files_list(const char *folder, const struct data_config *c, picture_files *out);
 void picture_files_release(picture_files *p);

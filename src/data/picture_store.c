@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/first_failure.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/signals.h"
@@ -49,25 +50,33 @@ static char *cache_path(const char *folder, const struct data_config *c)
     return path;
 }
 
-/* What may be kept in memory if there is no file: as much as on a device (batches.h). */
+/* What may be kept in memory if there is no file: of all sources together as much as on a device (batches.h), and
+ * training and test sets may be open at once. */
 static uint64_t memory_limit(const struct data_config *c)
 {
     uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    return c->memory ? (uint64_t)c->memory * MEBIBYTE : all / 4;
+    uint64_t limit = c->memory ? (uint64_t)c->memory * MEBIBYTE : all / 4;
+    uint64_t most = (uint64_t)c->cache_limit * MEBIBYTE;
+    limit /= 2 * (uint64_t)c->mixture.sources;
+    return limit < most ? limit : most;
 }
 
-/* A cache must not fill the disk. */
-static uint64_t file_limit(const char *path, const struct data_config *c)
+/* What is free where path is. */
+static uint64_t free_room(const char *path)
 {
     struct statvfs disk;
-    uint64_t limit = (uint64_t)c->cache_limit * MEBIBYTE;
     char *directory = format_text("%.*s", (int)(strrchr(path, '/') - path), path);
-    if (directory && !statvfs(directory, &disk)) {
-        uint64_t spare = (uint64_t)disk.f_bavail * disk.f_frsize / 10 * 9;
-        limit = limit < spare ? limit : spare;
-    }
+    bool known = directory && !statvfs(directory, &disk);
     free(directory);
-    return limit;
+    return known ? (uint64_t)disk.f_bavail * disk.f_frsize : UINT64_MAX;
+}
+
+/* A cache must not fill the disk. before: bytes of the file whose place it takes. */
+static uint64_t file_limit(const char *path, const struct data_config *c, size_t before)
+{
+    uint64_t limit = (uint64_t)c->cache_limit * MEBIBYTE, room = free_room(path);
+    uint64_t spare = room < UINT64_MAX - before ? (room + before) / 10 * 9 : UINT64_MAX;
+    return limit < spare ? limit : spare;
 }
 
 /* ---- Decoding ---- */
@@ -95,19 +104,12 @@ typedef struct work {
     store_entry *entries; /* of the files */
     _Atomic size_t next;
     _Atomic bool stopped, full;
-    pthread_mutex_t lock; /* of what follows */
-    enum status status;   /* of what stopped it */
-    char *why;
+    first_failure failure; /* that stopped it */
 } work;
 
 static void stop(work *w)
 {
-    pthread_mutex_lock(&w->lock);
-    if (!w->why) {
-        w->status = error_status();
-        w->why = copy_text(error_message());
-    }
-    pthread_mutex_unlock(&w->lock);
+    first_failure_note(&w->failure);
     atomic_store(&w->stopped, true);
 }
 
@@ -123,6 +125,16 @@ static const store_entry *find_before(const store_reader *before, const picture_
     return e && e->file_bytes == file->bytes && e->file_modified == file->modified ? e : NULL;
 }
 
+/* As long as there is room. Its height and width are set. */
+static void store_pixels_of(work *w, const unsigned char *pixels, store_entry *e)
+{
+    e->state = STORED_NO;
+    if (!atomic_load(&w->full))
+        store_add(&w->writer, pixels, pixel_bytes(w, e), e);
+    if (e->state == STORED_NO)
+        atomic_store(&w->full, true);
+}
+
 static void store_decoded(work *w, const picture_file *file, store_entry *e)
 {
     struct image picture;
@@ -135,36 +147,35 @@ static void store_decoded(work *w, const picture_file *file, store_entry *e)
     }
     e->height = picture.height;
     e->width = picture.width;
-    store_add(&w->writer, picture.pixels, pixel_bytes(w, e), e);
+    store_pixels_of(w, picture.pixels, e);
     image_release(&picture);
 }
 
-/* Once there is no more room, files are left for later, unread. */
+/* Every file is decoded once, whether there is room for it or not: which pictures there are must not follow from
+ * the room. */
 static void store_one(work *w, size_t i)
 {
     const picture_file *file = &w->files->files[i];
     const store_entry *before = find_before(w->before, file);
     store_entry *e = &w->entries[i];
-    *e = (store_entry){
-        .file_bytes = file->bytes, .file_modified = file->modified, .state = STORED_NO};
-    if (atomic_load(&w->full))
-        return;
-    if (before && before->state == STORED_YES) {
+    *e = (store_entry){.file_bytes = file->bytes, .file_modified = file->modified};
+    if (before) {
         e->height = before->height;
         e->width = before->width;
-        store_add(&w->writer, store_pixels(w->before, before), pixel_bytes(w, e), e);
-    } else {
-        store_decoded(w, file, e);
     }
-    if (e->state == STORED_NO)
-        atomic_store(&w->full, true);
+    if (before && before->state == STORED_YES)
+        store_pixels_of(w, store_pixels(w->before, before), e);
+    else if (before && before->state == STORED_NO && atomic_load(&w->full))
+        e->state = STORED_NO;
+    else
+        store_decoded(w, file, e);
 }
 
 /* Returns whether there was one. */
 static bool store_next(work *w)
 {
     size_t i = atomic_fetch_add(&w->next, 1);
-    if (i >= w->files->count || atomic_load(&w->stopped))
+    if (i >= w->files->count || atomic_load(&w->stopped) || atomic_load(&w->writer.failed))
         return false;
     store_one(w, i);
     return true;
@@ -196,12 +207,12 @@ static int run_threads(work *w)
     for (int i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
     log_live_end();
-    return w->why ? fail(w->status, "%s", w->why) : 0;
+    return first_failure_report(&w->failure);
 }
 
 /* ---- Building ---- */
 
-/* Into an empty file, and maps it. */
+/* Into an empty file, and maps it. STATUS_RUNTIME for what is the file's fault. */
 static int build(work *w, int fd, uint64_t limit, store_reader *out)
 {
     w->entries = allocate(w->files->count, sizeof *w->entries);
@@ -209,21 +220,18 @@ static int build(work *w, int fd, uint64_t limit, store_reader *out)
     int result = w->entries ? run_threads(w) : -1;
     if (!result && store_finish(&w->writer, w->files, w->entries))
         result = fail(STATUS_RUNTIME, "%s", strerror(errno));
-    if (!result)
-        result = store_read_open_file(fd, w->config->mixture.format.channels, out);
+    if (!result && store_read_open_file(fd, w->config->mixture.format.channels, out))
+        result = fail(STATUS_RUNTIME, "%s", error_message());
     free(w->entries);
-    free(w->why);
+    first_failure_release(&w->failure);
     return result;
 }
 
-static work work_new(const char *folder, const picture_files *files, const struct data_config *c,
-                     const store_reader *before)
+static void work_init(work *w, const char *folder, const picture_files *files,
+                      const struct data_config *c, const store_reader *before)
 {
-    return (work){.folder = folder,
-                  .files = files,
-                  .config = c,
-                  .before = before,
-                  .lock = PTHREAD_MUTEX_INITIALIZER};
+    *w = (work){.folder = folder, .files = files, .config = c, .before = before};
+    first_failure_init(&w->failure);
 }
 
 static int build_in_memory(work *w, store_reader *out)
@@ -232,8 +240,7 @@ static int build_in_memory(work *w, store_reader *out)
     if (fd < 0)
         return fail(STATUS_MEMORY, "out of memory: the pictures of %s: %s", w->folder,
                     strerror(errno));
-    uint64_t limit = memory_limit(w->config), most = (uint64_t)w->config->cache_limit * MEBIBYTE;
-    int result = build(w, fd, limit < most ? limit : most, out);
+    int result = build(w, fd, memory_limit(w->config), out);
     close(fd);
     return result ? fail_while("the pictures of %s", w->folder) : 0;
 }
@@ -244,12 +251,12 @@ static bool is_fatal(void)
     return error_status() != STATUS_RUNTIME;
 }
 
-static int build_in_file(work *w, const char *path, store_reader *out)
+static int build_in_file(work *w, const char *path, uint64_t limit, store_reader *out)
 {
     file_draft draft;
     if (file_draft_open(&draft, path))
         return -1;
-    if (build(w, draft.fd, file_limit(path, w->config), out)) {
+    if (build(w, draft.fd, limit, out)) {
         file_draft_drop(&draft);
         return is_fatal() ? -1 : fail_while("%s", path);
     }
@@ -261,12 +268,32 @@ static int build_in_file(work *w, const char *path, store_reader *out)
 
 /* ---- Opening ---- */
 
-/* Whether the file has just these pictures, as they are. */
-static bool is_up_to_date(const store_reader *before, const picture_files *files)
+/* Pictures that could not be read may have been out of reach only for a while; a few are tried. */
+static bool can_be_read_now(const char *folder, const picture_file *file,
+                            const struct data_config *c, size_t *tried)
+{
+    struct image picture;
+    if (++*tried > REASONS || picture_decode(folder, file->name, c, &picture))
+        return false;
+    image_release(&picture);
+    return true;
+}
+
+/* Whether the file has just these pictures, as they are, and as many of them as the limit allows now. */
+static bool is_up_to_date(const store_reader *before, const char *folder,
+                          const picture_files *files, const struct data_config *c, uint64_t limit)
 {
     bool same = before->count == files->count;
-    for (size_t i = 0; i < files->count && same; i++)
-        same = find_before(before, &files->files[i]) != NULL;
+    bool larger =
+        limit > before->limit + before->limit / 10; /* a disk's room is never quite the same */
+    size_t tried = 0;
+    for (size_t i = 0; i < files->count && same; i++) {
+        const store_entry *e = find_before(before, &files->files[i]);
+        same = e && !(e->state == STORED_NO && larger) &&
+               !(e->state == STORED_UNREADABLE &&
+                 can_be_read_now(folder, &files->files[i], c, &tried));
+    }
+    error_clear();
     return same;
 }
 
@@ -330,30 +357,63 @@ static void say_limit(const picture_store *s, const char *folder)
             folder, left, s->count);
 }
 
+/* Where there is no room for another file beside the one before, that goes first. */
+static void make_room(const char *path, store_reader *before, uint64_t limit)
+{
+    uint64_t wanted = before->length < limit ? before->length : limit;
+    if (!before->bytes || free_room(path) / 10 * 9 >= wanted)
+        return;
+    store_reader_close(before);
+    unlink(path);
+}
+
+/* Trouble with the file is only a warning. *in_file: whether there is one now. */
+static int build_store(const char *path, const char *folder, const picture_files *files,
+                       const struct data_config *c, const store_reader *before, uint64_t limit,
+                       store_reader *now, bool *in_file)
+{
+    work w;
+    work_init(&w, folder, files, c, before);
+    *in_file = path && !build_in_file(&w, path, limit, now);
+    if (*in_file)
+        return 0;
+    if (path && is_fatal())
+        return -1;
+    if (path)
+        log_warning("%s; decoded pictures are kept in memory", error_message());
+    error_clear();
+    work_init(&w, folder, files, c, before);
+    return build_in_memory(&w, now);
+}
+
+static void say_decoded(const picture_store *s, const char *folder, const char *path)
+{
+    size_t stored = 0;
+    for (size_t i = 0; i < s->count; i++)
+        stored += s->items[i].state == STORED_YES;
+    log_info("%s: %zu pictures decoded, %.1f MiB in %s (may be removed)", folder, stored,
+             (double)s->bytes / (double)MEBIBYTE, path);
+}
+
 static int open_at(picture_store *s, const char *path, const char *folder,
                    const picture_files *files, const struct data_config *c)
 {
     store_reader before = {0}, now = {0};
-    int channels = c->mixture.format.channels, result = 0;
-    if (path && store_read(path, channels, &before) && is_up_to_date(&before, files))
+    int channels = c->mixture.format.channels;
+    bool in_file;
+    if (path)
+        store_read(path, channels, &before);
+    uint64_t limit = path ? file_limit(path, c, before.length) : 0;
+    if (before.bytes && is_up_to_date(&before, folder, files, c, limit))
         return fill(s, &before, files, channels);
-    work w = work_new(folder, files, c, &before);
-    if (path && build_in_file(&w, path, &now)) {
-        result = is_fatal() ? -1 : 0;
-        if (!result)
-            log_warning("%s; decoded pictures are kept in memory", error_message());
-        path = NULL;
-    }
-    if (!result && !path) {
-        w = work_new(folder, files, c, &before);
-        result = build_in_memory(&w, &now);
-    }
+    if (path)
+        make_room(path, &before, limit);
+    int result = build_store(path, folder, files, c, &before, limit, &now, &in_file);
     store_reader_close(&before);
     if (!result)
         result = fill(s, &now, files, channels);
-    if (!result && path)
-        log_info("%s: %zu pictures decoded, %.1f MiB in %s (may be removed)", folder,
-                 s->count - s->unreadable, (double)s->bytes / (double)MEBIBYTE, path);
+    if (!result && in_file)
+        say_decoded(s, folder, path);
     return result;
 }
 
@@ -369,13 +429,14 @@ int picture_store_open(picture_store **out, const char *folder, const picture_fi
     }
     int result = s ? open_at(s, path, folder, files, c) : -1;
     free(path);
+    if (!result)
+        say_unreadable(s, folder, files, c);
     if (!result && s->unreadable == s->count)
         result = fail(STATUS_DATA, "%s: none of its %zu pictures can be read", folder, s->count);
     if (result) {
         picture_store_close(s);
         return -1;
     }
-    say_unreadable(s, folder, files, c);
     say_limit(s, folder);
     *out = s;
     return 0;

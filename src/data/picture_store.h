@@ -14,7 +14,9 @@
  *     header, the pixels of all pictures, an entry and a name for each file, CRC-32 of the entries and names
  *
  * all in the byte order of the machine. Files that have changed since, by size or time, are decoded again; the
- * others are copied. Pictures beyond data.cache_limit are not in it: they are decoded when they are drawn.
+ * others are copied. Pictures beyond data.cache_limit are not in it, but their sizes and which can be read: they are
+ * decoded again when they are drawn. It takes the place of the one before by renaming, so a process that reads from that
+ * one keeps it. Pixels have no checksum.
  */
 #ifndef DATA_PICTURE_STORE_H
 #define DATA_PICTURE_STORE_H

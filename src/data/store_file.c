@@ -16,10 +16,11 @@ typedef struct header {
     char magic[16];
     uint64_t count, entries; /* how many, and their offset */
     uint64_t names, length;  /* bytes of the names, and of the whole file */
+    uint64_t limit;          /* of pixels, that was in force */
     uint64_t checksum;       /* CRC-32 of entries and names */
 } header;
 
-static const char magic[16] = "unblend store 1";
+static const char magic[16] = "unblend store 2";
 
 /* ---- Reading ---- */
 
@@ -76,6 +77,7 @@ int store_read_open_file(int fd, int channels, store_reader *out)
     out->count = h.count;
     out->entries = (const void *)(out->bytes + h.entries);
     out->names = (const char *)(out->entries + h.count);
+    out->limit = h.limit;
     return 0;
 }
 
@@ -208,6 +210,7 @@ int store_finish(store_writer *w, const picture_files *files, store_entry *entri
     }
     memcpy(h.magic, magic, sizeof magic);
     h.names = names;
+    h.limit = w->limit;
     h.length = h.entries + length;
     h.checksum = checksum_of(index, length);
     why = write_at(w->fd, index, length, h.entries);

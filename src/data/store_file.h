@@ -22,6 +22,7 @@ typedef struct store_reader {
     const store_entry *entries; /* in the order of the names */
     const char *names;
     size_t count;
+    uint64_t limit; /* of pixels, that was in force */
 } store_reader;
 
 /* False if there is none, or if it is damaged. */

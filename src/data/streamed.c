@@ -11,6 +11,7 @@
  * repeated. A file that has vanished or cannot be read any more is replaced by the next one of its source.
  */
 #include "base/error.h"
+#include "base/first_failure.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/batches.h"
@@ -51,11 +52,11 @@ typedef struct streamed {
     pthread_cond_t wanted, finished;
     sequence sequence;
     bool paused, ends;
-    int active;         /* threads at work */
-    enum status status; /* of what failed */
-    char *why;
-    long replaced, reported; /* pictures; reported: say so from that many on */
+    int active;              /* threads at work */
+    bool failed;             /* nothing more is filled; `failure` has a lock of its own */
+    long replaced, reported; /* pictures as they were drawn; reported: say so from that many on */
     char *first_replaced;
+    first_failure failure;
 } streamed;
 
 /* ---- Filling, in threads ---- */
@@ -75,44 +76,22 @@ static unsigned char *windows_of(const streamed *s, const slot *from)
     return (unsigned char *)from->memory.bytes + place_bytes(s, s->batch);
 }
 
-static void note_replaced(streamed *s)
+static void note_replaced(streamed *s, long replaced)
 {
     pthread_mutex_lock(&s->lock);
-    if (!s->replaced++)
+    if (!s->replaced)
         s->first_replaced = copy_text(error_message());
+    s->replaced += replaced;
     pthread_mutex_unlock(&s->lock);
 }
 
 static void note_failure(streamed *s)
 {
+    first_failure_note(&s->failure);
     pthread_mutex_lock(&s->lock);
-    if (!s->why) {
-        s->status = error_status();
-        s->why = copy_text(error_message());
-    }
+    s->failed = true;
+    pthread_cond_broadcast(&s->finished);
     pthread_mutex_unlock(&s->lock);
-}
-
-/* The words of one blend. */
-typedef struct drawn_words {
-    philox_word place[4], crop[4], turn[4];
-} drawn_words;
-
-/* A picture that can be read: number, counted from the split's first, or one after it. */
-static int view_some(streamed *s, const mixed_source *of, int source, int number,
-                     const drawn_words *words, picture_view *v, placement *at)
-{
-    for (int tries = 0; tries < of->count; tries++) {
-        int next = of->first + (int)(((long)number + tries) % of->count);
-        if (!batches_view(s->batches, of, source, next, words->place, words->crop, words->turn, v,
-                          at))
-            return 0;
-        if (error_status() == STATUS_MEMORY)
-            return -1;
-        note_replaced(s);
-    }
-    return fail(STATUS_DATA, "source %s: none of its %d pictures can be read any more: %s",
-                s->batches->mixture.names[source], of->count, s->first_replaced);
 }
 
 static void copy_window(const picture_view *v, placement at, int channels, unsigned char *to)
@@ -129,24 +108,18 @@ static void copy_window(const picture_view *v, placement at, int channels, unsig
 static int fill_one(streamed *s, const sequence *q, slot *to, int n)
 {
     const batches *b = s->batches;
-    int sources = b->mixture.sources, counts[SOURCES_MAX], numbers[SOURCES_MAX];
+    int sources = b->mixture.sources;
     uint64_t position = to->position + (uint64_t)n;
-    const philox_word key = (philox_word)q->seed;
-    mixed_source of[SOURCES_MAX];
-    drawn_words words;
-    for (int k = 0; k < sources; k++) {
-        of[k] = batches_describe(b, q->split, k);
-        counts[k] = of[k].count;
-    }
-    batches_draw(counts, sources, q->seed, q->stream, position, numbers);
-    blend_words(position, key, q->stream, WORDS_PLACE, 0, words.place);
-    blend_words(position, key, q->stream, WORDS_CROP, 0, words.crop);
-    blend_words(position, key, q->stream, WORDS_TURN, 0, words.turn);
+    blend_draw drawn;
+    batches_draw_blend(b, q->split, q->seed, q->stream, position, &drawn);
     for (int k = 0; k < sources; k++) {
         picture_view v;
         placement at;
-        if (view_some(s, &of[k], k, numbers[k], &words, &v, &at))
+        long replaced = 0;
+        if (batches_view(b, &drawn, k, &v, &at, &replaced))
             return -1;
+        if (replaced)
+            note_replaced(s, replaced);
         size_t i = (size_t)k * (size_t)s->batch + (size_t)n;
         copy_window(&v, at, b->mixture.format.channels, windows_of(s, to) + i * s->window);
         places_of(to)[i] = (picture_place){(uint64_t)n * s->window, at.height, at.width};
@@ -158,7 +131,7 @@ static int fill_one(streamed *s, const sequence *q, slot *to, int n)
 /* The earliest slot with something left to do. */
 static slot *find_work(streamed *s)
 {
-    for (int i = 0; i < s->slots && !s->paused; i++) {
+    for (int i = 0; !s->paused && !s->failed && i < s->slots; i++) {
         slot *candidate = &s->ring[(s->head + i) % s->slots];
         if (candidate->taken < s->batch)
             return candidate;
@@ -197,7 +170,7 @@ static int start_threads(streamed *s)
 {
     sigset_t all, before;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int wanted = processors > THREADS_MOST ? THREADS_MOST : (int)processors;
+    int wanted = processors > THREADS_MOST ? THREADS_MOST : processors < 1 ? 1 : (int)processors;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (s->thread_count < wanted &&
@@ -331,6 +304,7 @@ static int streamed_open(batches *b)
     s->window = image_values(b->mixture.format);
     s->reported = 1;
     s->paused = true;
+    first_failure_init(&s->failure);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
     pthread_cond_init(&s->finished, NULL);
@@ -350,15 +324,16 @@ static int streamed_open(batches *b)
 static int wait_filled(streamed *s, const slot *wanted)
 {
     pthread_mutex_lock(&s->lock);
-    while (wanted->done < s->batch && !s->why)
+    while (wanted->done < s->batch && !s->failed)
         pthread_cond_wait(&s->finished, &s->lock);
     long replaced = s->replaced;
-    int result = s->why ? fail(s->status, "%s", s->why) : 0;
     pthread_mutex_unlock(&s->lock);
+    int result = first_failure_report(&s->failure);
     if (!result && replaced >= s->reported) {
         log_warning(
-            "%ld pictures could not be read and were replaced by others so far; the first: %s",
-            replaced, s->first_replaced);
+            "a picture could not be read and was replaced by another, %ld times so far; the "
+            "first: %s",
+            replaced, s->first_replaced ? s->first_replaced : "?");
         while (s->reported <= replaced)
             s->reported *= REPORT_GROWTH;
     }
@@ -370,6 +345,8 @@ static int write_slot(streamed *s, slot *from)
     device *d = s->batches->device;
     size_t windows = (size_t)s->batch * s->window;
     int sources = s->batches->mixture.sources;
+    if (event_wait(d, &from->written)) /* left by a launch that failed */
+        return -1;
     for (int k = 0; k < sources; k++) {
         cl_event done = NULL;
         if (buffer_write_later(d, s->pictures[k], 0, windows_of(s, from) + (size_t)k * windows,
@@ -427,13 +404,13 @@ static void streamed_close(batches *b)
     for (int split = SPLIT_TRAIN; split <= SPLIT_TEST; split++)
         buffer_free(b->device, &s->descriptions[split]);
     if (s->replaced)
-        log_warning("%ld pictures in all could not be read and were replaced by others",
+        log_warning("a picture could not be read and was replaced by another, %ld times in all",
                     s->replaced);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->wanted);
     pthread_cond_destroy(&s->finished);
     free(s->first_replaced);
-    free(s->why);
+    first_failure_release(&s->failure);
     free(s);
 }
 

@@ -1,0 +1,41 @@
+#include "base/first_failure.h"
+
+#include "base/memory.h"
+#include <stdlib.h>
+
+void first_failure_init(first_failure *f)
+{
+    *f = (first_failure){.status = STATUS_OK};
+    pthread_mutex_init(&f->lock, NULL);
+}
+
+void first_failure_release(first_failure *f)
+{
+    pthread_mutex_destroy(&f->lock);
+    free(f->message);
+}
+
+void first_failure_note(first_failure *f)
+{
+    pthread_mutex_lock(&f->lock);
+    if (f->status == STATUS_OK) {
+        f->status = error_status();
+        f->message = copy_text(error_message());
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+bool first_failure_is_there(first_failure *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool is_there = f->status != STATUS_OK;
+    pthread_mutex_unlock(&f->lock);
+    return is_there;
+}
+
+int first_failure_report(first_failure *f)
+{
+    if (!first_failure_is_there(f))
+        return 0;
+    return fail(f->status, "%s", f->message ? f->message : "out of memory");
+}
