@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "data/idx.h"
+#include "read_picture.h"
 #include "sample_batches.h"
 #include "scratch.h"
 
@@ -60,7 +61,7 @@ static void assert_image(const float *got, const dataset *set, int number)
 {
     unsigned char image[SIDE * SIDE];
     const struct image_format size = set->format;
-    must(dataset_read(set, (size_t)number, image));
+    must(read_picture(set, (size_t)number, image));
     for (int y = 0; y < SIDE; y++) {
         for (int x = 0; x < SIDE; x++) {
             int row = y - BORDER, column = x - BORDER;

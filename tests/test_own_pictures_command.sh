@@ -166,6 +166,12 @@ mkdir -p "$own/untaught/test" "$own/untaught/train"
 cp "$own"/pages/0001*.png "$own/untaught/test/"
 bad_folder "an empty train/" 3 "train is empty" "" "pages, untaught" 2>/dev/null
 
+mkdir "$own/half"
+cp tests/sample/mnist/train-images-idx3-ubyte* "$own/pages/0001.mnist.png" "$own/pages/0002.mnist.png" "$own/half/"
+with "sources=half, photos" "size=32x32" "channels=1"
+works "IDX files beside pictures" train "$scratch/other.ini" --run "$scratch/half"
+refuses "are no test set with them" 3 "half/t10k-images-idx3-ubyte" "no such file" mix "$never" "$scratch/other.ini"
+
 with "sources=pages, nested"
 works "sub-folders if asked" train "$scratch/other.ini" --run "$scratch/nested" --set data.subfolders=true
 with "sources=pages, pages"

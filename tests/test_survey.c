@@ -150,9 +150,9 @@ static void parts_may_be_in_subfolders(void **state)
     fill("parts/test", 2, 30, 30);
     look(&s, "parts", "plain");
     assert_false(s.subfolders);
-    assert_int_equal(survey_part(&s.of[0], PART_TRAIN, 0.2), 9);
-    assert_int_equal(survey_part(&s.of[0], PART_VALIDATION, 0.2), 4);
-    assert_int_equal(survey_part(&s.of[0], PART_TEST, 0.2), 2);
+    assert_int_equal(survey_part(&s, 0, PART_TRAIN), 9);
+    assert_int_equal(survey_part(&s, 0, PART_VALIDATION), 4);
+    assert_int_equal(survey_part(&s, 0, PART_TEST), 2);
     surveys_release(&s);
 }
 
@@ -174,15 +174,15 @@ static void idx_files_are_found(void **state)
     look(&s, "idx", "plain");
     assert_true(s.of[0].is_idx);
     assert_false(s.of[1].is_idx);
-    assert_int_equal(survey_part(&s.of[0], PART_TRAIN, 0.2), 24);
-    assert_int_equal(survey_part(&s.of[0], PART_VALIDATION, 0.2), 6);
-    assert_int_equal(survey_part(&s.of[0], PART_TEST, 0.2), 0);
+    assert_int_equal(survey_part(&s, 0, PART_TRAIN), 24);
+    assert_int_equal(survey_part(&s, 0, PART_VALIDATION), 6);
+    assert_int_equal(survey_part(&s, 0, PART_TEST), 0);
     assert_int_equal(s.of[0].coloured, 30);
     assert_head(&s.of[0].median, 10, 12);
     surveys_release(&s);
     put_images("idx/t10k-images.idx3-ubyte", 7, 12, 10, 3);
     look(&s, "idx", "plain");
-    assert_int_equal(survey_part(&s.of[0], PART_TEST, 0.2), 7);
+    assert_int_equal(survey_part(&s, 0, PART_TEST), 7);
     surveys_release(&s);
     scratch_file("idx/t10k-images.idx3-ubyte", "x", 1);
     assert_refused("idx", "t10k-images.idx3-ubyte", "truncated");

@@ -2,6 +2,7 @@
  * Whole trainings on sets whose answer is known, their numbers computed again by other ways, and seeds
  * and settings that must make a difference, or none.
  */
+#include "read_picture.h"
 #include "trainings.h"
 #include "two_sources.h"
 
@@ -321,7 +322,7 @@ static bool shows(const float *image, const batches *b, int source, int number)
     const batches_source *from = &b->sources[source];
     const dataset *set = from->set;
     int width = set->format.width, border = (SIDE - width) / 2;
-    must(dataset_read(set, from->order[number], pixels));
+    must(read_picture(set, from->order[number], pixels));
     for (int y = 0; y < set->format.height; y++)
         for (int x = 0; x < width; x++)
             if ((int)(image[(y + border) * SIDE + x + border] * 255 + 0.5f) !=

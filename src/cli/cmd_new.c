@@ -108,16 +108,16 @@ static void print_colour(const survey *s)
         printf("  colour      %s\n", s->coloured ? "all coloured" : "all gray");
 }
 
-static void print_survey(const survey *s, const char *name)
+static void print_survey(const surveys *all, int k, const char *name)
 {
-    double validation = 0.2;
+    const survey *s = &all->of[k];
     printf("%s: ", name);
     print_safely(s->path);
     printf("\n  pictures    %s%s: %s for training, %s for validation, %s for the test\n",
            count_text(survey_pictures(s)), s->is_idx ? " in IDX files" : "",
-           count_text(survey_part(s, PART_TRAIN, validation)),
-           count_text(survey_part(s, PART_VALIDATION, validation)),
-           count_text(survey_part(s, PART_TEST, validation)));
+           count_text(survey_part(all, k, PART_TRAIN)),
+           count_text(survey_part(all, k, PART_VALIDATION)),
+           count_text(survey_part(all, k, PART_TEST)));
     if (s->others)
         printf("  others      %s file%s that %s no picture%s\n", count_text(s->others),
                s->others > 1 ? "s" : "", s->others > 1 ? "are" : "is", s->others > 1 ? "s" : "");
@@ -266,7 +266,7 @@ static int propose(const options *given, const char *config, const device_info *
     if (proposal_make(&p, s, &device))
         return -1;
     for (int k = 0; k < s->count; k++)
-        print_survey(&s->of[k], p.mixture.names[k]);
+        print_survey(s, k, p.mixture.names[k]);
     print_proposal(&p, s);
     fflush(stdout);
     warn(&p, s);

@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROWS = 32 }; /* of the mixer's work-group: one size, whatever the pictures' */
+enum {
+    ROWS = 32, /* of the mixer's work-group: one size, whatever the pictures' */
+    PICTURES_MOST = INT_MAX / SOURCES_MAX /* of a source: those of all have one table of places */
+};
 
 static const enum stream split_streams[SOURCES_MAX] = {STREAM_SPLIT_1, STREAM_SPLIT_2,
                                                        STREAM_SPLIT_3, STREAM_SPLIT_4};
@@ -24,14 +27,13 @@ static int check_format(const dataset *set, const char *name, const struct image
     if (f->height > wanted->height || f->width > wanted->width)
         return fail(STATUS_DATA, "data set %s: pictures of %d x %d do not fit data.size, %d x %d",
                     name, f->height, f->width, wanted->height, wanted->width);
-    if (set->various)
-        return 0;
-    if ((wanted->height - f->height) % 2 || (wanted->width - f->width) % 2)
+    bool even = (wanted->height - f->height) % 2 == 0 && (wanted->width - f->width) % 2 == 0;
+    if (!even && !set->various)
         return fail(STATUS_DATA,
                     "data set %s: pictures of %d x %d cannot lie in the middle of %d x %d; give "
                     "data.size even borders",
                     name, f->height, f->width, wanted->height, wanted->width);
-    return set->count <= INT_MAX
+    return set->count <= PICTURES_MOST
                ? 0
                : fail(STATUS_DATA, "data set %s: %zu pictures are too many", name, set->count);
 }

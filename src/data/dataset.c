@@ -129,13 +129,3 @@ void picture_view_release(picture_view *v)
     free(v->owned);
     *v = (picture_view){0};
 }
-
-int dataset_read(const dataset *d, size_t number, unsigned char *pixels)
-{
-    picture_view v;
-    if (dataset_view(d, number, &v))
-        return -1;
-    memcpy(pixels, v.pixels, image_values(d->format));
-    picture_view_release(&v);
-    return 0;
-}

@@ -60,9 +60,6 @@ void dataset_close(dataset *d);
 int dataset_view(const dataset *d, size_t number, picture_view *v);
 void picture_view_release(picture_view *v);
 
-/* The same copied, of a set whose pictures are alike: (height, width, channels) of its format. */
-int dataset_read(const dataset *d, size_t number, unsigned char *pixels);
-
 /* Over pictures in memory, which stay the caller's. */
 struct image_set;
 int dataset_of_memory(dataset **out, const struct image_set *pictures);

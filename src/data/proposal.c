@@ -12,7 +12,6 @@
 /* SMALL: pictures of one size up to this are taken whole. STEP: what sides are rounded to. */
 enum { SMALL = 96, STEP = 8, LEAST_SIDE = 16, CROP = 64, LARGE_CROP = 128 };
 enum { BATCH = 32, LEAST_BATCH = 2, STEPS_MIN = 200, STEPS_MAX = 1500, VALIDATION_MIN = 10 };
-static const double validation_share = 0.2;
 
 /* ---- Names ---- */
 
@@ -218,7 +217,7 @@ static void choose_length(proposal *p, const surveys *s)
     for (int k = 0; k < s->count; k++) {
         size_t parts[PARTS];
         for (int part = 0; part < PARTS; part++) {
-            parts[part] = survey_part(&s->of[k], (enum picture_part)part, validation_share);
+            parts[part] = survey_part(s, k, (enum picture_part)part);
             if (!k || parts[part] < p->least[part])
                 p->least[part] = parts[part];
         }

@@ -125,8 +125,9 @@ static void write_data(const proposal *p, const surveys *s, FILE *out)
         write_list(out, "flip", "true", sources);
     }
     fputs("# Shares of the pictures that are kept for validation and for the test, unless a folder "
-          "has\n# validation/ and test/.\nvalidation = 0.2\ntest = 0.1\n",
+          "has\n# validation/ and test/.\n",
           out);
+    fprintf(out, "validation = %g\ntest = %g\n", s->validation, s->test);
     fprintf(out, "# Whether pictures in sub-folders count, too.\nsubfolders = %s\n\n",
             s->subfolders ? "true" : "false");
 }

@@ -263,6 +263,10 @@ int surveys_make(surveys *s, char *const folders[], int count)
                          look_at_all(s, defaults->data, images)
                      ? -1
                      : 0;
+    if (!result) {
+        s->validation = defaults->data.validation;
+        s->test = defaults->data.test;
+    }
     for (int k = 0; k < SOURCES_MAX; k++)
         free(images[k]);
     settings_free(defaults);
@@ -286,12 +290,13 @@ size_t survey_pictures(const survey *s)
     return s->parts[PART_TRAIN] + s->parts[PART_VALIDATION] + s->parts[PART_TEST];
 }
 
-size_t survey_part(const survey *s, enum picture_part part, double validation)
+size_t survey_part(const surveys *s, int k, enum picture_part part)
 {
-    size_t held_out = s->is_idx ? (size_t)((double)s->parts[PART_TRAIN] * validation) : 0;
-    if (s->is_idx && !held_out && validation > 0)
+    const survey *of = &s->of[k];
+    size_t held_out = of->is_idx ? (size_t)((double)of->parts[PART_TRAIN] * s->validation) : 0;
+    if (of->is_idx && !held_out && s->validation > 0)
         held_out = 1;
-    return part == PART_TRAIN        ? s->parts[PART_TRAIN] - held_out
-           : part == PART_VALIDATION ? s->parts[PART_VALIDATION] + held_out
-                                     : s->parts[PART_TEST];
+    return part == PART_TRAIN        ? of->parts[PART_TRAIN] - held_out
+           : part == PART_VALIDATION ? of->parts[PART_VALIDATION] + held_out
+                                     : of->parts[PART_TEST];
 }

@@ -33,6 +33,7 @@ typedef struct surveys {
     survey of[SOURCES_MAX];
     int count;
     bool subfolders; /* at least one has its pictures in sub-folders, so those of all count */
+    double validation, test; /* shares by default, as the parts were counted */
 } surveys;
 
 /*
@@ -45,7 +46,7 @@ void surveys_release(surveys *s);
 /* All pictures of a folder. */
 size_t survey_pictures(const survey *s);
 
-/* How many of them a training can use to train, and to validate. */
-size_t survey_part(const survey *s, enum picture_part part, double validation);
+/* How many of the pictures of folder k a training can use for that. */
+size_t survey_part(const surveys *s, int k, enum picture_part part);
 
 #endif

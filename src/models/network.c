@@ -177,12 +177,14 @@ static int make_arrangement(network *n)
     device *d = n->params->device;
     shape s = n->output->shape;
     int sources = n->mixture.sources;
-    struct arrangement *a = n->arrangement = allocate(1, sizeof *a);
-    return !a || assigner_prepare(&a->assigner, d, s, sources) ||
-                   buffer_new(d, assigner_scratch_bytes(s, sources), "errors of sources",
-                              &a->scratch)
-               ? -1
-               : 0;
+    struct arrangement *a = allocate(1, sizeof *a);
+    if (!a || assigner_prepare(&a->assigner, d, s, sources) ||
+        buffer_new(d, assigner_scratch_bytes(s, sources), "errors of sources", &a->scratch)) {
+        free(a);
+        return -1;
+    }
+    n->arrangement = a;
+    return 0;
 }
 
 int network_arrange(network *n, cl_mem truth)
