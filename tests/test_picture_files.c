@@ -386,6 +386,45 @@ static void a_damaged_file_is_made_again(void **state)
     }
 }
 
+/* Pixels are checked when they are first asked for. */
+static void damaged_pixels_are_not_used(void **state)
+{
+    (void)state;
+    char path[1200];
+    unsigned char byte = 0;
+    const char *folder = make_folder("scratched", 3, 8, 8, 0, 1);
+    for (int cut = 0; cut < 2; cut++) {
+        remove_tree(scratch_path("cache"));
+        kept k = open_store(folder, "");
+        close_store(&k);
+        cache_file(path, sizeof path);
+        k = open_store(folder, "");
+        if (cut) {
+            assert_int_equal(truncate(path, 100), 0);
+        } else {
+            int fd = open(path, O_RDWR);
+            assert_int_equal(pread(fd, &byte, 1,
+                                   k.store->items[1].pixels - (unsigned char *)k.store->mapped + 9),
+                             1);
+            byte ^= 1;
+            assert_int_equal(
+                pwrite(fd, &byte, 1,
+                       k.store->items[1].pixels - (unsigned char *)k.store->mapped + 9),
+                1);
+            close(fd);
+        }
+        assert_int_equal(picture_store_pixels(k.store, 0) != NULL, !cut);
+        assert_null(picture_store_pixels(k.store, 1));
+        assert_null(picture_store_pixels(k.store, 1));
+        assert_int_equal(access(path, F_OK), -1);
+        close_store(&k);
+        k = open_store(folder, "");
+        is_picture(&k, "001.png", 1, 8, 8);
+        assert_non_null(picture_store_pixels(k.store, 1));
+        close_store(&k);
+    }
+}
+
 static void without_a_file_they_are_in_memory(void **state)
 {
     (void)state;
@@ -507,6 +546,7 @@ int main(void)
         cmocka_unit_test(pictures_are_decoded_once),
         cmocka_unit_test(another_size_is_another_file),
         cmocka_unit_test(a_damaged_file_is_made_again),
+        cmocka_unit_test(damaged_pixels_are_not_used),
         cmocka_unit_test(without_a_file_they_are_in_memory),
         cmocka_unit_test(the_limit_leaves_pictures_in_their_files),
         cmocka_unit_test(the_limit_changes_nothing_else),

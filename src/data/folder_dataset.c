@@ -131,9 +131,10 @@ static int folder_view(const dataset *d, size_t number, picture_view *v)
     const folder_state *s = d->state;
     const uint32_t file = s->numbers[number];
     const stored_item *item = &s->store->items[file];
+    const unsigned char *pixels = picture_store_pixels(s->store, file);
     struct image picture;
-    if (item->pixels) {
-        *v = (picture_view){item->height, item->width, item->pixels, NULL};
+    if (pixels) {
+        *v = (picture_view){item->height, item->width, pixels, NULL};
         return 0;
     }
     if (picture_decode(s->folder, s->files.files[file].name, &s->config, &picture))

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/signals.h"
+#include "base/streams.h"
 #include "base/xdg.h"
 #include "data/fit.h"
 #include "data/store_file.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -163,7 +165,8 @@ static void store_one(work *w, size_t i)
         e->height = before->height;
         e->width = before->width;
     }
-    if (before && before->state == STORED_YES)
+    if (before && before->state == STORED_YES &&
+        store_is_sound(store_pixels(w->before, before), pixel_bytes(w, e), before->checksum))
         store_pixels_of(w, store_pixels(w->before, before), e);
     else if (before && before->state == STORED_NO && atomic_load(&w->full))
         e->state = STORED_NO;
@@ -297,16 +300,58 @@ static bool is_up_to_date(const store_reader *before, const char *folder,
     return same;
 }
 
+/* Takes over what the reader has mapped. */
+static int fill(picture_store *s, store_reader *from, const picture_files *files, int channels)
+{
+    s->mapped = (void *)from->bytes;
+    s->mapped_bytes = from->length;
+    s->fd = from->fd;
+    s->channels = channels;
+    s->count = files->count;
+    s->items = allocate(s->count, sizeof *s->items);
+    for (size_t i = 0; s->items && i < s->count; i++) {
+        const store_entry *e = store_find(from, files->files[i].name);
+        s->items[i] = (stored_item){.state = STORED_NO};
+        if (!e)
+            continue;
+        s->items[i] = (stored_item){(enum stored_state)e->state, e->height,   e->width,
+                                    store_pixels(from, e),       e->checksum, 0};
+        s->unreadable += e->state == STORED_UNREADABLE;
+        if (e->state == STORED_YES)
+            s->bytes += (uint64_t)e->height * (uint64_t)e->width * (uint64_t)channels;
+    }
+    *from = (store_reader){0};
+    return s->items ? 0 : -1;
+}
+
+/* Training opens a folder again to draw test pictures: what has been said of it is not said twice. */
+static bool is_said(const char *folder, const char *what)
+{
+    enum { KNOWN = 32 };
+    static uint64_t known[KNOWN];
+    static int count;
+    char *text = format_text("%s %s", what, folder);
+    uint64_t hash = text ? stream_of_name(STREAM_PARTS, text) : 0;
+    free(text);
+    for (int i = 0; i < count; i++)
+        if (known[i] == hash)
+            return true;
+    if (count < KNOWN)
+        known[count++] = hash;
+    return false;
+}
+
 /* Which pictures are left out, and of the first ones why: for that they are read again. */
 static void say_unreadable(const picture_store *s, const char *folder, const picture_files *files,
                            const struct data_config *c)
 {
     struct image picture;
     size_t said = 0;
-    if (s->unreadable)
-        log_warning("%s: %zu of %zu pictures cannot be read and are left out:", folder,
-                    s->unreadable, s->count);
-    for (size_t i = 0; i < s->count && s->unreadable; i++) {
+    if (!s->unreadable || is_said(folder, "unreadable"))
+        return;
+    log_warning("%s: %zu of %zu pictures cannot be read and are left out:", folder, s->unreadable,
+                s->count);
+    for (size_t i = 0; i < s->count; i++) {
         const char *name = files->files[i].name;
         if (s->items[i].state != STORED_UNREADABLE)
             continue;
@@ -322,34 +367,12 @@ static void say_unreadable(const picture_store *s, const char *folder, const pic
     error_clear();
 }
 
-/* Takes over what the reader has mapped. */
-static int fill(picture_store *s, store_reader *from, const picture_files *files, int channels)
-{
-    s->mapped = (void *)from->bytes;
-    s->mapped_bytes = from->length;
-    s->count = files->count;
-    s->items = allocate(s->count, sizeof *s->items);
-    for (size_t i = 0; s->items && i < s->count; i++) {
-        const store_entry *e = store_find(from, files->files[i].name);
-        s->items[i] = (stored_item){.state = STORED_NO};
-        if (!e)
-            continue;
-        s->items[i] =
-            (stored_item){(enum stored_state)e->state, e->height, e->width, store_pixels(from, e)};
-        s->unreadable += e->state == STORED_UNREADABLE;
-        if (e->state == STORED_YES)
-            s->bytes += (uint64_t)e->height * (uint64_t)e->width * (uint64_t)channels;
-    }
-    *from = (store_reader){0};
-    return s->items ? 0 : -1;
-}
-
 static void say_limit(const picture_store *s, const char *folder)
 {
     size_t left = 0;
     for (size_t i = 0; i < s->count; i++)
         left += s->items[i].state == STORED_NO;
-    if (left)
+    if (left && !is_said(folder, "limit"))
         log_info(
             "%s: %zu of %zu pictures are beyond data.cache_limit, the disk's or the memory's "
             "room: they are decoded each time they are drawn. A smaller data.longest_side needs "
@@ -391,8 +414,9 @@ static void say_decoded(const picture_store *s, const char *folder, const char *
     size_t stored = 0;
     for (size_t i = 0; i < s->count; i++)
         stored += s->items[i].state == STORED_YES;
-    log_info("%s: %zu pictures decoded, %.1f MiB in %s (may be removed)", folder, stored,
-             (double)s->bytes / (double)MEBIBYTE, path);
+    if (stored)
+        log_info("%s: %zu pictures decoded, %.1f MiB in %s (may be removed)", folder, stored,
+                 (double)s->bytes / (double)MEBIBYTE, path);
 }
 
 static int open_at(picture_store *s, const char *path, const char *folder,
@@ -408,7 +432,9 @@ static int open_at(picture_store *s, const char *path, const char *folder,
         return fill(s, &before, files, channels);
     if (path)
         make_room(path, &before, limit);
+    signals_catch(); /* so that no half of a file is left */
     int result = build_store(path, folder, files, c, &before, limit, &now, &in_file);
+    signals_release();
     store_reader_close(&before);
     if (!result)
         result = fill(s, &now, files, channels);
@@ -428,7 +454,8 @@ int picture_store_open(picture_store **out, const char *folder, const picture_fi
         error_clear();
     }
     int result = s ? open_at(s, path, folder, files, c) : -1;
-    free(path);
+    if (s)
+        s->path = path;
     if (!result)
         say_unreadable(s, folder, files, c);
     if (!result && s->unreadable == s->count)
@@ -442,12 +469,38 @@ int picture_store_open(picture_store **out, const char *folder, const picture_fi
     return 0;
 }
 
+/* Looks at the file's length first: what is mapped behind its end must not be touched. */
+const unsigned char *picture_store_pixels(picture_store *s, size_t i)
+{
+    struct stat info;
+    stored_item *item = &s->items[i];
+    size_t bytes = (size_t)item->height * (size_t)item->width * (size_t)s->channels;
+    if (!item->pixels)
+        return NULL;
+    bool whole = !fstat(s->fd, &info) && (uint64_t)info.st_size >= s->mapped_bytes;
+    if (whole && !item->sound)
+        item->sound = store_is_sound(item->pixels, bytes, item->checksum) ? 1 : -1;
+    if (whole && item->sound > 0)
+        return item->pixels;
+    if (!s->damaged++ && s->path)
+        unlink(s->path);
+    return NULL;
+}
+
 void picture_store_close(picture_store *s)
 {
     if (!s)
         return;
-    if (s->mapped)
+    if (s->damaged)
+        log_warning(
+            "%s: was damaged or cut short by somebody: %ld times a picture was decoded again; it "
+            "will be made again",
+            s->path ? s->path : "the pictures in memory", s->damaged);
+    if (s->mapped) {
         munmap(s->mapped, s->mapped_bytes);
+        close(s->fd);
+    }
+    free(s->path);
     free(s->items);
     free(s);
 }

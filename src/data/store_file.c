@@ -20,7 +20,7 @@ typedef struct header {
     uint64_t checksum;       /* CRC-32 of entries and names */
 } header;
 
-static const char magic[16] = "unblend store 2";
+static const char magic[16] = "unblend store 3";
 
 /* ---- Reading ---- */
 
@@ -69,6 +69,7 @@ int store_read_open_file(int fd, int channels, store_reader *out)
     if (bytes == MAP_FAILED)
         return fail(STATUS_DATA, "the pictures' file cannot be mapped: %s", strerror(errno));
     *out = (store_reader){.bytes = bytes, .length = (size_t)info.st_size};
+    out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     memcpy(&h, bytes, sizeof h);
     if (!is_sound(out, &h, channels)) {
         store_reader_close(out);
@@ -95,8 +96,10 @@ bool store_read(const char *path, int channels, store_reader *out)
 
 void store_reader_close(store_reader *r)
 {
-    if (r->bytes)
+    if (r->bytes) {
         munmap((void *)r->bytes, r->length);
+        close(r->fd);
+    }
     *r = (store_reader){0};
 }
 
@@ -114,6 +117,11 @@ const store_entry *store_find(const store_reader *r, const char *name)
             high = middle;
     }
     return NULL;
+}
+
+bool store_is_sound(const unsigned char *pixels, size_t length, uint32_t checksum)
+{
+    return checksum_of(pixels, length) == checksum;
 }
 
 /* ---- Writing ---- */
@@ -156,6 +164,7 @@ void store_add(store_writer *w, const unsigned char *pixels, size_t length, stor
         return;
     }
     e->offset = end;
+    e->checksum = (uint32_t)checksum_of(pixels, length);
     e->state = STORED_YES;
 }
 

@@ -11,8 +11,9 @@ typedef struct store_entry {
     uint64_t file_bytes;
     int64_t file_modified;
     int32_t height, width;
-    uint32_t state; /* of enum stored_state */
-    uint32_t name;  /* offset of its name, behind the entries */
+    uint32_t state;            /* of enum stored_state */
+    uint32_t name;             /* offset of its name, behind the entries */
+    uint32_t checksum, unused; /* CRC-32 of the pixels */
 } store_entry;
 
 /* A whole file, mapped. */
@@ -23,6 +24,7 @@ typedef struct store_reader {
     const char *names;
     size_t count;
     uint64_t limit; /* of pixels, that was in force */
+    int fd;
 } store_reader;
 
 /* False if there is none, or if it is damaged. */
@@ -36,6 +38,9 @@ static inline const unsigned char *store_pixels(const store_reader *r, const sto
     return e->state == STORED_YES ? r->bytes + e->offset : NULL;
 }
 
+/* Whether so many bytes of pixels are as they were written. */
+bool store_is_sound(const unsigned char *pixels, size_t length, uint32_t checksum);
+
 /* A file in the making. Pixels may be added by any thread. */
 typedef struct store_writer {
     int fd;
@@ -47,7 +52,7 @@ typedef struct store_writer {
 /* fd: an empty file, which stays the caller's. */
 void store_writer_start(store_writer *w, int fd, uint64_t limit);
 
-/* Sets offset and state, STORED_NO where there is no room or writing fails. */
+/* Sets offset, checksum and state, STORED_NO where there is no room or writing fails. */
 void store_add(store_writer *w, const unsigned char *pixels, size_t length, store_entry *e);
 
 /* Entries and names, sorted, and the header. -1 with errno set if that fails, or something did before. */

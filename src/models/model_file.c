@@ -98,20 +98,19 @@ static int refuse_format(const char *path, const char *format)
                 path, format_name);
 }
 
-/* The size of the training pictures, which have the same border on both sides. */
+/* The size of the training pictures, without their border. */
 static int read_inner(const char *text, const char *path, mixture *m)
 {
     struct image_format f = m->format;
     int height = 0, width = 0, end = 0;
     bool whole = text && sscanf(text, "%5dx%5d%n", &height, &width, &end) == 2 && !text[end] &&
-                 height >= 1 && height <= f.height && width >= 1 && width <= f.width &&
-                 (f.height - height) % 2 == 0 && (f.width - width) % 2 == 0;
+                 height >= 1 && height <= f.height && width >= 1 && width <= f.width;
     m->inner_height = height;
     m->inner_width = width;
     return whole ? 0
                  : fail(STATUS_DATA,
-                        "%s: not a valid model: \"pictures\" in its metadata is no size that lies "
-                        "in the middle of %d x %d",
+                        "%s: not a valid model: \"pictures\" in its metadata is no size that fits "
+                        "into %d x %d",
                         path, f.height, f.width);
 }
 
