@@ -41,6 +41,8 @@ enum blend_kind { BLEND_SUM, BLEND_SCREEN, BLEND_MULTIPLY };
 /* A source. */
 typedef struct mixed_source {
     int first, count; /* which of its pictures are drawn from */
+    int group;        /* the first source with the same pictures, maybe itself */
+    int same;         /* how many of those come before it */
     int place;        /* where its pictures begin in the table of places */
     int shift;        /* moved by up to so many pixels, each way */
     int flip, turn;   /* half of them are mirrored, left to right; by quarter turns */
@@ -73,6 +75,30 @@ static inline void blend_words(philox_wide number, philox_word seed, philox_word
                                     counted};
     const philox_word key[2] = {seed, stream};
     philox(counter, key, words);
+}
+
+/* Which picture each source shows, counted from its first. Sources of the same pictures show different ones, as far as
+ * there are enough: each draws among those that the ones before it, which are adjacent or not, have left. words:
+ * WORDS_PICTURE. */
+static inline void blend_draw_pictures(const mixed_source *sources, int count,
+                                       const philox_word words[4], int numbers[])
+{
+    for (int k = 0; k < count; k++) {
+        const int left = sources[k].count - sources[k].same;
+        const int all = left < 1;
+        numbers[k] = (int)philox_below(words[k], (philox_word)(all ? sources[k].count : left));
+        /* up over those that are taken, the lowest first */
+        for (int turn = 0, last = -1; turn < sources[k].same && !all; turn++) {
+            int lowest = -1;
+            for (int i = 0; i < k; i++)
+                if (sources[i].group == sources[k].group && numbers[i] > last &&
+                    (lowest < 0 || numbers[i] < lowest))
+                    lowest = numbers[i];
+            if (lowest >= 0 && numbers[k] >= lowest)
+                numbers[k]++;
+            last = lowest < 0 ? last : lowest;
+        }
+    }
 }
 
 /* Which source is alone in a blend; -1: none. words: WORDS_CLEAN. */

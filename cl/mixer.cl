@@ -38,9 +38,11 @@ static void draw_row(blended_row *row, const mixed_source *sources,
         blend_words(number, seed, stream, WORDS_CROP, 0, crop_words);
     if (turns)
         blend_words(number, seed, stream, WORDS_TURN, 0, turn_words);
+    int numbers[SOURCES];
     blend_words(number, seed, stream, WORDS_PICTURE, 0, words);
+    blend_draw_pictures(sources, SOURCES, words, numbers);
     for (int k = 0; k < SOURCES; k++) {
-        const int drawn = sources[k].first + (int)philox_below(words[k], sources[k].count);
+        const int drawn = sources[k].first + numbers[k];
         row->places[k] = places[sources[k].place + (slot < 0 ? drawn : slot)];
         row->at[k] =
             blend_place(sources[k], height, width, row->places[k].height, row->places[k].width,

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "data/idx.h"
+#include "drawn_pictures.h"
 #include "read_picture.h"
 #include "sample_batches.h"
 #include "scratch.h"
@@ -83,7 +84,7 @@ static void the_host_draws_the_same_pairs(void **state)
     test_pairs(f, 3, STREAM_MIX, 5, &pairs);
     for (int n = 0; n < BATCH; n++) {
         int images[2];
-        batches_draw(counts, SOURCES, 3, STREAM_MIX, 5 + (uint64_t)n, images);
+        drawn_pictures(counts, SOURCES, 3, STREAM_MIX, 5 + (uint64_t)n, images);
         assert_image(pairs.a + n * IMAGE, sets[0], images[0]);
         assert_image(pairs.b + n * IMAGE, sets[1], images[1]);
     }
@@ -204,7 +205,7 @@ static void draws_from(fixture *f, const numbered *n, enum split split, const in
         draw(f, n->batches, split, 4, STREAM_TRAIN, done, &pairs);
         for (unsigned long k = 0; k < BATCH; k++) {
             int images[2];
-            batches_draw(count, SOURCES, 4, STREAM_TRAIN, done + k, images);
+            drawn_pictures(count, SOURCES, 4, STREAM_TRAIN, done + k, images);
             assert_int_equal(number_of(pairs.a + k * IMAGE), number_at(n, 0, first[0] + images[0]));
             assert_int_equal(number_of(pairs.b + k * IMAGE), number_at(n, 1, first[1] + images[1]));
         }
@@ -378,7 +379,7 @@ static void a_missing_set_is_named(void **state)
     assert_int_equal(source_open(&set, &c->data, 1, DATASET_TEST), -1);
     assert_error(STATUS_DATA,
                  "tests/sample/none: no such folder, which should hold t10k-images-idx3-ubyte",
-                 "make data");
+                 "data.directory says");
     settings_free(c);
 }
 
@@ -416,7 +417,7 @@ static void check_colours(const batches *b, const float *blend, const float *tru
     static const int counts[MANY] = {3, 2, 1};
     for (int n = 0; n < COLOUR_BATCH; n++) {
         int numbers[MANY];
-        batches_draw(counts, MANY, 9, STREAM_CHECK, 100 + (uint64_t)n, numbers);
+        drawn_pictures(counts, MANY, 9, STREAM_CHECK, 100 + (uint64_t)n, numbers);
         for (int i = 0; i < HEIGHT * WIDTH * CHANNELS; i++) {
             int c = i % CHANNELS, x = i / CHANNELS % WIDTH, y = i / CHANNELS / WIDTH;
             double sum = 0;

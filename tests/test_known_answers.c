@@ -4,6 +4,7 @@
  * is computed here once more, from the images' own.
  */
 #include "command.h"
+#include "drawn_pictures.h"
 #include "tiny_model.h"
 #include "two_sources.h"
 
@@ -88,7 +89,7 @@ static void draw_pair(unsigned long seed, unsigned stream, unsigned long positio
 {
     const int counts[SOURCES] = {sets[0].count, sets[1].count};
     int images[SOURCES];
-    batches_draw(counts, SOURCES, seed, stream, position, images);
+    drawn_pictures(counts, SOURCES, seed, stream, position, images);
     for (int k = 0; k < SOURCES; k++)
         draw_image(k, images[k], pixels[k]);
 }

@@ -1,5 +1,6 @@
 /* Blends of folders of pictures: resident or streamed, on the device or the host, cropped, padded, mirrored,
  * turned. */
+#include "drawn_pictures.h"
 #include "folder_batches.h"
 #include <math.h>
 
@@ -95,6 +96,81 @@ static void streamed_is_resident_is_host(void **state)
     all_ways_agree("large, other", colour, "[mix]\nkind = screen\ngamma = 2.2\n");
     all_ways_agree("large, other", colour, "[mix]\nkind = multiply\nclean = 0.4\n");
     all_ways_agree("large, other", gray, "[mix]\nweights = 0.8, 0.2\nnoise = 0.1\ngamma = 0.5\n");
+}
+
+/* The number of the picture of "other" that a truth shows. */
+static int find_other(const float *truth, int sources)
+{
+    for (int p = 0; p < COUNT; p++) {
+        bool same = true;
+        for (int i = 0; i < SIDE * SIDE && same; i++)
+            for (int c = 0; c < 3; c++)
+                same &=
+                    truth[i * sources * 3 + c] == picture_value(p, i / SIDE, i % SIDE, c) / 255.0f;
+        if (same)
+            return p;
+    }
+    fail_msg("a truth shows no picture");
+    return -1;
+}
+
+/* However many sources are one set, a blend has no picture twice, and all are met. */
+static void one_set_gives_different_pictures(void **state)
+{
+    (void)state;
+    static const char *const sources[] = {"other, other", "other, large, other",
+                                          "other, other, other, other"};
+    assert_int_equal(symlink("other", scratch_path("alias")), 0);
+    for (int i = 0; i < 4; i++) {
+        char names[64];
+        bool alias = i == 3;
+        snprintf(names, sizeof names, "channels = 3\nnames = %s\nvalidation = 0\ntest = 0\n",
+                 i == 0 || alias ? "a, b"
+                 : i == 1        ? "a, b, c"
+                                 : "a, b, c, d");
+        settings *s = keys(alias ? "other, alias" : sources[i], names, "");
+        batches *b = open_batches(s, opened, false), *host = open_batches(s, NULL, false);
+        drawn d = drawn_new(batches_mixture(b), BATCH);
+        int met[COUNT] = {0}, all = 0;
+        for (int round = 0; round < 12; round++) {
+            draw(b, SPLIT_TRAIN, (uint64_t)(round * BATCH), BATCH, &d);
+            for (int n = 0; n < BATCH; n++) {
+                int in_blend[COUNT] = {0};
+                for (int k = 0; k < d.sources; k++) {
+                    if (i == 1 && k == 1)
+                        continue;
+                    int p = find_other(d.truth + (size_t)n * d.values * (size_t)d.sources + k * 3,
+                                       d.sources);
+                    met[p]++;
+                    assert_int_equal(in_blend[p]++, 0);
+                }
+            }
+        }
+        draw(b, SPLIT_TRAIN, 0, BATCH, &d);
+        is_like_host(host, 0, &d);
+        for (int p = 0; p < COUNT; p++)
+            all += met[p] > 0;
+        assert_int_equal(all, COUNT);
+        drawn_free(&d);
+        batches_close(b);
+        batches_close(host);
+        settings_free(s);
+    }
+}
+
+/* Two sources that are one IDX set hold out the same pictures. */
+static void one_set_is_held_out_once(void **state)
+{
+    (void)state;
+    settings *s = NULL;
+    const char *const overrides[] = {"data.directory=tests/sample", "data.sources=mnist, mnist",
+                                     "data.names=a, b"};
+    must(settings_load(&s, NULL, overrides, 3));
+    batches *b = open_batches(s, NULL, false);
+    for (int i = 0; i < b->sources[0].count; i++)
+        assert_int_equal(b->sources[0].order[i], b->sources[1].order[i]);
+    batches_close(b);
+    settings_free(s);
 }
 
 /* A set in IDX files beside a folder. */
@@ -259,8 +335,8 @@ static void padding_is_a_border(void **state)
         int numbers[SOURCES_MAX];
         draw(b, SPLIT_TRAIN, (uint64_t)(round * BATCH), BATCH, &d);
         for (int n = 0; n < BATCH; n++) {
-            batches_draw((const int[]){4, COUNT}, 2, 7, STREAM_CHECK, (uint64_t)(round * BATCH + n),
-                         numbers);
+            drawn_pictures((const int[]){4, COUNT}, 2, 7, STREAM_CHECK,
+                           (uint64_t)(round * BATCH + n), numbers);
             int p = numbers[0], height = 5 + 3 * p, width = 2 + 3 * p;
             int top = (SIDE - height) / 2, left = (SIDE - width) / 2;
             met[p]++;
@@ -341,6 +417,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streamed_is_resident_is_host),
+        cmocka_unit_test(one_set_gives_different_pictures),
+        cmocka_unit_test(one_set_is_held_out_once),
         cmocka_unit_test(idx_and_folder_go_together),
         cmocka_unit_test(windows_are_cropped_anywhere),
         cmocka_unit_test(turning_mirrors_nothing),

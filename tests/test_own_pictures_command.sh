@@ -172,6 +172,16 @@ with "sources=half, photos" "size=32x32" "channels=1"
 works "IDX files beside pictures" train "$scratch/other.ini" --run "$scratch/half"
 refuses "are no test set with them" 3 "half/t10k-images-idx3-ubyte" "no such file" mix "$never" "$scratch/other.ini"
 
+mkdir "$own/odd"
+for i in 1 2 3 4 5 6 7 8; do
+    { printf 'P5 13 11 255\n' && tail -c "$((143 * i))" "$own/pages/0001.mnist.png" | head -c 143; } >"$own/odd/$i.pgm"
+done
+with "sources=odd, odd" "fit=pad"
+sed -i 's/^channels = 3/channels = 1\nfit = pad\nnames = x, y/' "$scratch/other.ini"
+works "pictures with an odd border" train "$scratch/other.ini" --run "$scratch/odd"
+works "give a model that opens" info "$scratch/odd/model.safetensors"
+works "and separates such pictures" separate "$scratch/odd/model.safetensors" "$own/odd" "$scratch/odd-parts"
+
 with "sources=pages, nested"
 works "sub-folders if asked" train "$scratch/other.ini" --run "$scratch/nested" --set data.subfolders=true
 with "sources=pages, pages"

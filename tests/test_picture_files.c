@@ -108,6 +108,39 @@ static void parts_may_be_folders(void **state)
     settings_free(s);
 }
 
+/* Whatever they are called, and nothing is taken out of them. */
+static void part_folders_have_several_names(void **state)
+{
+    (void)state;
+    settings *s = some_settings("validation = 0.6\ntest = 0.3\n");
+    picture_files files;
+    const char *folder = lasting_path("named");
+    must(directory_make(scratch_path("named/Training")));
+    must(directory_make(scratch_path("named/val")));
+    must(directory_make(scratch_path("named/valid")));
+    must(directory_make(scratch_path("named/TEST")));
+    touch(folder, "Training/a.png");
+    touch(folder, "val/b.png");
+    touch(folder, "valid/c.png");
+    touch(folder, "TEST/d.png");
+    touch(folder, "e.png");
+    touch(folder, "f.png");
+    must(picture_files_list(folder, &s->data, &files));
+    assert_int_equal(files.parts[PART_TRAIN], 1);
+    assert_int_equal(files.parts[PART_VALIDATION], 2);
+    assert_int_equal(files.parts[PART_TEST], 1);
+    assert_int_equal(files.unused, 2);
+    picture_files_release(&files);
+
+    remove_tree(scratch_path("named/valid")); /* one to train on, which no share takes away */
+    remove_tree(scratch_path("named/val"));
+    must(picture_files_list(folder, &s->data, &files));
+    assert_int_equal(part_of(&files, "Training/a.png"), PART_TRAIN);
+    assert_int_equal(part_of(&files, "TEST/d.png"), PART_TEST);
+    picture_files_release(&files);
+    settings_free(s);
+}
+
 static void links_back_are_no_trap(void **state)
 {
     (void)state;
@@ -538,6 +571,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_follow_the_names),
         cmocka_unit_test(parts_may_be_folders),
+        cmocka_unit_test(part_folders_have_several_names),
         cmocka_unit_test(links_back_are_no_trap),
         cmocka_unit_test(one_picture_is_trained_on),
         cmocka_unit_test(pictures_are_brought_to_size),

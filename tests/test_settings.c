@@ -176,6 +176,14 @@ static void weights_of_a_blend_are_whole(void **state)
     s = parsed("[mix]\nweight = .4\n");
     assert_true(s->data.mix.weight.low == 0.4 && s->data.mix.weight.high == 0.4);
     settings_free(s);
+    refused(
+        "[mix]\nkind = weights\nweight = 1\n",
+        "x.ini:3: mix.weight: a source would be in no blend; give it a range between 0 and 1, such "
+        "as 0.3 .. 0.7");
+    refused(
+        "[mix]\nkind = weights\nweight = 0 .. 0\n[data]\nsources = a, b, c\n",
+        "x.ini:3: mix.weight: a source would be in no blend; give it a range between 0 and 1, such "
+        "as 0.3 .. 0.7");
     refused("[train]\nobjective = permutation\nsource_weights = 1, 2\n",
             "x.ini:3: train.source_weights: with objective = permutation any output may be any "
             "source, so they cannot count differently");

@@ -2,6 +2,7 @@
  * Whole trainings on sets whose answer is known, their numbers computed again by other ways, and seeds
  * and settings that must make a difference, or none.
  */
+#include "drawn_pictures.h"
 #include "read_picture.h"
 #include "trainings.h"
 #include "two_sources.h"
@@ -346,7 +347,7 @@ static void steps_go_through_the_pairs_in_order(void **state)
         for (int i = 0; i < SOURCES; i++) {
             must(read_one_source(opened, t.network->truth->data, i, images, TINY_BATCH * PIXELS));
             for (unsigned long n = 0; n < TINY_BATCH; n++) {
-                batches_draw(counts, SOURCES, 5, STREAM_TRAIN, step * TINY_BATCH + n, numbers);
+                drawn_pictures(counts, SOURCES, 5, STREAM_TRAIN, step * TINY_BATCH + n, numbers);
                 assert_true(shows(images + n * PIXELS, t.batches, i, numbers[i]));
             }
         }

@@ -173,10 +173,22 @@ static int check_consistent(const building *b)
                : 0;
 }
 
+/* A source must be in a blend to be found in it. */
+static int check_range(const building *b)
+{
+    const struct mix_config *mix = &b->s->data.mix;
+    bool never = mix->weight.high <= 0, alone = mix->weight.low >= 1;
+    return mix_draws_weights(mix) && (never || (alone && b->s->data.mixture.sources == 2))
+               ? blame(b, "mix.weight",
+                       "mix.weight: a source would be in no blend; give it a range "
+                       "between 0 and 1, such as 0.3 .. 0.7")
+               : 0;
+}
+
 static int check_mix(const building *b)
 {
     int stage = 0;
-    if (check_weights(b))
+    if (check_weights(b) || check_range(b))
         return -1;
     while (stage < b->s->stage_count && !b->s->stages[stage].consistent)
         stage++;

@@ -64,13 +64,27 @@ static int hold_out(batches_source *of, double share, const char *name)
                                name, share);
 }
 
+/* Sources that are one set: blends show different pictures of it, and hold out the same ones. */
+static void find_group(batches *b, int k, dataset *const sets[])
+{
+    batches_source *s = &b->sources[k];
+    s->group = k;
+    for (int i = k - 1; i >= 0; i--)
+        if (sets[i]->home && sets[i]->home == sets[k]->home) {
+            s->group = i;
+            s->same++;
+        }
+}
+
 /* Training sets come in an order drawn from the seed, so that a held-out share is a random one; but for those
  * that say themselves which pictures are for validation. */
 static int set_up_source(batches *b, int k, const struct data_config *c, uint64_t seed,
-                         dataset *set)
+                         dataset *const sets[])
 {
+    dataset *set = sets[k];
     batches_source *s = &b->sources[k];
     *s = (batches_source){.set = set, .count = (int)set->count, .training = (int)set->count};
+    find_group(b, k, sets);
     s->crops = set->crops;
     s->fingerprint = set->fingerprint;
     s->flip = k < c->flip_count && c->flip[k];
@@ -90,7 +104,7 @@ static int set_up_source(batches *b, int k, const struct data_config *c, uint64_
     for (size_t i = 0; i < set->count; i++)
         s->order[i] = (uint32_t)i;
     if (draws) {
-        rng random = rng_start(seed, split_streams[k]);
+        rng random = rng_start(seed, split_streams[s->group]);
         rng_permutation(&random, s->order, set->count);
     }
     return 0;
@@ -144,7 +158,7 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
                    .rule = rule_of(&c->mix)};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
-        if (set_up_source(b, k, c, seed, sets[k]))
+        if (set_up_source(b, k, c, seed, sets))
             goto failed;
     if (d) {
         b->memory = memory_limit(d, c);
@@ -258,6 +272,8 @@ mixed_source batches_describe(const batches *b, enum split split, int source)
     float weight = mixture_weight(&b->mixture, source);
     return (mixed_source){.first = split == SPLIT_VALIDATION ? s->training : 0,
                           .count = batches_count(b, split, source),
+                          .group = s->group,
+                          .same = s->same,
                           .shift = varied && !s->crops ? b->shift : 0,
                           .flip = varied && s->flip,
                           .turn = varied && s->turn,
@@ -277,15 +293,6 @@ kernel *batches_mixer(const batches *b)
     snprintf(options, sizeof options, "-DSOURCES=%d -DCHANNELS=%d", b->mixture.sources,
              b->mixture.format.channels);
     return kernel_get(b->device, "mixer", options, "mix_sources");
-}
-
-void batches_draw(const int counts[], int sources, uint64_t seed, unsigned stream,
-                  uint64_t position, int numbers[])
-{
-    philox_word words[4] = {0};
-    blend_words(position, (philox_word)seed, stream, WORDS_PICTURE, 0, words);
-    for (int k = 0; k < sources; k++)
-        numbers[k] = (int)philox_below(words[k], (philox_word)counts[k]);
 }
 
 int batches_mix(const batches *b, const mixer_input *from, uint64_t seed, unsigned stream,

@@ -80,18 +80,15 @@ int batches_blend(const batches *b, enum split split, uint64_t seed, unsigned st
 int batches_lone_source(const batches *b, enum split split, uint64_t seed, unsigned stream,
                         uint64_t position);
 
-/* Which pictures of sets of so many blend number `position` is made of. */
-void batches_draw(const int counts[], int sources, uint64_t seed, unsigned stream,
-                  uint64_t position, int numbers[]);
-
 /* Opens the data set of one source. STATUS_DATA if its pictures do not fit the config's format. */
 int source_open(dataset **out, const struct data_config *c, int source, enum dataset_part part);
 
 /* ---- For kinds ---- */
 
 typedef struct batches_source {
-    dataset *set;         /* NULL once its pictures are not needed any more */
-    uint32_t *order;      /* (set->count): picture i of the splits is the set's number order[i] */
+    dataset *set;    /* NULL once its pictures are not needed any more */
+    uint32_t *order; /* (set->count): picture i of the splits is the set's number order[i] */
+    int group, same; /* the first source with the same pictures; how many such come before this */
     uint64_t fingerprint; /* the set's */
     int count;
     int training;    /* the first so many; the others are held out */

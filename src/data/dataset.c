@@ -3,8 +3,11 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/streams.h"
 #include "opencl/kernel.h"
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,10 +66,21 @@ static int find(const struct data_config *c, const char *name, enum dataset_part
     return result;
 }
 
+/* Only for sets that it brings. */
+static const char *make_data_hint(const char *name)
+{
+    static const char *const sets[] = {"mnist", "fashion-mnist", "emnist", "letters"};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if (!strcmp(name, sets[i]))
+            return "`make data` brings it, and ";
+    return "";
+}
+
 static int is_missing(const struct data_config *c, const char *name, enum dataset_part part)
 {
+    static const char where[] = "--data or data.directory says where the data sets are";
     struct stat info;
-    const char *file = part == DATASET_TEST ? "t10k" : "train";
+    const char *file = part == DATASET_TEST ? "t10k" : "train", *hint = make_data_hint(name);
     char *folder = folder_of(c->directory, name);
     if (!folder)
         return -1;
@@ -74,20 +88,28 @@ static int is_missing(const struct data_config *c, const char *name, enum datase
         fail(
             STATUS_DATA,
             "%s/%s-images-idx3-ubyte: no such file, nor %s-images.idx3-ubyte, nor one of them with "
-            ".gz, nor any picture%s; `make data` brings MNIST, and --data or data.directory says "
-            "where the data sets are",
+            ".gz, nor any picture%s; %s%s",
             folder, file, file,
-            c->subfolders ? "" : " (data.subfolders = true looks into its folders)");
+            c->subfolders ? "" : " (data.subfolders = true looks into its folders)", hint, where);
     else if (errno == ENOENT)
         fail(STATUS_DATA,
-             "%s: no such folder, which should hold %s-images-idx3-ubyte or pictures; `make data` "
-             "brings MNIST, and --data or data.directory says where the data sets are",
-             folder, file);
+             "%s: no such folder, which should hold %s-images-idx3-ubyte or pictures; %s%s", folder,
+             file, hint, where);
     else
-        fail(STATUS_DATA, "%s: %s; --data or data.directory says where the data sets are", folder,
-             strerror(errno));
+        fail(STATUS_DATA, "%s: %s; %s", folder, strerror(errno), where);
     free(folder);
     return -1;
+}
+
+/* By device and number of the file or folder, whatever it is called. */
+static uint64_t home_of(const char *path)
+{
+    struct stat info;
+    char name[64];
+    if (stat(path, &info))
+        return 0;
+    snprintf(name, sizeof name, "%ju:%ju", (uintmax_t)info.st_dev, (uintmax_t)info.st_ino);
+    return stream_of_name(STREAM_PARTS, name);
 }
 
 int dataset_open(dataset **out, const struct data_config *c, int source, enum dataset_part part)
@@ -100,12 +122,14 @@ int dataset_open(dataset **out, const struct data_config *c, int source, enum da
         return is_missing(c, name, part);
     dataset *d = allocate(1, sizeof *d);
     int result = d ? found.kind->open(d, found.path, c, part) : -1;
-    free(found.path);
     if (result) {
+        free(found.path);
         free(d);
         return -1;
     }
     d->kind = found.kind;
+    d->home = home_of(found.path);
+    free(found.path);
     *out = d;
     return 0;
 }

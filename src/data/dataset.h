@@ -48,6 +48,7 @@ struct dataset {
     long held_out; /* the last so many of a training set are for validation; -1: the seed chooses */
     uint64_t bytes; /* of all pictures together; UINT64_MAX where some are decoded each time */
     uint64_t fingerprint; /* of which pictures there are, in which order: not of their contents */
+    uint64_t home;        /* another number for each folder; 0: not in one */
     void *state;          /* the kind's own */
 };
 

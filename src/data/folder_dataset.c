@@ -95,6 +95,11 @@ static int take_parts(dataset *d, enum dataset_part part)
                           "or raise data.test",
                           s->folder, s->files.count, s->folder);
     }
+    if (s->files.unused)
+        log_warning(
+            "%s: %zu pictures beside %s/train are not used; move them into train/, validation/ "
+            "or test/",
+            s->folder, s->files.unused, s->folder);
     if (!take_part(d, PART_TRAIN))
         return fail(STATUS_DATA, "%s: none of the pictures to train on can be read", s->folder);
     d->held_out = (long)take_part(d, PART_VALIDATION);

@@ -18,13 +18,12 @@ void batches_draw_blend(const batches *b, enum split split, uint64_t seed, unsig
 {
     philox_word words[4];
     const philox_word key = (philox_word)seed;
-    int counts[SOURCES_MAX];
     for (int k = 0; k < b->mixture.sources; k++) {
         out->of[k] = batches_describe(b, split, k);
         out->weights[k] = out->of[k].weight;
-        counts[k] = out->of[k].count;
     }
-    batches_draw(counts, b->mixture.sources, seed, stream, position, out->numbers);
+    blend_words(position, key, stream, WORDS_PICTURE, 0, words);
+    blend_draw_pictures(out->of, b->mixture.sources, words, out->numbers);
     out->alone = batches_lone_source(b, split, seed, stream, position);
     blend_words(position, key, stream, WORDS_PLACE, 0, out->place);
     blend_words(position, key, stream, WORDS_CROP, 0, out->crop);

@@ -11,9 +11,18 @@
 #include <fts.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
-static const char *const part_folders[PARTS] = {"train", "validation", "test"};
+/* What the folder of a part may be called, in any case. */
+static const struct {
+    const char *name;
+    enum picture_part part;
+} part_folders[] = {{"train", PART_TRAIN},           {"training", PART_TRAIN},
+                    {"validation", PART_VALIDATION}, {"valid", PART_VALIDATION},
+                    {"val", PART_VALIDATION},        {"test", PART_TEST},
+                    {"testing", PART_TEST}};
+enum { PART_FOLDERS = sizeof part_folders / sizeof *part_folders };
 
 /* ---- Finding files ---- */
 
@@ -22,6 +31,7 @@ typedef struct walk {
     const char *folder;
     picture_files *found;
     enum picture_part part;
+    bool placed; /* in a folder of that part */
     bool subfolders;
     bool first_only; /* one picture is enough */
 } walk;
@@ -31,12 +41,13 @@ static int compare_entries(const FTSENT **left, const FTSENT **right)
     return strcmp((*left)->fts_name, (*right)->fts_name);
 }
 
-static bool is_part_folder(const FTSENT *entry)
+/* The part that a folder of this name is for; PARTS if it is none's. */
+static enum picture_part part_of_folder(const char *name)
 {
-    for (int part = 0; part < PARTS; part++)
-        if (entry->fts_level == 1 && !strcmp(entry->fts_name, part_folders[part]))
-            return true;
-    return false;
+    for (int i = 0; i < PART_FOLDERS; i++)
+        if (!strcasecmp(name, part_folders[i].name))
+            return part_folders[i].part;
+    return PARTS;
 }
 
 /* Hidden folders are passed over, those of parts are walked on their own. */
@@ -44,7 +55,8 @@ static bool is_entered(const walk *w, const FTSENT *entry, bool whole)
 {
     if (!entry->fts_level)
         return true;
-    return w->subfolders && entry->fts_name[0] != '.' && !(whole && is_part_folder(entry));
+    return w->subfolders && entry->fts_name[0] != '.' &&
+           !(whole && entry->fts_level == 1 && part_of_folder(entry->fts_name) < PARTS);
 }
 
 static int64_t nanoseconds(struct timespec t)
@@ -68,7 +80,7 @@ static int add_file(const walk *w, const FTSENT *entry)
         return -1;
     p->files = files;
     picture_file *file = &p->files[p->count];
-    *file = (picture_file){.part = w->part};
+    *file = (picture_file){.part = w->part, .placed = w->placed && w->part != PART_TRAIN};
     const char *name = entry->fts_path + strlen(w->folder);
     file->name = copy_text(name + strspn(name, "/"));
     if (!file->name)
@@ -132,21 +144,42 @@ static int walk_through(walk *w, const char *below)
     return result;
 }
 
-/* With a train/, what lies beside it is not looked at. */
+/* Walks through the folder that an entry of the whole one is, if it is a part's. */
+static int walk_through_part(walk *w, const char *name, bool has[PARTS])
+{
+    enum picture_part part = part_of_folder(name);
+    char *path = part < PARTS ? path_join(w->folder, name) : NULL;
+    bool is_one = path && directory_exists(path);
+    free(path);
+    if (!is_one)
+        return part < PARTS && !path ? -1 : 0;
+    has[part] = true;
+    w->part = part;
+    w->placed = true;
+    return walk_through(w, name);
+}
+
+/* A training folder has all there is to train on; pictures that lie beside it are only counted. */
 static int find_files(walk *w, bool has[PARTS])
 {
-    for (int part = 0; part < PARTS; part++) {
-        char *path = path_join(w->folder, part_folders[part]);
-        if (!path)
-            return -1;
-        has[part] = directory_exists(path);
-        free(path);
-        w->part = (enum picture_part)part;
-        if (has[part] && walk_through(w, part_folders[part]))
-            return -1;
-    }
+    DIR *directory = opendir(w->folder);
+    int result = directory ? 0
+                           : fail(STATUS_DATA, "%s: cannot be read as a folder: %s", w->folder,
+                                  strerror(errno));
+    for (struct dirent *entry; !result && (entry = readdir(directory));)
+        result = walk_through_part(w, entry->d_name, has);
+    if (directory)
+        closedir(directory);
     w->part = PART_TRAIN;
-    return has[PART_TRAIN] ? 0 : walk_through(w, NULL);
+    w->placed = false;
+    if (result || !has[PART_TRAIN])
+        return result ? -1 : walk_through(w, NULL);
+    picture_files beside = {0};
+    walk rest = {.folder = w->folder, .found = &beside, .subfolders = w->subfolders};
+    result = walk_through(&rest, NULL);
+    w->found->unused = beside.count;
+    picture_files_release(&beside);
+    return result;
 }
 
 /* ---- Parts ---- */
@@ -200,7 +233,7 @@ static void keep_one(picture_files *p)
     double highest = -1;
     size_t count = count_part(p, PART_TRAIN) ? 0 : p->count;
     for (size_t i = 0; i < count; i++) {
-        double share = draw_share(p->files[i].name);
+        double share = p->files[i].placed ? -1 : draw_share(p->files[i].name);
         if (share > highest) {
             highest = share;
             best = i;
@@ -293,9 +326,7 @@ static bool look_inside(const char *folder)
     DIR *directory = opendir(folder);
     for (struct dirent *entry; directory && !found && (entry = readdir(directory));) {
         char *path = path_join(folder, entry->d_name);
-        bool is_part = false;
-        for (int part = 0; part < PARTS; part++)
-            is_part |= !strcmp(entry->d_name, part_folders[part]);
+        bool is_part = part_of_folder(entry->d_name) < PARTS;
         if (path && entry->d_name[0] != '.')
             found = is_part ? directory_exists(path)
                             : folder_is_picture(path, entry->d_name) && !directory_exists(path);

@@ -2,7 +2,7 @@
  * The picture files of a source's folder, and which part of the data each belongs to.
  *
  *     pages/a.png, pages/b.jpg ...        shares of one folder, or
- *     pages/train/ validation/ test/      a sub-folder for each part
+ *     pages/train/ validation/ test/      a sub-folder for each part, also called training, val, valid, testing
  *
  * A part without a sub-folder gets its share of the others' pictures. Which picture goes where follows from a
  * hash of its relative name alone, so files that are added or removed move no other.
@@ -21,12 +21,14 @@ typedef struct picture_file {
     uint64_t bytes;
     int64_t modified; /* ns since 1970: when it was written, or its status changed */
     enum picture_part part;
+    bool placed; /* by lying in a folder for validation or test, not by its share */
 } picture_file;
 
 typedef struct picture_files {
     picture_file *files; /* sorted by the bytes of their names; those of one part are adjacent */
     size_t count, capacity;
     size_t others; /* files that are no pictures */
+    size_t unused; /* pictures beside a training folder */
     size_t parts[PARTS];
 } picture_files;
 

@@ -80,16 +80,23 @@ static void write_size(const proposal *p, FILE *out)
 {
     const struct image_format *f = &p->mixture.format;
     static const char *const why[] = {
-        [FIT_CROP] = "Random pieces of that size are cut out of the\n# pictures: a larger size "
-                     "shows the network more of each, and takes more memory and time.",
-        [FIT_RESIZE] = "Pictures are scaled to that size, as most are\n# not much larger.",
-        [FIT_PAD] = "All pictures are small, so they are taken whole;\n# what is missing to that "
-                    "size is a black border.",
+        [FIT_CROP] =
+            "Random pieces of that size are cut out of the pictures: a larger size shows the\n# "
+            "network more of each, and takes more memory and time.",
+        [FIT_RESIZE] = "Pictures are stretched to that size, as most are not much larger.",
+        [FIT_PAD] =
+            "All pictures are small, so they are taken whole; what is missing to that size is\n# a "
+            "black border.",
     };
     static const char *const fits[] = {"crop", "resize", "pad"};
-    fprintf(out, "# Height x width, multiples of 4. %s\n", why[p->fit]);
+    fprintf(
+        out,
+        "# Height x width, multiples of 4. The model will separate pictures of that size only.\n"
+        "# %s\n",
+        why[p->fit]);
     fprintf(out, "size = %dx%d\n", f->height, f->width);
-    fputs("# crop, resize (the whole picture, scaled) or pad (scaled down, with a border).\n", out);
+    fputs("# crop, resize (the whole picture, stretched) or pad (scaled down, with a border).\n",
+          out);
     fprintf(out, "fit = %s\n", fits[p->fit]);
     if (p->longest_side)
         fprintf(out,

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "data/batches.h"
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +59,11 @@ static int upload_all(const batches *b, int k, upload *u, picture_place *places)
         places[i] = (picture_place){offset, v.height, v.width};
         size_t bytes = (size_t)v.height * (size_t)v.width * channels;
         offset += bytes;
-        assert(offset <= s->set->bytes);
-        int result = upload_bytes(u, v.pixels, bytes);
+        int result =
+            offset <= s->set->bytes
+                ? upload_bytes(u, v.pixels, bytes)
+                : fail(STATUS_DATA, "a picture of source %s changed as it was read; try again",
+                       b->mixture.names[k]);
         picture_view_release(&v);
         if (result)
             return -1;
