@@ -295,6 +295,15 @@ static int restart(streamed *s, sequence q, int batch)
 
 /* ---- The kind ---- */
 
+/* Whether the device could hold them. */
+static bool fits(const batches *b)
+{
+    uint64_t known = 0;
+    for (int k = 0; k < b->mixture.sources; k++)
+        known += b->sources[k].set->bytes < UINT64_MAX ? b->sources[k].set->bytes : 0;
+    return known <= b->memory;
+}
+
 static int streamed_open(batches *b)
 {
     streamed *s = b->state = allocate(1, sizeof *s);
@@ -308,10 +317,10 @@ static int streamed_open(batches *b)
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wanted, NULL);
     pthread_cond_init(&s->finished, NULL);
-    log_info(
-        "pictures are streamed: they are more than the %.1f MiB that data.memory allows on the "
-        "device, or not all in the cache",
-        (double)b->memory / (1 << 20));
+    if (!b->test) /* a training opens test sets at its end */
+        log_info("pictures are streamed: %s",
+                 fits(b) ? "not all are in the cache"
+                         : "they are more than data.memory allows on the device");
     for (enum split split = SPLIT_TRAIN; split <= SPLIT_TEST; split++)
         if (buffer_new(b->device, sizeof(mixed_source[SOURCES_MAX]), "sources",
                        &s->descriptions[split]))
