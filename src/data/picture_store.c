@@ -434,6 +434,10 @@ static int open_at(picture_store *s, const char *path, const char *folder,
         make_room(path, &before, limit);
     signals_catch(); /* so that no half of a file is left */
     int result = build_store(path, folder, files, c, &before, limit, &now, &in_file);
+    if (!result && signals_check()) { /* one that came as the last picture was done */
+        store_reader_close(&now);
+        result = -1;
+    }
     signals_release();
     store_reader_close(&before);
     if (!result)
