@@ -60,9 +60,8 @@ static void write_as(const char *format)
 static void the_inner_size_is_checked(void **state)
 {
     (void)state;
-    static const char *const bad[] = {NULL,     "",      "28",    "28x",   "x28",   "28x28x",
-                                      "0x28",   "28x0",  "34x28", "28x34", "27x28", "28x27",
-                                      "28x28 ", "-4x28", "28 28", "big"};
+    static const char *const bad[] = {NULL,   "",      "28",    "28x",    "x28",   "28x28x", "0x28",
+                                      "28x0", "34x28", "28x34", "28x28 ", "-4x28", "28 28",  "big"};
     static const char *const smaller = "data.size=16x16";
     model_file m;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -70,9 +69,9 @@ static void the_inner_size_is_checked(void **state)
         assert_int_equal(model_open(scratch_path("as.safetensors"), NULL, 0, &m), -1);
         assert_error(STATUS_DATA, "as.safetensors", "\"pictures\" in its metadata");
     }
-    write_with("unblend 2", "28x30");
+    write_with("unblend 2", "27x30"); /* the border need not be even */
     assert_int_equal(model_open(scratch_path("as.safetensors"), NULL, 0, &m), 0);
-    assert_int_equal(m.mixture.inner_height, 28);
+    assert_int_equal(m.mixture.inner_height, 27);
     assert_int_equal(m.mixture.inner_width, 30);
     model_close(&m);
     assert_int_equal(model_open(scratch_path("as.safetensors"), &smaller, 1, &m), 0);

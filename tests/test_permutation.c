@@ -494,7 +494,8 @@ static long panel_sum(const char *model, const char *directory)
     struct image picture;
     char path[700];
     must(directory_make(scratch_path(directory)));
-    must(picture_panel(opened, m.file.settings, m.file.tensors, model, scratch_path(directory), 6));
+    must(
+        picture_panel(opened, m.file.settings, m.file.tensors, model, scratch_path(directory), 60));
     snprintf(path, sizeof path, "%s/%s", scratch_path(directory), PANEL_PICTURE_NAME);
     must(image_read(path, 1, &picture));
     long sum = 0;
