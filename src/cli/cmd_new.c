@@ -13,7 +13,8 @@
 #include <string.h>
 
 static const char default_config[] = "unblend.ini";
-enum { FEW = 100 }; /* pictures, which a network would learn by heart */
+/* Pictures: a network would learn so few by heart; so few tell little of it. */
+enum { FEW = 100, FEW_TO_TEST = 10 };
 
 /* ---- Before anything is looked at ---- */
 
@@ -153,6 +154,10 @@ static void warn(const proposal *p, const surveys *s)
         log_warning("a source has no picture for validation, so there is none in training");
     if (!p->least[PART_TEST])
         log_warning("a source has no picture for the test, which `unblend evaluate` needs");
+    else if (p->least[PART_TEST] < FEW_TO_TEST)
+        log_warning(
+            "the smallest source has only %zu picture%s for the test: its scores say little",
+            p->least[PART_TEST], p->least[PART_TEST] > 1 ? "s" : "");
     if (!p->fits)
         log_warning("training may need more memory than the device has: take a smaller data.size");
 }
@@ -161,11 +166,13 @@ static void warn(const proposal *p, const surveys *s)
 
 static void print_proposal(const proposal *p, const surveys *s)
 {
-    static const char *const fits[] = {"cut out at random", "scaled", "whole, in a black border"};
+    static const char *const fits[] = {"cut out at random", "stretched",
+                                       "whole, in a black border"};
     const struct image_format *f = &p->mixture.format;
     const device_info *d = p->device.info;
     printf("\nPictures      %d x %d in %s, %s\n", f->width, f->height,
            f->channels == 3 ? "colour" : "gray", fits[p->fit]);
+    printf("Separates     pictures of that size only\n");
     printf("Network       U-Net with %d filters\n", p->filters);
     printf("Training      batches of %d, %s steps an epoch\n", p->batch,
            count_text((size_t)p->steps));
