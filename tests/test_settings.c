@@ -134,65 +134,6 @@ static void flags_are_true_or_false(void **state)
                         "here: a.b = 1: neither true nor false (allowed: true, false)");
 }
 
-static void weights_of_a_blend_are_whole(void **state)
-{
-    (void)state;
-    settings *s = parsed("[mix]\nweights = 0.25 0.75\nclean = 0.1\n");
-    assert_true(s->data.mixture.weights[1] == 0.75f && s->data.mix.clean == 0.1);
-    settings_free(s);
-    s = parsed("");
-    assert_true(mixture_weight(&s->data.mixture, 0) == 0.5f);
-    settings_free(s);
-    refused("[mix]\nweights = 0.5, 0.4\n",
-            "x.ini:2: mix.weights add up to 0.9; they must add up to 1");
-    refused("[mix]\nweights = 0.5, 0.25, 0.25\n",
-            "x.ini:2: mix.weights has 3 weights for the 2 sources of data.sources");
-    refused("[mix]\nweights = 0.5, 0.5\nkind = multiply\n",
-            "x.ini:2: mix.weights: screen and multiply have no weights");
-    refused(
-        "[mix]\nkind = screen\n[model]\nconsistent = true\n",
-        "x.ini:2: mix.kind: consistent outputs need a blend with fixed weights; set consistent = "
-        "false, or mix.kind = average");
-    refused(
-        "[mix]\nkind = weights\n[model]\nconsistent = true\n",
-        "x.ini:2: mix.kind: consistent outputs need a blend with fixed weights; set consistent = "
-        "false, or mix.kind = average");
-    refused("[mix]\ngamma = 2\n[model]\nconsistent = true\n",
-            "x.ini:2: mix.gamma: consistent outputs need a blend of the values as they are; set "
-            "consistent = false, or mix.gamma = 1");
-    settings_free(
-        parsed("[mix]\nkind = weights\nweights = 0.5, 0.5\n[model]\nconsistent = true\n"));
-    refused(
-        "[mix]\nweight = 0.7 .. 0.3\n",
-        "x.ini:2: mix.weight = 0.7 .. 0.3: the first number is above the second (allowed: LOW .. "
-        "HIGH, each 0 to 1)");
-    refused("[mix]\nweight = 0.3 - 0.7\n",
-            "x.ini:2: mix.weight = 0.3 - 0.7: not a range (allowed: LOW .. HIGH, each 0 to 1)");
-    refused("[mix]\nweight = 0.3 .. 1.5\n",
-            "x.ini:2: mix.weight = 0.3 .. 1.5: out of range (allowed: LOW .. HIGH, each 0 to 1)");
-    s = parsed("[mix]\nweight = 0.25..0.5\n");
-    assert_true(s->data.mix.weight.low == 0.25 && s->data.mix.weight.high == 0.5);
-    settings_free(s);
-    s = parsed("[mix]\nweight = .4\n");
-    assert_true(s->data.mix.weight.low == 0.4 && s->data.mix.weight.high == 0.4);
-    settings_free(s);
-    refused(
-        "[mix]\nkind = weights\nweight = 1\n",
-        "x.ini:3: mix.weight: a source would be in no blend; give it a range between 0 and 1, such "
-        "as 0.3 .. 0.7");
-    refused(
-        "[mix]\nkind = weights\nweight = 0 .. 0\n[data]\nsources = a, b, c\n",
-        "x.ini:3: mix.weight: a source would be in no blend; give it a range between 0 and 1, such "
-        "as 0.3 .. 0.7");
-    refused("[train]\nobjective = permutation\nsource_weights = 1, 2\n",
-            "x.ini:3: train.source_weights: with objective = permutation any output may be any "
-            "source, so they cannot count differently");
-    refused("[mix]\nclean = 0.5\n[model]\nconsistent = true\n",
-            "x.ini:2: mix.clean: consistent outputs always blend to the input, so they cannot be a "
-            "single "
-            "source; set consistent = false, or mix.clean = 0");
-}
-
 /* ---- Refusals ---- */
 
 static void wrong_values_name_line_key_and_range(void **state)
@@ -582,7 +523,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_hold_without_a_file),
         cmocka_unit_test(the_usual_ways_to_write_an_ini_file_work),
-        cmocka_unit_test(weights_of_a_blend_are_whole),
         cmocka_unit_test(override_beats_environment_beats_file_beats_default),
         cmocka_unit_test(the_last_override_counts),
         cmocka_unit_test(numbers_keep_their_limits),

@@ -274,10 +274,83 @@ static void stages_leave_no_gap(void **state)
             "x.ini:2: unknown key stage.3.fliters; did you mean stage.3.filters?");
 }
 
+/* ---- Blends ---- */
+
+static void weights_of_a_blend_are_whole(void **state)
+{
+    (void)state;
+    settings *s = parsed("[mix]\nweights = 0.25 0.75\nclean = 0.1\n");
+    assert_true(s->data.mixture.weights[1] == 0.75f && s->data.mix.clean == 0.1);
+    settings_free(s);
+    s = parsed("");
+    assert_true(mixture_weight(&s->data.mixture, 0) == 0.5f);
+    settings_free(s);
+    refused("[mix]\nweights = 0.5, 0.4\n",
+            "x.ini:2: mix.weights add up to 0.9; they must add up to 1");
+    refused("[mix]\nweights = 0.5, 0.25, 0.25\n",
+            "x.ini:2: mix.weights has 3 weights for the 2 sources of data.sources");
+    refused("[mix]\nweights = 0.5, 0.5\nkind = multiply\n",
+            "x.ini:2: mix.weights: screen and multiply have no weights");
+}
+
+static void weights_may_be_a_range(void **state)
+{
+    (void)state;
+    settings *s = parsed("[mix]\nweight = 0.25..0.5\n");
+    assert_true(s->data.mix.weight.low == 0.25 && s->data.mix.weight.high == 0.5);
+    settings_free(s);
+    s = parsed("[mix]\nweight = .4\n");
+    assert_true(s->data.mix.weight.low == 0.4 && s->data.mix.weight.high == 0.4);
+    settings_free(s);
+    refused("[mix]\nweight = 0.7 .. 0.3\n",
+            "x.ini:2: mix.weight = 0.7 .. 0.3: the first number is above the second (allowed: LOW "
+            ".. HIGH, each 0 to 1)");
+    refused("[mix]\nweight = 0.3 - 0.7\n",
+            "x.ini:2: mix.weight = 0.3 - 0.7: not a range (allowed: LOW .. HIGH, each 0 to 1)");
+    refused("[mix]\nweight = 0.3 .. 1.5\n",
+            "x.ini:2: mix.weight = 0.3 .. 1.5: out of range (allowed: LOW .. HIGH, each 0 to 1)");
+    static const char never[] =
+        "x.ini:3: mix.weight: a source would be in no blend; give it a range "
+        "between 0 and 1, such as 0.3 .. 0.7";
+    refused("[mix]\nkind = weights\nweight = 1\n", never);
+    refused("[mix]\nkind = weights\nweight = 0 .. 0\n[data]\nsources = a, b, c\n", never);
+}
+
+static void consistent_outputs_need_an_average(void **state)
+{
+    (void)state;
+    static const char fixed[] =
+        "x.ini:2: mix.kind: consistent outputs need a blend with fixed weights; "
+        "set consistent = false, or mix.kind = average";
+    refused("[mix]\nkind = screen\n[model]\nconsistent = true\n", fixed);
+    refused("[mix]\nkind = weights\n[model]\nconsistent = true\n", fixed);
+    refused("[mix]\ngamma = 2\n[model]\nconsistent = true\n",
+            "x.ini:2: mix.gamma: consistent outputs need a blend of the values as they are; set "
+            "consistent = false, or mix.gamma = 1");
+    refused("[mix]\nclean = 0.5\n[model]\nconsistent = true\n",
+            "x.ini:2: mix.clean: consistent outputs always blend to the input, so they cannot be a "
+            "single source; set consistent = false, or mix.clean = 0");
+    settings_free(
+        parsed("[mix]\nkind = weights\nweights = 0.5, 0.5\n[model]\nconsistent = true\n"));
+}
+
+static void in_any_order_all_sources_count_alike(void **state)
+{
+    (void)state;
+    refused("[train]\nobjective = permutation\nsource_weights = 1, 2\n",
+            "x.ini:3: train.source_weights: with objective = permutation any output may be any "
+            "source, so they cannot count differently");
+    settings_free(parsed("[train]\nobjective = permutation\nsource_weights = 2, 2\n"));
+}
+
 int main(void)
 {
     forget_environment();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_of_a_blend_are_whole),
+        cmocka_unit_test(weights_may_be_a_range),
+        cmocka_unit_test(consistent_outputs_need_an_average),
+        cmocka_unit_test(in_any_order_all_sources_count_alike),
         cmocka_unit_test(names_follow_from_the_directories),
         cmocka_unit_test(lists_have_their_number_of_items),
         cmocka_unit_test(items_may_be_quoted),
