@@ -78,8 +78,7 @@ static inline void blend_words(philox_wide number, philox_word seed, philox_word
 }
 
 /* Which picture each source shows, counted from its first. Sources of the same pictures show different ones, as far as
- * there are enough: each draws among those that the ones before it, which are adjacent or not, have left. words:
- * WORDS_PICTURE. */
+ * there are enough: each draws among those that the ones before it have left. words: WORDS_PICTURE. */
 static inline void blend_draw_pictures(const mixed_source *sources, int count,
                                        const philox_word words[4], int numbers[])
 {
@@ -87,7 +86,7 @@ static inline void blend_draw_pictures(const mixed_source *sources, int count,
         const int left = sources[k].count - sources[k].same;
         const int all = left < 1;
         numbers[k] = (int)philox_below(words[k], (philox_word)(all ? sources[k].count : left));
-        /* up over those that are taken, the lowest first */
+        /* past those that are taken, the lowest first */
         for (int turn = 0, last = -1; turn < sources[k].same && !all; turn++) {
             int lowest = -1;
             for (int i = 0; i < k; i++)

@@ -57,21 +57,6 @@ static void pictures_lie_in_the_middle(void **state)
     assert_memory_equal(back, bytes, sizeof bytes);
 }
 
-/* As bytes: the same place. */
-static void padded_pictures_lie_in_the_middle(void **state)
-{
-    (void)state;
-    const struct image_format format = {4, 3, 3};
-    unsigned char bytes[2 * 2 * 3], padded[4 * 3 * 3], wanted[4 * 3 * 3] = {0};
-    memset(padded, 99, sizeof padded);
-    for (int i = 0; i < 12; i++)
-        bytes[i] = (unsigned char)(i + 1);
-    memcpy(wanted + 3 * 3, bytes, 6);
-    memcpy(wanted + 6 * 3, bytes + 6, 6);
-    pixels_pad(bytes, 2, 2, padded, format);
-    assert_memory_equal(padded, wanted, sizeof wanted);
-}
-
 /* Three sources of three channels side by side: each is written and read alone. */
 static void sources_lie_side_by_side(void **state)
 {
@@ -199,7 +184,6 @@ int main(void)
         cmocka_unit_test(every_byte_comes_back),
         cmocka_unit_test(values_are_clipped_and_rounded),
         cmocka_unit_test(pictures_lie_in_the_middle),
-        cmocka_unit_test(padded_pictures_lie_in_the_middle),
         cmocka_unit_test(sources_lie_side_by_side),
         cmocka_unit_test(what_is_no_number_is_no_pixel),
         cmocka_unit_test(the_same_size_is_the_same_picture),

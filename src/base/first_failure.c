@@ -25,17 +25,12 @@ void first_failure_note(first_failure *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-bool first_failure_is_there(first_failure *f)
-{
-    pthread_mutex_lock(&f->lock);
-    bool is_there = f->status != STATUS_OK;
-    pthread_mutex_unlock(&f->lock);
-    return is_there;
-}
-
 int first_failure_report(first_failure *f)
 {
-    if (!first_failure_is_there(f))
-        return 0;
-    return fail(f->status, "%s", f->message ? f->message : "out of memory");
+    pthread_mutex_lock(&f->lock);
+    int result = f->status == STATUS_OK
+                     ? 0
+                     : fail(f->status, "%s", f->message ? f->message : "out of memory");
+    pthread_mutex_unlock(&f->lock);
+    return result;
 }

@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include <pthread.h>
-#include <stdbool.h>
 
 typedef struct first_failure {
     pthread_mutex_t lock; /* of what follows */
@@ -26,7 +25,6 @@ void first_failure_release(first_failure *f);
 
 /* What this thread's last fail() recorded, unless another was first. */
 void first_failure_note(first_failure *f);
-bool first_failure_is_there(first_failure *f);
 
 /* 0, or records it as this thread's and returns -1. */
 int first_failure_report(first_failure *f);

@@ -2,15 +2,22 @@
 #include "base/error.h"
 #include "data/batches.h"
 
+/* Of described sources. */
+static int draw_lone_source(const mixed_source of[], int sources, uint64_t seed, unsigned stream,
+                            uint64_t position)
+{
+    philox_word words[4];
+    blend_words(position, (philox_word)seed, stream, WORDS_CLEAN, 0, words);
+    return blend_lone_source(of, sources, words);
+}
+
 int batches_lone_source(const batches *b, enum split split, uint64_t seed, unsigned stream,
                         uint64_t position)
 {
-    philox_word words[4];
     mixed_source of[SOURCES_MAX];
     for (int k = 0; k < b->mixture.sources; k++)
         of[k] = batches_describe(b, split, k);
-    blend_words(position, (philox_word)seed, stream, WORDS_CLEAN, 0, words);
-    return blend_lone_source(of, b->mixture.sources, words);
+    return draw_lone_source(of, b->mixture.sources, seed, stream, position);
 }
 
 void batches_draw_blend(const batches *b, enum split split, uint64_t seed, unsigned stream,
@@ -24,7 +31,7 @@ void batches_draw_blend(const batches *b, enum split split, uint64_t seed, unsig
     }
     blend_words(position, key, stream, WORDS_PICTURE, 0, words);
     blend_draw_pictures(out->of, b->mixture.sources, words, out->numbers);
-    out->alone = batches_lone_source(b, split, seed, stream, position);
+    out->alone = draw_lone_source(out->of, b->mixture.sources, seed, stream, position);
     blend_words(position, key, stream, WORDS_PLACE, 0, out->place);
     blend_words(position, key, stream, WORDS_CROP, 0, out->crop);
     blend_words(position, key, stream, WORDS_TURN, 0, out->turn);

@@ -91,13 +91,3 @@ bool values_to_floats(const float *values, struct image_format format, int strid
 {
     return take(values, format, stride, pixels, FLOATS, height, width);
 }
-
-void pixels_pad(const unsigned char *pixels, int height, int width, unsigned char *padded,
-                struct image_format format)
-{
-    size_t row = (size_t)width * (size_t)format.channels;
-    memset(padded, 0, image_values(format));
-    for (int y = 0; y < height; y++)
-        memcpy(padded + row_in(format, format.channels, height, width, y), pixels + (size_t)y * row,
-               row);
-}

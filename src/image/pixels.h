@@ -32,8 +32,4 @@ void floats_to_values(const float *pixels, int height, int width, float *values,
 bool values_to_floats(const float *values, struct image_format format, int stride, float *pixels,
                       int height, int width);
 
-/* A picture of the format's channels with its border of black, as bytes. */
-void pixels_pad(const unsigned char *pixels, int height, int width, unsigned char *padded,
-                struct image_format format);
-
 #endif

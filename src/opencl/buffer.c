@@ -103,14 +103,20 @@ int buffer_read(device *d, cl_mem buffer, size_t offset, void *bytes, size_t len
                   : 0;
 }
 
+/* What a command that does not block leaves to be done. */
+static int begin_later(device *d, const char *command, cl_event done)
+{
+    timeline_share(d, "transfer", command, done);
+    return CL_CALL(d, clFlush(d->queue));
+}
+
 int buffer_read_later(device *d, cl_mem buffer, size_t offset, void *bytes, size_t length,
                       cl_event *done)
 {
     if (CL_CALL(d, clEnqueueReadBuffer(d->queue, buffer, CL_FALSE, offset, length, bytes, 0, NULL,
                                        done)))
         return -1;
-    timeline_share(d, "transfer", "read", *done);
-    return CL_CALL(d, clFlush(d->queue));
+    return begin_later(d, "read", *done);
 }
 
 int buffer_write_later(device *d, cl_mem buffer, size_t offset, const void *bytes, size_t length,
@@ -119,8 +125,7 @@ int buffer_write_later(device *d, cl_mem buffer, size_t offset, const void *byte
     if (CL_CALL(d, clEnqueueWriteBuffer(d->queue, buffer, CL_FALSE, offset, length, bytes, 0, NULL,
                                         done)))
         return -1;
-    timeline_share(d, "transfer", "write", *done);
-    return CL_CALL(d, clFlush(d->queue));
+    return begin_later(d, "write", *done);
 }
 
 int staging_new(device *d, size_t bytes, const char *what, staging *out)
