@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/first_failure.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/signals.h"
 #include "base/streams.h"
@@ -56,8 +57,7 @@ static char *cache_path(const char *folder, const struct data_config *c)
  * training and test sets may be open at once. */
 static uint64_t memory_limit(const struct data_config *c)
 {
-    uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t limit = c->memory ? (uint64_t)c->memory * MEBIBYTE : all / 4;
+    uint64_t limit = c->memory ? (uint64_t)c->memory * MEBIBYTE : machine_memory() / 4;
     uint64_t most = (uint64_t)c->cache_limit * MEBIBYTE;
     limit /= 2 * (uint64_t)c->mixture.sources;
     return limit < most ? limit : most;
@@ -196,8 +196,7 @@ static void *run_thread(void *context)
 static int run_threads(work *w)
 {
     pthread_t threads[THREADS_MOST];
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int wanted = processors > THREADS_MOST ? THREADS_MOST : (int)processors, count = 0;
+    int wanted = machine_processors(THREADS_MOST), count = 0;
     while (count < wanted - 1 && !pthread_create(&threads[count], NULL, run_thread, w))
         count++;
     for (size_t done = 0; store_next(w); done++) {

@@ -2,12 +2,12 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "models/freezing.h"
 #include "models/network.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* SMALL: pictures of one size up to this are taken whole. STEP: what sides are rounded to. */
 enum { SMALL = 96, STEP = 8, LEAST_SIDE = 16, CROP = 64, LARGE_CROP = 128 };
@@ -236,10 +236,7 @@ enum { COPIES = 5 };
 
 static size_t memory_of(const device_info *d)
 {
-    long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
-    if (d)
-        return (size_t)d->global_memory;
-    return pages > 0 && bytes > 0 ? (size_t)pages * (size_t)bytes : (size_t)1 << 32;
+    return (size_t)(d ? d->global_memory : machine_memory());
 }
 
 static size_t largest_buffer(const plan *p)

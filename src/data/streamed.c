@@ -13,13 +13,13 @@
 #include "base/error.h"
 #include "base/first_failure.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "data/batches.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SLOTS_LEAST = 2, SLOTS_MOST = 4, THREADS_MOST = 8, REPORT_GROWTH = 10 };
 
@@ -169,8 +169,7 @@ static void *run_thread(void *context)
 static int start_threads(streamed *s)
 {
     sigset_t all, before;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int wanted = processors > THREADS_MOST ? THREADS_MOST : processors < 1 ? 1 : (int)processors;
+    int wanted = machine_processors(THREADS_MOST);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (s->thread_count < wanted &&
