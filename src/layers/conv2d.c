@@ -110,6 +110,11 @@ static double conv2d_flops(const layer *l, bool backward)
     return layer_weight_flops(l, l->output->shape, backward);
 }
 
+static span conv2d_reach(const layer *l, span output)
+{
+    return convolution_reach(&((const struct state *)l->state)->convolution, false, output);
+}
+
 const layer_type conv2d_layer = {
     .name = "conv2d",
     .options_size = sizeof(struct conv2d_options),
@@ -120,6 +125,7 @@ const layer_type conv2d_layer = {
     .forward = conv2d_forward,
     .backward = conv2d_backward,
     .flops = conv2d_flops,
+    .reach = conv2d_reach,
     .release = conv2d_release,
 };
 

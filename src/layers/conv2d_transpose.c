@@ -106,6 +106,11 @@ static double conv2d_transpose_flops(const layer *l, bool backward)
     return layer_weight_flops(l, l->inputs[0]->shape, backward);
 }
 
+static span conv2d_transpose_reach(const layer *l, span output)
+{
+    return convolution_reach(&((const struct state *)l->state)->convolution, true, output);
+}
+
 const layer_type conv2d_transpose_layer = {
     .name = "conv2d_transpose",
     .options_size = sizeof(struct conv2d_transpose_options),
@@ -116,6 +121,7 @@ const layer_type conv2d_transpose_layer = {
     .forward = conv2d_transpose_forward,
     .backward = conv2d_transpose_backward,
     .flops = conv2d_transpose_flops,
+    .reach = conv2d_transpose_reach,
     .release = conv2d_transpose_release,
 };
 

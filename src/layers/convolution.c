@@ -156,3 +156,22 @@ int convolution_weight_gradient(const convolution *c, device *d, view x, view g,
         return direct_weight_gradient(c, d, x, g, dweights, dbias, partial);
     }
 }
+
+/* ---- Reach ---- */
+
+static long floor_divide(long a, long b)
+{
+    return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
+
+/* Pixel i of the small side belongs to pixels i * stride - pad to i * stride - pad + kernel - 1 of the big one. */
+span convolution_reach(const convolution *c, bool adjoint, span output)
+{
+    long stride = c->stride, behind = c->kernel - 1;
+    long least = c->pad_y < c->pad_x ? c->pad_y : c->pad_x;
+    long most = c->pad_y < c->pad_x ? c->pad_x : c->pad_y;
+    if (!adjoint)
+        return (span){output.first * stride - most, output.last * stride - least + behind};
+    return (span){-floor_divide(-(output.first + least - behind), stride),
+                  floor_divide(output.last + most, stride)};
+}

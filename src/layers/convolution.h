@@ -15,6 +15,7 @@
 
 #include "layers/geometry.h"
 #include "layers/views.h"
+#include "nn/layer.h"
 
 typedef struct direction {
     bool adjoint;
@@ -75,5 +76,9 @@ int convolution_weight_gradient(const convolution *c, device *d, view x, view g,
                                 const gradient_view *deferred, cl_mem dweights, cl_mem dbias,
                                 cl_mem partial);
 bool convolution_finishes_gradient(const convolution *c, const device *d);
+
+/* Of layer_type.reach: which pixels of the small side a span of the big side's is computed from if adjoint, else
+ * which of the big side's a span of the small side's. */
+span convolution_reach(const convolution *c, bool adjoint, span output);
 
 #endif

@@ -59,6 +59,7 @@ static int global_pool_backward(layer *l, run *r)
 const layer_type global_pool_layer = {
     .name = "global_pool",
     .state_size = sizeof(struct state),
+    .flags = READS_WHOLE_IMAGE,
     .shape = global_pool_shape,
     .prepare = global_pool_prepare,
     .forward = global_pool_forward,

@@ -53,6 +53,12 @@ static int max_pool_backward(layer *l, run *r)
                   ARG(over.channels), ARG(x.h), ARG(x.w), ARG(over.span), ARG(l->beta[0]));
 }
 
+static span max_pool_reach(const layer *l, span output)
+{
+    (void)l;
+    return (span){2 * output.first, 2 * output.last + 1};
+}
+
 const layer_type max_pool_layer = {
     .name = "max_pool",
     .state_size = sizeof(struct state),
@@ -61,6 +67,7 @@ const layer_type max_pool_layer = {
     .prepare = max_pool_prepare,
     .forward = max_pool_forward,
     .backward = max_pool_backward,
+    .reach = max_pool_reach,
 };
 
 tensor *max_pool(graph *g, const char *name, tensor *x)

@@ -43,6 +43,7 @@ static int sum_pixels_backward(layer *l, run *r)
 const layer_type sum_pixels_layer = {
     .name = "sum_pixels",
     .state_size = sizeof(struct state),
+    .flags = READS_WHOLE_IMAGE,
     .shape = sum_pixels_shape,
     .prepare = sum_pixels_prepare,
     .forward = sum_pixels_forward,

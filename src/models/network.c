@@ -103,20 +103,20 @@ static void hand_out_whole(network *n)
     n->output = &n->whole[1];
 }
 
-int network_new_planned(network **out, params *p, const settings *c, int batch,
-                        enum network_use use, struct plan_options options)
+static int network_of(network **out, params *p, const settings *c, struct image_format f, int batch,
+                      enum network_use use, struct plan_options options)
 {
     network *n = allocate(1, sizeof *n);
     if (!n)
         return -1;
     n->params = p;
     n->mixture = c->data.mixture;
+    n->mixture.format = f;
     n->any_order = c->train.objective == OBJECTIVE_PERMUTATION;
     n->batch = n->slice = batch;
     bool on_cpu = p->device && p->device->kernels == KERNELS_VECTOR;
     if (use != NETWORK_TRAIN && on_cpu && n->batch >= NETWORK_SLICED_BATCH)
         n->slice = NETWORK_SLICE;
-    struct image_format f = n->mixture.format;
     shape blend = {n->slice, f.height, f.width, f.channels};
     if (graph_new(&n->graph, p) || !(n->input = graph_input(n->graph, "mixture", blend)) ||
         build_stages(n, c, use == NETWORK_PROJECT) ||
@@ -131,6 +131,24 @@ int network_new_planned(network **out, params *p, const settings *c, int batch,
 failed:
     network_free(n);
     return -1;
+}
+
+int network_new_planned(network **out, params *p, const settings *c, int batch,
+                        enum network_use use, struct plan_options options)
+{
+    return network_of(out, p, c, c->data.mixture.format, batch, use, options);
+}
+
+int network_new_sized(network **out, params *p, const settings *c, int height, int width, int batch,
+                      enum network_use use)
+{
+    struct image_format f = {height, width, c->data.mixture.format.channels};
+    return network_of(out, p, c, f, batch, use, (struct plan_options){0});
+}
+
+int network_reach(const network *n, reach *out)
+{
+    return graph_reach(n->graph, n->inner[0], n->inner[1], out);
 }
 
 int network_new(network **out, params *p, const settings *c, int batch, enum network_use use)

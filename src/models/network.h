@@ -16,6 +16,7 @@
 
 #include "config/settings.h"
 #include "nn/plan.h"
+#include "nn/reach.h"
 
 /* Batches of so many images are inferred in slices of so many on a CPU. */
 enum { NETWORK_SLICED_BATCH = 128, NETWORK_SLICE = 64 };
@@ -49,6 +50,14 @@ int network_new(network **out, params *p, const settings *c, int batch, enum net
 /* The same with a plan of one's choice (the tests). */
 int network_new_planned(network **out, params *p, const settings *c, int batch,
                         enum network_use use, struct plan_options options);
+
+/* To infer pictures of another size than the settings': multiples of the network's unit (network_reach()). What
+ * reads whole images has no other size, and fails. */
+int network_new_sized(network **out, params *p, const settings *c, int height, int width, int batch,
+                      enum network_use use);
+
+/* How far it looks around in a blend. */
+int network_reach(const network *n, reach *out);
 
 /* Buffers and kernels; params must have been allocated. */
 int network_prepare(network *n);

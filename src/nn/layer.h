@@ -54,8 +54,15 @@ enum layer_flags {
     /* what a layer is made of, for those who check, time or tune it: moving statistics, so that inference
      * computes something else than training; a convolution */
     KEEPS_STATISTICS = 1 << 11,
-    IS_CONVOLUTION = 1 << 12
+    IS_CONVOLUTION = 1 << 12,
+    /* a pixel of the output depends on pixels of the input wherever they are, or on its own place in the image */
+    READS_WHOLE_IMAGE = 1 << 13
 };
+
+/* Pixels first to last along a side of an image; they may lie outside of it. */
+typedef struct span {
+    long first, last;
+} span;
 
 typedef struct layer_type {
     const char *name;    /* also cl/<name>.cl */
@@ -74,6 +81,9 @@ typedef struct layer_type {
     /* Floating-point operations of forward or backward by the direct algorithm, two for a multiply
      * and add, taps on the border included. NULL: too few to count. */
     double (*flops)(const layer *l, bool backward);
+    /* Which pixels of its inputs, along either side, a span of the output's is computed from. NULL: those at the
+     * same place. */
+    span (*reach)(const layer *l, span output);
 } layer_type;
 
 /* Device memory that a layer keeps for itself. */
