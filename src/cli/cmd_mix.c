@@ -84,12 +84,11 @@ static int blend(mixing *m, uint64_t position)
                       m->truth_values))
         return -1;
     for (int k = 0; k < sources; k++)
-        values_to_pixels(m->truth_values + k * f.channels, f, sources * f.channels, m->sources[k],
-                         f.height, f.width);
+        values_to_pixels(m->truth_values + k * f.channels, f, sources * f.channels, m->sources[k]);
     if (m->plain)
         average(m);
     else
-        values_to_pixels(m->blend_values, f, f.channels, m->blend, f.height, f.width);
+        values_to_pixels(m->blend_values, f, f.channels, m->blend);
     return 0;
 }
 

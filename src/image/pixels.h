@@ -1,35 +1,55 @@
 /*
- * Bytes and values: the pixels of pictures, 0 to 255, are 0 to 1 in tensors. The only place where one
- * becomes the other on the host. Pictures of floats go the same way as they are.
+ * Pixels and values: what pictures store, 0 to 255 or 0 to 65535, is 0 to 1 in tensors. The only place where one
+ * becomes the other on the host. Pictures of floats are values already.
  *
- * A picture is (height, width, channels) bytes or floats without gaps. In a tensor it lies in the middle of
- * (format.height, format.width, stride) values, which are never smaller; a pixel's channels are the first
- * format.channels of its `stride` values. So source k of K is at values + k * channels, stride K * channels:
+ * A picture is (height, width, channels) pixels without gaps. Source k of K of a tensor (height, width, K * channels)
+ * begins at values + k * channels, and its pixels are K * channels values apart:
  *
- *     pixels_to_values(mixture, height, width, values, format, format.channels);
- *     if (!values_to_pixels(outputs + k * format.channels, format, K * format.channels,
- *                           source, height, width)) ...
- *
- * Where a border cannot be equal on both sides, the one at the right or below is wider by one.
+ *     if (!values_to_pixels(outputs + k * format.channels, format, K * format.channels, source)) ...
  */
 #ifndef IMAGE_PIXELS_H
 #define IMAGE_PIXELS_H
 
 #include "image/format.h"
+#include <stdint.h>
 
-/* The border becomes 0. */
-void pixels_to_values(const unsigned char *pixels, int height, int width, float *values,
-                      struct image_format format, int stride);
+enum pixel_type {
+    PIXELS_BYTES,  /* unsigned char, 0 to 255 */
+    PIXELS_SHORTS, /* uint16_t, 0 to 65535 */
+    PIXELS_FLOATS  /* float: black is 0, white is 1 */
+};
 
-/* Values outside 0..1 are clipped, the others rounded half up. False if a value inside the picture is
- * not a finite number; pixels hold nothing of use then. */
+static inline size_t pixel_size(enum pixel_type type)
+{
+    return type == PIXELS_BYTES ? 1 : type == PIXELS_SHORTS ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* The value of pixel i. */
+static inline float pixel_value(const void *pixels, enum pixel_type type, size_t i)
+{
+    switch (type) {
+    case PIXELS_BYTES:
+        return (float)((const unsigned char *)pixels)[i] / 255;
+    case PIXELS_SHORTS:
+        return (float)((const uint16_t *)pixels)[i] / 65535;
+    case PIXELS_FLOATS:
+        break;
+    }
+    return ((const float *)pixels)[i];
+}
+
+/* Sets pixel i. In bytes and shorts, values outside of 0..1 are clipped, the others rounded half up; floats are taken
+ * as they are. */
+void pixel_put(void *pixels, enum pixel_type type, size_t i, float value);
+
+/* All bytes of a picture. False if a value is not a finite number; pixels hold nothing of use then. */
 bool values_to_pixels(const float *values, struct image_format format, int stride,
-                      unsigned char *pixels, int height, int width);
+                      unsigned char *pixels);
 
-/* The same for floats, which are neither scaled nor clipped nor rounded. */
-void floats_to_values(const float *pixels, int height, int width, float *values,
-                      struct image_format format, int stride);
-bool values_to_floats(const float *values, struct image_format format, int stride, float *pixels,
-                      int height, int width);
+/* The brightness of a colour, by the weights of ITU-R BT.601. */
+static inline float luma_of_values(const float rgb[3])
+{
+    return 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
+}
 
 #endif

@@ -51,12 +51,11 @@ static bool fill_cell(const drawing *d, int row, int column, unsigned char *pixe
     const mixture *m = r->mixture;
     const struct image_format f = m->format;
     if (!column)
-        return values_to_pixels(r->blends + (size_t)row * image_values(f), f, f.channels, pixels,
-                                f.height, f.width);
+        return values_to_pixels(r->blends + (size_t)row * image_values(f), f, f.channels, pixels);
     const float *const kinds[KINDS] = {r->truths, r->outputs, d->errors};
     int kind = (column - 1) / m->sources, source = (column - 1) % m->sources;
     const float *values = kinds[kind] + (size_t)row * row_values(m) + source * f.channels;
-    return values_to_pixels(values, f, m->sources * f.channels, pixels, f.height, f.width);
+    return values_to_pixels(values, f, m->sources * f.channels, pixels);
 }
 
 static int fill_cells(drawing *d)

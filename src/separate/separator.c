@@ -3,11 +3,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "compute/open_device.h"
-#include "image/pixels.h"
 #include "models/network.h"
 #include "models/trained.h"
-#include "separate/sizes.h"
 #include <stdlib.h>
+#include <string.h>
+
+#define MEBIBYTES(bytes) ((double)(bytes) / 1048576)
 
 struct separator {
     device *device;
@@ -15,11 +16,20 @@ struct separator {
     settings *settings;
     char *path; /* of the model, for messages */
     mixture mixture;
-    network *network; /* planned for the largest batch so far; NULL: to be planned */
-    int batch_limit;
-    float *values;  /* (batch, height, width, channels): what goes up */
-    float *results; /* (batch, height, width, sources * channels): what comes down */
+    struct separator_options options;
+    layout_rules rules;
+    struct device_memory {
+        double fixed, per_pixel; /* bytes that a network takes */
+    } needs;
+    network *network; /* planned for the last size of tiles; NULL: to be planned */
+    float *values;    /* (batch, tile height, tile width, channels): what goes up */
+    float *results;   /* (batch, tile height, tile width, sources * channels): what comes down */
+    canvas *canvas;
+    separator_progress *progress;
+    void *context;
 };
+
+/* ---- Networks ---- */
 
 static void drop_plan(separator *s)
 {
@@ -30,17 +40,128 @@ static void drop_plan(separator *s)
     s->values = s->results = NULL;
 }
 
-/* A network for `batch` pictures at a time, in place of the one there is; the params stay. */
-static int plan_for(separator *s, int batch)
+static bool is_own_size(const separator *s, int height, int width)
 {
-    size_t values = (size_t)batch * image_values(s->mixture.format);
+    return height == s->mixture.format.height && width == s->mixture.format.width;
+}
+
+/* On paper. */
+static int new_network(const separator *s, int height, int width, int batch, network **out)
+{
+    return is_own_size(s, height, width)
+               ? network_new(out, s->params, s->settings, batch, NETWORK_INFER)
+               : network_new_sized(out, s->params, s->settings, height, width, batch,
+                                   NETWORK_INFER);
+}
+
+/* A network for `batch` tiles at a time, in place of the one there is; the params stay. */
+static int plan_for(separator *s, int height, int width, int batch)
+{
+    const mixture *m = &s->mixture;
+    size_t values = (size_t)batch * image_values((struct image_format){height, width,
+                                                                       m->format.channels});
     drop_plan(s);
     s->values = allocate(values, sizeof *s->values);
-    s->results = allocate(values, (size_t)s->mixture.sources * sizeof *s->results);
-    if (!s->values || !s->results)
-        return -1;
-    return network_new(&s->network, s->params, s->settings, batch, NETWORK_INFER);
+    s->results = allocate(values, (size_t)m->sources * sizeof *s->results);
+    return s->values && s->results ? new_network(s, height, width, batch, &s->network) : -1;
 }
+
+/* As many tiles at a time as options and memory allow, `wanted` at most. */
+static int batch_for(const separator *s, int height, int width, size_t wanted)
+{
+    double left = (double)s->options.memory - s->needs.fixed;
+    double fit = left / (s->needs.per_pixel * height * width);
+    int batch = wanted < (size_t)s->options.batch ? (int)wanted : s->options.batch;
+    return fit < 1 ? 1 : fit < batch ? (int)fit : batch;
+}
+
+/* After a failure another size may still succeed. */
+static int plan_tiles(separator *s, int height, int width, size_t wanted)
+{
+    int batch = batch_for(s, height, width, wanted);
+    const network *n = s->network;
+    if (n && n->batch >= batch && n->mixture.format.height == height &&
+        n->mixture.format.width == width)
+        return 0;
+    if (!plan_for(s, height, width, batch) && !network_prepare(s->network))
+        return 0;
+    drop_plan(s);
+    return -1;
+}
+
+/* ---- What fits into memory ---- */
+
+static int bytes_of(const separator *s, int side, double *bytes)
+{
+    network *n;
+    if (new_network(s, side, side, 1, &n))
+        return -1;
+    *bytes = (double)n->plan->planned_bytes;
+    network_free(n);
+    return 0;
+}
+
+/* Plans on paper of two sizes tell what a pixel takes, and what there is whatever the size. */
+static int measure_needs(separator *s)
+{
+    enum { SMALL = 8, LARGE = 24 }; /* units */
+    double small, large, unit = s->rules.reach.unit;
+    if (s->rules.reach.whole) {
+        const struct image_format *f = &s->mixture.format;
+        s->needs.fixed = 0;
+        s->needs.per_pixel = (double)s->network->plan->planned_bytes / (f->height * f->width);
+        return 0;
+    }
+    if (bytes_of(s, SMALL * s->rules.reach.unit, &small) ||
+        bytes_of(s, LARGE * s->rules.reach.unit, &large))
+        return -1;
+    s->needs.per_pixel = (large - small) / (unit * unit * (LARGE * LARGE - SMALL * SMALL));
+    s->needs.fixed = large - s->needs.per_pixel * unit * unit * LARGE * LARGE;
+    return 0;
+}
+
+/* No buffer is larger than the device allows, nor has more values than kernels count; a buffer has at most all that a
+ * pixel takes. */
+static void limit_tiles(separator *s)
+{
+    double most = (double)s->device->info.max_allocation,
+           values = (double)VALUES_MAX * sizeof(float);
+    double left = (double)s->options.memory - s->needs.fixed - (double)s->device->allocated;
+    if (most > values)
+        most = values;
+    if (left > most)
+        left = most;
+    s->rules.tile_pixels = left > 0 ? (size_t)(left / s->needs.per_pixel) : 0;
+}
+
+static int check_memory(const separator *s)
+{
+    const struct image_format *f = &s->mixture.format;
+    size_t least = s->rules.reach.whole ? (size_t)f->height * (size_t)f->width
+                                        : layout_least_pixels(&s->rules.reach);
+    double needed =
+        s->needs.fixed + (double)s->device->allocated + s->needs.per_pixel * (double)least;
+    return s->rules.tile_pixels >= least
+               ? 0
+               : fail(STATUS_USAGE,
+                      "%s: the smallest tile of a picture takes %.0f MiB of memory on %s, of which "
+                      "%.0f MiB may be used; a larger --memory allows more",
+                      s->path, MEBIBYTES(needed) + 1, s->device->info.name,
+                      MEBIBYTES(s->options.memory));
+}
+
+static int plan_memory(separator *s)
+{
+    size_t whole = s->device->info.global_memory, usual = (size_t)1 << 30;
+    if (!s->options.memory)
+        s->options.memory = whole / 2 < usual ? whole / 2 : usual;
+    if (measure_needs(s))
+        return -1;
+    limit_tiles(s);
+    return check_memory(s);
+}
+
+/* ---- Opening ---- */
 
 /* Compiles the kernels now, so that no timing includes it, and finds weights that are not numbers
  * before anybody waits for results. */
@@ -61,24 +182,38 @@ static int run_black(separator *s)
     return result;
 }
 
-int separator_open(separator **out, const char *path, const model_file *file, int batch)
+static int open_network(separator *s, const model_file *file)
+{
+    struct image_format f = file->mixture.format;
+    s->rules = (layout_rules){.format = f,
+                              .inner_height = file->mixture.inner_height,
+                              .inner_width = file->mixture.inner_width};
+    return settings_derive(&s->settings, file->settings, NULL, 0, true) ||
+                   open_device_for_inference(&s->device, &s->settings->device) ||
+                   params_new(&s->params, s->device) || plan_for(s, f.height, f.width, 1) ||
+                   network_reach(s->network, &s->rules.reach) ||
+                   params_allocate(s->params, false) ||
+                   params_load(s->params, file->tensors, s->path) || plan_memory(s) ||
+                   network_prepare(s->network) || run_black(s)
+               ? -1
+               : 0;
+}
+
+int separator_open(separator **out, const char *path, const model_file *file,
+                   struct separator_options options)
 {
     separator *s = allocate(1, sizeof *s);
     if (!s)
         return -1;
-    s->batch_limit = batch;
+    s->options = options;
     s->mixture = file->mixture;
-    if (!(s->path = copy_text(path)) ||
-        settings_derive(&s->settings, file->settings, NULL, 0, true) ||
-        open_device_for_inference(&s->device, &s->settings->device) ||
-        params_new(&s->params, s->device) || plan_for(s, 1) || params_allocate(s->params, false) ||
-        params_load(s->params, file->tensors, path) || network_prepare(s->network) || run_black(s))
-        goto failed;
+    if (!(s->path = copy_text(path)) || canvas_new(&s->canvas, &s->mixture) ||
+        open_network(s, file)) {
+        separator_close(s);
+        return -1;
+    }
     *out = s;
     return 0;
-failed:
-    separator_close(s);
-    return -1;
 }
 
 void separator_close(separator *s)
@@ -86,6 +221,7 @@ void separator_close(separator *s)
     if (!s)
         return;
     drop_plan(s);
+    canvas_free(s->canvas);
     params_free(s->params);
     device_close(s->device);
     settings_free(s->settings);
@@ -105,60 +241,114 @@ const char *separator_device_name(const separator *s)
 
 int separator_batch(const separator *s)
 {
-    return s->batch_limit;
+    return s->options.batch;
+}
+
+size_t separator_peak(const separator *s)
+{
+    return s->device->peak;
+}
+
+void separator_watch(separator *s, separator_progress *progress, void *context)
+{
+    s->progress = progress;
+    s->context = context;
 }
 
 /* ---- Running ---- */
 
-static void put_picture(const separation *item, struct image_format format, float *values)
+/* Pictures one after another whose tiles are of one size. */
+typedef struct group {
+    separation *items;
+    const layout *layouts;
+    size_t count;
+} group;
+
+/* A tile of a group: they are computed picture by picture, plane by plane, row by row. */
+typedef struct place {
+    size_t item;
+    int plane, row, column;
+} place;
+
+static size_t tiles_of(const separator *s, const separation *item, const layout *l)
 {
-    if (item->type == PIXELS_FLOATS)
-        floats_to_values(item->mixture, item->height, item->width, values, format, format.channels);
-    else
-        pixels_to_values(item->mixture, item->height, item->width, values, format, format.channels);
+    return (size_t)canvas_planes(item, &s->mixture) * (size_t)l->rows.count *
+           (size_t)l->columns.count;
 }
 
-/* Source k of the results of one picture. False if a value is not a number. */
-static bool take_source(const separation *item, const mixture *m, int k, const float *results)
+static void step(const separator *s, const group *g, place *p)
 {
-    int stride = m->sources * m->format.channels;
-    const float *from = results + k * m->format.channels;
-    return item->type == PIXELS_FLOATS ? values_to_floats(from, m->format, stride, item->sources[k],
-                                                          item->height, item->width)
-                                       : values_to_pixels(from, m->format, stride, item->sources[k],
-                                                          item->height, item->width);
+    const layout *l = &g->layouts[p->item];
+    if (++p->column < l->columns.count)
+        return;
+    p->column = 0;
+    if (++p->row < l->rows.count)
+        return;
+    p->row = 0;
+    if (++p->plane < canvas_planes(&g->items[p->item], &s->mixture))
+        return;
+    p->plane = 0;
+    p->item++;
 }
 
 /* count is at most the network's batch; what is behind it is computed and dropped. */
-static int run_batch(separator *s, separation *items, size_t count)
+static int run_batch(separator *s, const group *g, place *next, size_t count)
 {
-    const mixture *m = &s->mixture;
-    size_t size = image_values(m->format), bytes = count * size * sizeof *s->values;
-    for (size_t i = 0; i < count; i++)
-        put_picture(&items[i], m->format, s->values + i * size);
+    size_t size = image_values(s->network->mixture.format), sources = (size_t)s->mixture.sources;
+    size_t bytes = count * size * sizeof *s->values;
+    place p = *next;
+    for (size_t i = 0; i < count; i++, step(s, g, &p))
+        canvas_put(&g->items[p.item], p.plane, &g->layouts[p.item], p.row, p.column, &s->mixture,
+                   s->values + i * size);
     if (buffer_write(s->device, s->network->input->data, 0, s->values, bytes) ||
         network_forward(s->network) ||
-        buffer_read(s->device, s->network->output->data, 0, s->results, (size_t)m->sources * bytes))
+        buffer_read(s->device, s->network->output->data, 0, s->results, sources * bytes))
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        const float *results = s->results + i * size * (size_t)m->sources;
-        items[i].overflowed = false;
-        for (int k = 0; k < m->sources; k++)
-            if (!take_source(&items[i], m, k, results))
-                items[i].overflowed = true;
+    for (size_t i = 0; i < count; i++, step(s, g, next))
+        if (canvas_add(s->canvas, &g->items[next->item], next->plane, &g->layouts[next->item],
+                       next->row, next->column, s->results + i * size * sources))
+            return -1;
+    return 0;
+}
+
+static int run_group(separator *s, const group *g, size_t *done, size_t total)
+{
+    const layout *l = &g->layouts[0];
+    size_t left = 0;
+    for (size_t i = 0; i < g->count; i++)
+        left += tiles_of(s, &g->items[i], &g->layouts[i]);
+    if (plan_tiles(s, l->rows.length, l->columns.length, left))
+        return -1;
+    for (place next = {0}; left;) {
+        size_t batch = (size_t)s->network->batch, count = left < batch ? left : batch;
+        if (run_batch(s, g, &next, count))
+            return -1;
+        left -= count;
+        *done += count;
+        if (s->progress && s->progress(s->context, *done, total))
+            return -1;
     }
     return 0;
 }
 
-/* After a failure a smaller batch may still succeed. */
-static int grow_plan(separator *s, int batch)
+static bool is_one_size(const layout *a, const layout *b)
 {
-    if (s->network && batch <= s->network->batch)
-        return 0;
-    if (!plan_for(s, batch) && !network_prepare(s->network))
-        return 0;
-    drop_plan(s);
-    return -1;
+    return a->rows.length == b->rows.length && a->columns.length == b->columns.length;
+}
+
+static int run_groups(separator *s, separation *items, const layout *layouts, size_t count)
+{
+    size_t done = 0, total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += tiles_of(s, &items[i], &layouts[i]);
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && is_one_size(&layouts[first], &layouts[end]);)
+            end++;
+        group g = {items + first, layouts + first, end - first};
+        if (run_group(s, &g, &done, total))
+            return -1;
+    }
+    return 0;
 }
 
 int separator_check(const separator *s, const separation *item, const char *picture)
@@ -173,19 +363,16 @@ int separator_check(const separator *s, const separation *item, const char *pict
 
 int separator_run(separator *s, separation *items, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (sizes_check(&s->mixture, items[i].width, items[i].height))
-            return -1;
-    if (!count)
-        return 0;
-    int batch = count < (size_t)s->batch_limit ? (int)count : s->batch_limit;
-    if (grow_plan(s, batch))
-        return -1;
-    batch = s->network->batch;
-    for (size_t done = 0; done < count; done += (size_t)batch) {
-        size_t left = count - done;
-        if (run_batch(s, items + done, left < (size_t)batch ? left : (size_t)batch))
-            return -1;
+    layout *layouts = allocate(count, sizeof *layouts);
+    int result = layouts ? 0 : -1;
+    for (size_t i = 0; i < count && !result; i++) {
+        items[i].overflowed = false;
+        result = layout_make(&layouts[i], &s->rules, items[i].height, items[i].width);
     }
-    return 0;
+    if (!result)
+        result = run_groups(s, items, layouts, count);
+    for (size_t i = 0; layouts && i < count; i++)
+        layout_release(&layouts[i]);
+    free(layouts);
+    return result;
 }
