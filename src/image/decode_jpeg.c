@@ -62,15 +62,15 @@ static void check_progress(j_common_ptr jpeg)
     longjmp(reader_of(jpeg)->failed, 1);
 }
 
-static bool is_coloured(const struct reader *r)
+static struct stored stored(const struct reader *r)
 {
-    return r->jpeg.jpeg_color_space != JCS_GRAYSCALE;
+    return (struct stored){r->jpeg.image_width, r->jpeg.image_height,
+                           r->jpeg.jpeg_color_space != JCS_GRAYSCALE, 8};
 }
 
 static int read_pixels(struct reader *r)
 {
-    if (new_picture(r->file, r->jpeg.image_width, r->jpeg.image_height, is_coloured(r),
-                    &r->picture))
+    if (new_picture(r->file, stored(r), &r->picture))
         return -1;
     r->jpeg.out_color_space = r->picture.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(&r->jpeg);
@@ -109,8 +109,7 @@ static int read_all(struct reader *r)
                     r->file->path);
     int stored_as = orientation(r); /* the markers are gone when the pixels have been read */
     if (r->file->head)
-        return note_head(r->file, r->jpeg.image_width, r->jpeg.image_height, is_coloured(r),
-                         stored_as);
+        return note_head(r->file, stored(r), stored_as);
     return read_pixels(r) || set_upright(&r->picture, stored_as) ? -1 : 0;
 }
 

@@ -55,16 +55,25 @@ int set_upright(struct image *picture, int orientation)
     if (orientation == 1)
         return 0;
     size_t width = (size_t)picture->width, height = (size_t)picture->height;
-    size_t channels = (size_t)picture->channels;
+    size_t bytes = (size_t)picture->channels * (size_t)(picture->depth / 8);
+    bool rows_are_columns = orientation >= 5;
     struct image turned;
-    if (image_new(&turned, orientation < 5 ? picture->width : picture->height,
-                  orientation < 5 ? picture->height : picture->width, picture->channels))
+    if (image_new_deep(&turned, rows_are_columns ? picture->height : picture->width,
+                       rows_are_columns ? picture->width : picture->height, picture->channels,
+                       picture->depth))
         return -1;
     for (size_t y = 0, i = 0; y < (size_t)turned.height; y++)
         for (size_t x = 0; x < (size_t)turned.width; x++, i++)
-            memcpy(turned.pixels + i * channels,
-                   picture->pixels + stored_place(orientation, x, y, width, height) * channels,
-                   channels);
+            memcpy(turned.pixels + i * bytes,
+                   picture->pixels + stored_place(orientation, x, y, width, height) * bytes, bytes);
+    turned.coloured = picture->coloured;
+    turned.tags = picture->tags;
+    picture->tags = (struct image_tags){0};
+    if (rows_are_columns) {
+        double across = turned.tags.per_metre[0];
+        turned.tags.per_metre[0] = turned.tags.per_metre[1];
+        turned.tags.per_metre[1] = across;
+    }
     image_release(picture);
     *picture = turned;
     return 0;
