@@ -19,6 +19,8 @@ struct encoded {
 
 int decode_png(const struct encoded *file, struct image *picture);
 int decode_jpeg(const struct encoded *file, struct image *picture);
+int decode_tiff(const struct encoded *file, struct image *picture);
+int decode_webp(const struct encoded *file, struct image *picture);
 int decode_pnm(const struct encoded *file, struct image *picture);
 
 /* For the size that a header promises, before memory is taken for pixels: STATUS_DATA if a picture
@@ -55,14 +57,20 @@ int keep_profile(struct image_tags *tags, const void *profile, size_t length);
  * or a comment must follow. */
 bool starts_as_pnm(const unsigned char *bytes, size_t length);
 
-/*
- * The orientation in EXIF data, which starts with a TIFF header: 1, upright, to 8. From 5 on
- * rows are stored as columns. EXIF is often
- * damaged by programs that edit pictures: whatever cannot be read means 1.
- */
-int exif_orientation(const unsigned char *tiff, size_t length);
+/* What EXIF data say, which start with a TIFF header. */
+struct exif {
+    int orientation;     /* 1, upright, to 8; from 5 on rows are stored as columns */
+    double per_metre[2]; /* 0: not said */
+};
 
-/* Turns and mirrors a picture that was stored in that orientation, so that it is upright. */
+/* EXIF is often damaged by programs that edit pictures: whatever cannot be read is not said. */
+struct exif exif_read(const unsigned char *tiff, size_t length);
+
+/* The resolution in EXIF data, where the file itself says none. */
+void add_exif_resolution(struct image_tags *tags, const struct exif *e);
+
+/* Turns and mirrors a picture that was stored in that orientation, so that it is upright; its resolution
+ * with it. */
 int set_upright(struct image *picture, int orientation);
 
 #endif

@@ -168,6 +168,14 @@ static int read_pixels(struct reader *r)
     return 0;
 }
 
+static struct exif exif_of(const struct reader *r)
+{
+    png_uint_32 length = 0;
+    png_bytep exif = NULL;
+    return png_get_eXIf_1(r->png, r->info, &length, &exif) ? exif_read(exif, length)
+                                                           : (struct exif){.orientation = 1};
+}
+
 static int read_tags(struct reader *r)
 {
     struct image_tags *tags = &r->picture.tags;
@@ -180,6 +188,8 @@ static int read_tags(struct reader *r)
         tags->per_metre[0] = across;
         tags->per_metre[1] = down;
     }
+    struct exif exif = exif_of(r);
+    add_exif_resolution(tags, &exif);
     if (png_get_sRGB(r->png, r->info, &intent))
         tags->srgb = 1 + intent;
     png_get_gAMA(r->png, r->info, &tags->gamma);
@@ -189,11 +199,33 @@ static int read_tags(struct reader *r)
                : 0;
 }
 
-static int orientation(const struct reader *r)
+/*
+ * Of an animated PNG, which libpng takes for its first image: how many there are, 0 of any other. A chunk
+ * is its length (4 bytes), its name, data and a checksum; the one in question is in front of all pixels.
+ */
+static unsigned long count_frames(const struct encoded *file)
 {
-    png_uint_32 length = 0;
-    png_bytep exif = NULL;
-    return png_get_eXIf_1(r->png, r->info, &length, &exif) ? exif_orientation(exif, length) : 1;
+    enum { SIGNATURE = 8, AROUND = 12 };
+    for (size_t place = SIGNATURE; file->length - place >= AROUND;) {
+        const unsigned char *chunk = file->bytes + place;
+        size_t length = png_get_uint_32(chunk);
+        if (length > file->length - place - AROUND || !memcmp(chunk + 4, "IDAT", 4))
+            return 0;
+        if (!memcmp(chunk + 4, "acTL", 4) && length >= 4)
+            return png_get_uint_32(chunk + 8);
+        place += length + AROUND;
+    }
+    return 0;
+}
+
+static int refuse_animation(const struct encoded *file)
+{
+    unsigned long frames = count_frames(file);
+    return frames > 1 ? fail(STATUS_DATA,
+                             "%s: an animated PNG of %lu frames, not one picture: save the frame "
+                             "that is meant",
+                             file->path, frames)
+                      : 0;
 }
 
 static int read_all(struct reader *r)
@@ -206,15 +238,17 @@ static int read_all(struct reader *r)
     if (check_picture_size(r->file, png_get_image_width(r->png, r->info),
                            png_get_image_height(r->png, r->info)))
         return -1;
+    if (refuse_animation(r->file))
+        return -1;
     if (r->file->head)
-        return note_head(r->file, stored(r), orientation(r));
+        return note_head(r->file, stored(r), exif_of(r).orientation);
     if (new_picture(r->file, stored(r), &r->picture))
         return -1;
     if (has_palette(r))
         read_palette(r);
     if (read_pixels(r) || (r->file->wanted->tags && read_tags(r)))
         return -1;
-    return set_upright(&r->picture, orientation(r));
+    return set_upright(&r->picture, exif_of(r).orientation); /* it may be behind the pixels */
 }
 
 int decode_png(const struct encoded *file, struct image *picture)

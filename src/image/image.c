@@ -24,10 +24,26 @@ static bool is_jpeg(const unsigned char *bytes, size_t length)
     return length >= 3 && !memcmp(bytes, "\xff\xd8\xff", 3);
 }
 
+/* Of either byte order, classic or BigTIFF. */
+static bool is_tiff(const unsigned char *bytes, size_t length)
+{
+    return length >= 4 && (!memcmp(bytes, "II*\0", 4) || !memcmp(bytes, "MM\0*", 4) ||
+                           !memcmp(bytes, "II+\0", 4) || !memcmp(bytes, "MM\0+", 4));
+}
+
+static bool is_webp(const unsigned char *bytes, size_t length)
+{
+    return length >= 12 && !memcmp(bytes, "RIFF", 4) && !memcmp(bytes + 8, "WEBP", 4);
+}
+
 static const struct {
     bool (*knows)(const unsigned char *bytes, size_t length);
     int (*decode)(const struct encoded *file, struct image *picture);
-} formats[] = {{is_png, decode_png}, {is_jpeg, decode_jpeg}, {starts_as_pnm, decode_pnm}};
+} formats[] = {{is_png, decode_png},
+               {is_jpeg, decode_jpeg},
+               {is_tiff, decode_tiff},
+               {is_webp, decode_webp},
+               {starts_as_pnm, decode_pnm}};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 int check_picture_size(const struct encoded *file, unsigned long width, unsigned long height)
@@ -127,9 +143,10 @@ static int refuse(const struct encoded *file)
                     kind.name, kind.type == FILE_PICTURE ? "; convert it to PNG, JPEG or PGM" : "");
     for (size_t i = 0; i < START / 2 && i < file->length; i++)
         snprintf(start + 3 * i, 4, " %02x", file->bytes[i]);
-    return fail(STATUS_DATA,
-                "%s: not a picture: neither PNG, JPEG, PGM nor PPM starts with the bytes%s",
-                file->path, start);
+    return fail(
+        STATUS_DATA,
+        "%s: not a picture: neither PNG, JPEG, TIFF, WebP, PGM nor PPM starts with the bytes%s",
+        file->path, start);
 }
 
 static int decode(const struct encoded *file, struct image *picture)
