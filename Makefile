@@ -30,7 +30,7 @@ OWN_CPPFLAGS += -DNDEBUG
 endif
 ALL_CPPFLAGS = $(OWN_CPPFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = $(OWN_CFLAGS) $(CFLAGS)
-LDLIBS   += -lOpenCL -lclblast -liniparser -lpng -ljpeg -ljansson -lz -lmd -lm -pthread
+LDLIBS   += -lOpenCL -lclblast -liniparser -lpng -ljpeg -ltiff -lwebp -lwebpdemux -ljansson -lz -lmd -lm -pthread
 
 # The version stands in include/unblend.h, and nowhere else.
 VERSION  := $(shell sed -n 's/^.define UB_VERSION "\(.*\)"/\1/p' include/unblend.h)

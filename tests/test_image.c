@@ -56,7 +56,7 @@ static void assert_own(const char *path, int width, int height, int channels,
 
 static void assert_refused(const char *path, const char *why)
 {
-    struct image picture = {1, 1, 1, NULL};
+    struct image picture = {.width = 1, .height = 1, .channels = 1};
     assert_int_equal(image_read(path, 1, &picture), -1);
     assert_error(STATUS_DATA, path, why);
     assert_int_equal(picture.width, 0);
@@ -211,14 +211,14 @@ static void refuses_a_png_larger_than_allowed(void **state)
 {
     (void)state;
     /* Headers with right checksums and no pixels: refused before memory is taken. */
-    static const unsigned char wide[] = /* 16385 x 1 */
-        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\x01\0\0\0\x01\x08\0\0\0\0\xec\x36\x82\xba"
+    static const unsigned char wide[] = /* 65536 x 1 */
+        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\x01\0\0\0\0\0\x01\x08\0\0\0\0\x4e\x19\xbc\x04"
         "\0\0\0\0IDAT\x35\xaf\x06\x1e";
-    static const unsigned char many[] = /* 16384 x 16384 */
-        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\0\0\0\x40\0\x08\0\0\0\0\x8c\xa3\x4f\x58"
+    static const unsigned char many[] = /* 16384 x 16385 */
+        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\0\0\0\x40\x01\x08\0\0\0\0\x47\xff\x9c\xfd"
         "\0\0\0\0IDAT\x35\xaf\x06\x1e";
-    assert_refused(scratch_file("wide.png", wide, sizeof wide - 1), "16385 x 1 pixels; at most");
-    assert_refused(scratch_file("many.png", many, sizeof many - 1), "16384 x 16384 pixels");
+    assert_refused(scratch_file("wide.png", wide, sizeof wide - 1), "65536 x 1 pixels; at most");
+    assert_refused(scratch_file("many.png", many, sizeof many - 1), "16384 x 16385 pixels");
 }
 
 /* JPEG */
@@ -441,7 +441,7 @@ static void refuses_broken_pgm(void **state)
     assert_refused(text_file("a.pgm", "P2 1 1 0 0"), "its maximum is 0");
     assert_refused(text_file("a.pgm", "P2 0 1 255"), "the picture is empty (0 x 1)");
     assert_refused(text_file("a.pgm", "P5 99999999999999999999 1 255 "), "above 4294967295");
-    assert_refused(text_file("a.pgm", "P5 16384 16384 255 "), "too large");
+    assert_refused(text_file("a.pgm", "P5 16385 16384 255 "), "too large");
     assert_refused(text_file("a.pgm", "P5 2 2 255"), "ends at byte 10");
     assert_refused(text_file("a.pgm", "P5 2 2 255 abc"),
                    "pixels to byte 15, but it ends at byte 14");

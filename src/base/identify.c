@@ -46,6 +46,8 @@ static const magic pictures[] = {
     MAGIC(0, "GIF8", "a picture (GIF)"),
     MAGIC(0, "II*\0", "a picture (TIFF)"),
     MAGIC(0, "MM\0*", "a picture (TIFF)"),
+    MAGIC(0, "II+\0", "a picture (TIFF)"),
+    MAGIC(0, "MM\0+", "a picture (TIFF)"),
     MAGIC(8, "WEBP", "a picture (WebP)"),
     MAGIC(4, "ftypavif", "a picture (AVIF)"),
     MAGIC(4, "ftypavis", "a picture (AVIF)"),

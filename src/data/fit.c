@@ -74,7 +74,7 @@ static int cover(struct image *picture, struct image_format size)
     bool by_height = (long)size.height * picture->width >= (long)size.width * picture->height;
     int to = by_height ? size.height : size.width,
         from = by_height ? picture->height : picture->width;
-    int longest = proportional(IMAGE_SIDE_LIMIT, from, to);
+    int longest = proportional(FIT_SIDE_LIMIT, from, to);
     if (cut(picture, longest, longest))
         return -1;
     int height = by_height ? size.height : proportional(picture->height, to, from);

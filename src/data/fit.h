@@ -2,7 +2,7 @@
  * A picture of any size as data.fit wants it:
  *
  *     crop     reduced to data.longest_side if it is longer, then enlarged until data.size fits into it; what is
- *              longer than IMAGE_SIDE_LIMIT after that is cut off on both sides
+ *              longer than FIT_SIDE_LIMIT after that is cut off on both sides
  *     resize   scaled to data.size, whatever its shape
  *     pad      reduced until it fits into data.size; the border is made when it is blended
  *
@@ -14,6 +14,8 @@
 
 #include "config/config.h"
 #include "image/image.h"
+
+enum { FIT_SIDE_LIMIT = 16384 };
 
 /* In place. -1 if memory runs out; the picture stays as it was. */
 int picture_fit(struct image *picture, const struct data_config *c);

@@ -2,6 +2,7 @@
 #include "image/decode.h"
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
@@ -20,6 +21,7 @@ struct reader {
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     const struct encoded *file;
+    struct image_tags tags;
     struct image picture;
 };
 
@@ -62,15 +64,15 @@ static void check_progress(j_common_ptr jpeg)
     longjmp(reader_of(jpeg)->failed, 1);
 }
 
-static bool is_coloured(const struct reader *r)
+static struct stored stored(const struct reader *r)
 {
-    return r->jpeg.jpeg_color_space != JCS_GRAYSCALE;
+    return (struct stored){r->jpeg.image_width, r->jpeg.image_height,
+                           r->jpeg.jpeg_color_space != JCS_GRAYSCALE, 8};
 }
 
 static int read_pixels(struct reader *r)
 {
-    if (new_picture(r->file, r->jpeg.image_width, r->jpeg.image_height, is_coloured(r),
-                    &r->picture))
+    if (new_picture(r->file, stored(r), &r->picture))
         return -1;
     r->jpeg.out_color_space = r->picture.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(&r->jpeg);
@@ -84,13 +86,34 @@ static int read_pixels(struct reader *r)
 }
 
 /* Of the first EXIF marker. */
-static int orientation(const struct reader *r)
+static struct exif exif_of(const struct reader *r)
 {
     enum { NAME = 6 }; /* "Exif", and two zeros */
     for (jpeg_saved_marker_ptr m = r->jpeg.marker_list; m; m = m->next)
         if (m->data_length > NAME && !memcmp(m->data, "Exif\0\0", NAME))
-            return exif_orientation(m->data + NAME, m->data_length - NAME);
-    return 1;
+            return exif_read(m->data + NAME, m->data_length - NAME);
+    return (struct exif){.orientation = 1};
+}
+
+/* JFIF counts dots an inch or a centimetre, or only says how wide a pixel is for its height. */
+static int read_tags(struct reader *r, const struct exif *exif)
+{
+    enum { INCH = 1, CENTIMETRE = 2 };
+    JOCTET *profile;
+    unsigned length;
+    double units = r->jpeg.density_unit == INCH         ? 1 / 0.0254
+                   : r->jpeg.density_unit == CENTIMETRE ? 100
+                                                        : 0;
+    if (r->jpeg.saw_JFIF_marker) {
+        r->tags.per_metre[0] = r->jpeg.X_density * units;
+        r->tags.per_metre[1] = r->jpeg.Y_density * units;
+    }
+    add_exif_resolution(&r->tags, exif);
+    if (!jpeg_read_icc_profile(&r->jpeg, &profile, &length))
+        return 0;
+    int result = keep_profile(&r->tags, profile, length);
+    free(profile);
+    return result;
 }
 
 static int read_all(struct reader *r)
@@ -101,17 +124,22 @@ static int read_all(struct reader *r)
     r->jpeg.progress = &r->progress;
     jpeg_mem_src(&r->jpeg, r->file->bytes, r->file->length);
     jpeg_save_markers(&r->jpeg, JPEG_APP0 + 1, 0xffff); /* EXIF */
+    if (r->file->wanted->tags)
+        jpeg_save_markers(&r->jpeg, JPEG_APP0 + 2, 0xffff); /* ICC */
     jpeg_read_header(&r->jpeg, TRUE);
     if (check_picture_size(r->file, r->jpeg.image_width, r->jpeg.image_height))
         return -1;
     if (r->jpeg.jpeg_color_space == JCS_CMYK || r->jpeg.jpeg_color_space == JCS_YCCK)
         return fail(STATUS_DATA, "%s: a CMYK JPEG, for printing: convert it to RGB or gray first",
                     r->file->path);
-    int stored_as = orientation(r); /* the markers are gone when the pixels have been read */
+    struct exif exif = exif_of(r); /* the markers are gone when the pixels have been read */
     if (r->file->head)
-        return note_head(r->file, r->jpeg.image_width, r->jpeg.image_height, is_coloured(r),
-                         stored_as);
-    return read_pixels(r) || set_upright(&r->picture, stored_as) ? -1 : 0;
+        return note_head(r->file, stored(r), exif.orientation);
+    if ((r->file->wanted->tags && read_tags(r, &exif)) || read_pixels(r))
+        return -1;
+    r->picture.tags = r->tags;
+    r->tags = (struct image_tags){0};
+    return set_upright(&r->picture, exif.orientation);
 }
 
 int decode_jpeg(const struct encoded *file, struct image *picture)
@@ -124,6 +152,7 @@ int decode_jpeg(const struct encoded *file, struct image *picture)
     r.progress.progress_monitor = check_progress;
     int result = read_all(&r);
     jpeg_destroy_decompress(&r.jpeg);
+    free(r.tags.profile);
     if (result)
         image_release(&r.picture);
     else

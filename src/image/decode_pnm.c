@@ -12,8 +12,9 @@ struct reader {
     const char *path;
     const unsigned char *file;
     size_t length, place;
-    int channels; /* of the file */
-    unsigned long maximum;
+    int channels;          /* of the file */
+    unsigned long maximum; /* what is white in the file, */
+    unsigned long full;    /* and in the picture */
 };
 
 bool starts_as_pnm(const unsigned char *bytes, size_t length)
@@ -64,16 +65,16 @@ static int read_number(struct reader *r, unsigned long maximum, unsigned long *n
     return 0;
 }
 
-static unsigned char scale(unsigned long value, unsigned long maximum)
+static unsigned short scale(const struct reader *r, unsigned long value)
 {
-    return (unsigned char)((value * 255 + maximum / 2) / maximum);
+    return (unsigned short)((value * r->full + r->maximum / 2) / r->maximum);
 }
 
 static pixel to_pixel(const struct reader *r, const unsigned long samples[3])
 {
     int green = r->channels == 1 ? 0 : 1, blue = r->channels == 1 ? 0 : 2;
-    return (pixel){scale(samples[0], r->maximum), scale(samples[green], r->maximum),
-                   scale(samples[blue], r->maximum), 255};
+    return (pixel){scale(r, samples[0]), scale(r, samples[green]), scale(r, samples[blue]),
+                   (unsigned short)r->full};
 }
 
 static int read_text_pixels(struct reader *r, size_t count, struct image *picture)
@@ -140,18 +141,20 @@ int decode_pnm(const struct encoded *file, struct image *picture)
 {
     char letter = (char)file->bytes[1];
     struct reader r = {
-        file->path, file->bytes, file->length, 2, letter == '3' || letter == '6' ? 3 : 1, 0};
+        file->path, file->bytes, file->length, 2, letter == '3' || letter == '6' ? 3 : 1, 0, 0};
     unsigned long width = 0, height = 0;
     if (read_number(&r, 0xffffffff, &width) || read_number(&r, 0xffffffff, &height) ||
         read_number(&r, 65535, &r.maximum) || check_picture_size(file, width, height))
         return -1;
     if (!r.maximum)
         return fail(STATUS_DATA, "%s: damaged PNM: its maximum is 0", file->path);
+    struct stored is = {width, height, r.channels == 3, r.maximum > 255 ? 16 : 8};
     if (file->head)
-        return note_head(file, width, height, r.channels == 3, 1);
+        return note_head(file, is, 1);
     size_t count = (size_t)width * height;
-    if (new_picture(file, width, height, r.channels == 3, picture))
+    if (new_picture(file, is, picture))
         return -1;
+    r.full = picture->depth == 16 ? 65535 : 255;
     if (letter == '2' || letter == '3' ? read_text_pixels(&r, count, picture)
                                        : read_binary_pixels(&r, count, picture)) {
         image_release(picture);

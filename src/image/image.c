@@ -5,12 +5,11 @@
 #include "base/identify.h"
 #include "base/memory.h"
 #include "image/decode.h"
-#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_LIMIT ((size_t)256 << 20)
+#define FILE_LIMIT ((size_t)1 << 30)
 #define HEADER_LIMIT ((size_t)64 << 10)
 
 enum { START = 16 }; /* bytes that tell one format from another */
@@ -25,10 +24,26 @@ static bool is_jpeg(const unsigned char *bytes, size_t length)
     return length >= 3 && !memcmp(bytes, "\xff\xd8\xff", 3);
 }
 
+/* Of either byte order, classic or BigTIFF. */
+static bool is_tiff(const unsigned char *bytes, size_t length)
+{
+    return length >= 4 && (!memcmp(bytes, "II*\0", 4) || !memcmp(bytes, "MM\0*", 4) ||
+                           !memcmp(bytes, "II+\0", 4) || !memcmp(bytes, "MM\0+", 4));
+}
+
+static bool is_webp(const unsigned char *bytes, size_t length)
+{
+    return length >= 12 && !memcmp(bytes, "RIFF", 4) && !memcmp(bytes + 8, "WEBP", 4);
+}
+
 static const struct {
     bool (*knows)(const unsigned char *bytes, size_t length);
     int (*decode)(const struct encoded *file, struct image *picture);
-} formats[] = {{is_png, decode_png}, {is_jpeg, decode_jpeg}, {starts_as_pnm, decode_pnm}};
+} formats[] = {{is_png, decode_png},
+               {is_jpeg, decode_jpeg},
+               {is_tiff, decode_tiff},
+               {is_webp, decode_webp},
+               {starts_as_pnm, decode_pnm}};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 int check_picture_size(const struct encoded *file, unsigned long width, unsigned long height)
@@ -40,24 +55,26 @@ int check_picture_size(const struct encoded *file, unsigned long width, unsigned
         return fail(STATUS_DATA,
                     "%s: too large: %lu x %lu pixels; at most %d a side and %zu in all are read",
                     file->path, width, height, IMAGE_SIDE_LIMIT, IMAGE_PIXEL_LIMIT);
-    return file->fits && file->fits(file->context, (int)width, (int)height)
+    const struct image_request *wanted = file->wanted;
+    return wanted->fits && wanted->fits(wanted->context, (int)width, (int)height)
                ? fail_while("%s", file->path)
                : 0;
 }
 
-int new_picture(const struct encoded *file, unsigned long width, unsigned long height,
-                bool coloured, struct image *picture)
+int new_picture(const struct encoded *file, struct stored is, struct image *picture)
 {
-    int own = coloured ? 3 : 1;
-    return image_new(picture, (int)width, (int)height, file->channels ? file->channels : own);
+    int own = is.coloured ? 3 : 1, channels = file->wanted->channels;
+    int result = image_new_deep(picture, (int)is.width, (int)is.height, channels ? channels : own,
+                                file->wanted->deep ? is.depth : 8);
+    picture->coloured = is.coloured && !result;
+    return result;
 }
 
-int note_head(const struct encoded *file, unsigned long width, unsigned long height, bool coloured,
-              int orientation)
+int note_head(const struct encoded *file, struct stored is, int orientation)
 {
     bool turned = orientation >= 5;
-    *file->head = (struct image_head){(int)(turned ? height : width),
-                                      (int)(turned ? width : height), coloured};
+    *file->head = (struct image_head){(int)(turned ? is.height : is.width),
+                                      (int)(turned ? is.width : is.height), is.coloured, is.depth};
     return 0;
 }
 
@@ -71,9 +88,30 @@ static unsigned char over_black(unsigned value, unsigned alpha)
     return (unsigned char)((value * alpha + 127) / 255);
 }
 
+static unsigned short deep_over_black(unsigned value, unsigned alpha)
+{
+    return (unsigned short)((value * alpha + 32767) / 65535);
+}
+
+static void put_deep_pixel(struct image *picture, size_t i, pixel p)
+{
+    unsigned short *to = (unsigned short *)(void *)picture->pixels + i * (size_t)picture->channels;
+    if (picture->channels == 1) {
+        to[0] = deep_over_black(luma(p.red, p.green, p.blue), p.alpha);
+        return;
+    }
+    to[0] = deep_over_black(p.red, p.alpha);
+    to[1] = deep_over_black(p.green, p.alpha);
+    to[2] = deep_over_black(p.blue, p.alpha);
+}
+
 void put_pixel(struct image *picture, size_t i, pixel p)
 {
     unsigned char *to = picture->pixels + i * (size_t)picture->channels;
+    if (picture->depth == 16) {
+        put_deep_pixel(picture, i, p);
+        return;
+    }
     if (picture->channels == 1) {
         to[0] = over_black(luma(p.red, p.green, p.blue), p.alpha);
         return;
@@ -81,6 +119,17 @@ void put_pixel(struct image *picture, size_t i, pixel p)
     to[0] = over_black(p.red, p.alpha);
     to[1] = over_black(p.green, p.alpha);
     to[2] = over_black(p.blue, p.alpha);
+}
+
+int keep_profile(struct image_tags *tags, const void *profile, size_t length)
+{
+    if (!length)
+        return 0;
+    if (!(tags->profile = allocate(length, 1)))
+        return -1;
+    memcpy(tags->profile, profile, length);
+    tags->profile_length = length;
+    return 0;
 }
 
 static int refuse(const struct encoded *file)
@@ -94,9 +143,10 @@ static int refuse(const struct encoded *file)
                     kind.name, kind.type == FILE_PICTURE ? "; convert it to PNG, JPEG or PGM" : "");
     for (size_t i = 0; i < START / 2 && i < file->length; i++)
         snprintf(start + 3 * i, 4, " %02x", file->bytes[i]);
-    return fail(STATUS_DATA,
-                "%s: not a picture: neither PNG, JPEG, PGM nor PPM starts with the bytes%s",
-                file->path, start);
+    return fail(
+        STATUS_DATA,
+        "%s: not a picture: neither PNG, JPEG, TIFF, WebP, PGM nor PPM starts with the bytes%s",
+        file->path, start);
 }
 
 static int decode(const struct encoded *file, struct image *picture)
@@ -107,18 +157,24 @@ static int decode(const struct encoded *file, struct image *picture)
     return refuse(file);
 }
 
-int image_read_if(const char *path, int channels, image_fits *fits, const void *context,
-                  struct image *picture)
+int image_read_as(const char *path, const struct image_request *wanted, struct image *picture)
 {
     unsigned char *bytes = NULL;
     size_t length;
     *picture = (struct image){0};
     if (file_read(path, FILE_LIMIT, STATUS_DATA, &bytes, &length))
         return -1;
-    int result =
-        decode(&(struct encoded){path, bytes, length, channels, fits, context, NULL}, picture);
+    int result = decode(&(struct encoded){path, bytes, length, wanted, NULL}, picture);
     free(bytes);
     return result;
+}
+
+int image_read_if(const char *path, int channels, image_fits *fits, const void *context,
+                  struct image *picture)
+{
+    return image_read_as(
+        path, &(struct image_request){.channels = channels, .fits = fits, .context = context},
+        picture);
 }
 
 int image_read(const char *path, int channels, struct image *picture)
@@ -130,8 +186,7 @@ static int look(const char *path, const unsigned char *bytes, size_t length,
                 struct image_head *head)
 {
     struct image none;
-    return decode(&(struct encoded){.path = path, .bytes = bytes, .length = length, .head = head},
-                  &none);
+    return decode(&(struct encoded){path, bytes, length, &(struct image_request){0}, head}, &none);
 }
 
 /* Most headers end early in a file; an embedded thumbnail or profile may be long. */
@@ -166,14 +221,21 @@ bool image_is_one(const char *path)
     return false;
 }
 
-int image_new(struct image *picture, int width, int height, int channels)
+int image_new_deep(struct image *picture, int width, int height, int channels, int depth)
 {
     *picture = (struct image){0};
-    unsigned char *pixels = allocate((size_t)width * (size_t)height, (size_t)channels);
+    unsigned char *pixels =
+        allocate((size_t)width * (size_t)height, (size_t)channels * (size_t)(depth / 8));
     if (!pixels)
         return -1;
-    *picture = (struct image){width, height, channels, pixels};
+    *picture = (struct image){
+        .width = width, .height = height, .channels = channels, .depth = depth, .pixels = pixels};
     return 0;
+}
+
+int image_new(struct image *picture, int width, int height, int channels)
+{
+    return image_new_deep(picture, width, height, channels, 8);
 }
 
 void image_release(struct image *picture)
@@ -181,39 +243,6 @@ void image_release(struct image *picture)
     if (!picture)
         return;
     free(picture->pixels);
+    free(picture->tags.profile);
     *picture = (struct image){0};
-}
-
-int image_pack_png(const char *path, int width, int height, int channels,
-                   const unsigned char *bytes, unsigned char **file, size_t *length)
-{
-    if (width < 1 || height < 1 || width > IMAGE_SIDE_LIMIT || height > IMAGE_SIDE_LIMIT ||
-        (size_t)width * (size_t)height > IMAGE_PIXEL_LIMIT)
-        return fail(STATUS_RUNTIME, "%s: not written: %d x %d pixels are too few or too many", path,
-                    width, height);
-    png_image head = {.version = PNG_IMAGE_VERSION,
-                      .width = (png_uint_32)width,
-                      .height = (png_uint_32)height,
-                      .format = channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY};
-    png_alloc_size_t packed = PNG_IMAGE_PNG_SIZE_MAX(head);
-    if (!(*file = allocate(packed, 1)))
-        return -1;
-    if (!png_image_write_to_memory(&head, *file, &packed, 0, bytes, 0, NULL)) {
-        free(*file);
-        return fail(STATUS_RUNTIME, "%s: not written: %s", path, head.message);
-    }
-    *length = packed;
-    return 0;
-}
-
-int image_write_png(const char *path, int width, int height, int channels,
-                    const unsigned char *bytes)
-{
-    unsigned char *file;
-    size_t length;
-    if (image_pack_png(path, width, height, channels, bytes, &file, &length))
-        return -1;
-    int result = file_write_atomic(path, file, length);
-    free(file);
-    return result;
 }

@@ -1,40 +1,6 @@
-/* Cameras store pictures as the sensor lay, and in EXIF data how to turn them. */
+/* Cameras store pictures as the sensor lay, and say how to turn them. */
 #include "image/decode.h"
 #include <string.h>
-
-enum { TIFF_HEADER = 8, ENTRY = 12, ORIENTATION_TAG = 0x0112, SHORT_VALUE = 3, LONG_VALUE = 4 };
-
-static unsigned long number_at(const unsigned char *p, int bytes, bool big_endian)
-{
-    unsigned long value = 0;
-    for (int i = 0; i < bytes; i++)
-        value = value << 8 | p[big_endian ? i : bytes - 1 - i];
-    return value;
-}
-
-/* An entry is tag (2 bytes), type (2), count (4) and, if it fits into 4 bytes, the value. */
-int exif_orientation(const unsigned char *tiff, size_t length)
-{
-    if (length < TIFF_HEADER || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
-        return 1;
-    bool big = tiff[0] == 'M';
-    size_t place = number_at(tiff + 4, 4, big);
-    if (place > length || length - place < 2)
-        return 1;
-    size_t count = number_at(tiff + place, 2, big);
-    place += 2;
-    for (size_t i = 0; i < count && length - place >= ENTRY; i++, place += ENTRY) {
-        const unsigned char *entry = tiff + place;
-        unsigned long type = number_at(entry + 2, 2, big);
-        if (number_at(entry, 2, big) != ORIENTATION_TAG)
-            continue;
-        if ((type != SHORT_VALUE && type != LONG_VALUE) || number_at(entry + 4, 4, big) != 1)
-            return 1;
-        unsigned long value = number_at(entry + 8, type == SHORT_VALUE ? 2 : 4, big);
-        return value >= 1 && value <= 8 ? (int)value : 1;
-    }
-    return 1;
-}
 
 /* Which stored pixel is seen at (x, y). From 5 on rows are columns: the stored picture is as wide
  * as the upright one is high. */
@@ -55,16 +21,25 @@ int set_upright(struct image *picture, int orientation)
     if (orientation == 1)
         return 0;
     size_t width = (size_t)picture->width, height = (size_t)picture->height;
-    size_t channels = (size_t)picture->channels;
+    size_t bytes = (size_t)picture->channels * (size_t)(picture->depth / 8);
+    bool rows_are_columns = orientation >= 5;
     struct image turned;
-    if (image_new(&turned, orientation < 5 ? picture->width : picture->height,
-                  orientation < 5 ? picture->height : picture->width, picture->channels))
+    if (image_new_deep(&turned, rows_are_columns ? picture->height : picture->width,
+                       rows_are_columns ? picture->width : picture->height, picture->channels,
+                       picture->depth))
         return -1;
     for (size_t y = 0, i = 0; y < (size_t)turned.height; y++)
         for (size_t x = 0; x < (size_t)turned.width; x++, i++)
-            memcpy(turned.pixels + i * channels,
-                   picture->pixels + stored_place(orientation, x, y, width, height) * channels,
-                   channels);
+            memcpy(turned.pixels + i * bytes,
+                   picture->pixels + stored_place(orientation, x, y, width, height) * bytes, bytes);
+    turned.coloured = picture->coloured;
+    turned.tags = picture->tags;
+    picture->tags = (struct image_tags){0};
+    if (rows_are_columns) {
+        double across = turned.tags.per_metre[0];
+        turned.tags.per_metre[0] = turned.tags.per_metre[1];
+        turned.tags.per_metre[1] = across;
+    }
     image_release(picture);
     *picture = turned;
     return 0;

@@ -34,7 +34,7 @@ static uint64_t overlap(int i, int place, int from, int to)
     return (uint64_t)((right < end ? right : end) - (left > start ? left : start));
 }
 
-/* Weights sum up to the picture's pixels, at most 2^26 (image.h), so the sums are below 2^34. */
+/* Weights sum up to the picture's pixels, at most 2^28 (image.h), so the sums are below 2^36. */
 static void average(const reduction *r, int y, int x, unsigned char *mean)
 {
     const struct image_format from = r->from;
