@@ -395,7 +395,7 @@ static void a_saved_model_gives_the_same_output(void **state)
     model_file file;
     show_pairs(&b);
     train_steps(&b, 3);
-    must(model_save(path, b.params, b.settings, &b.settings->data.mixture));
+    must(model_save(path, b.params, b.settings, &b.settings->data.mixture, NULL));
     must(model_open(path, NULL, 0, &file));
     assert_int_equal(file.settings->stages[0].filters[0], 4);
     must(params_load(again.params, file.tensors, path));
@@ -421,7 +421,7 @@ static void a_model_of_another_size_is_refused(void **state)
     static const char *const larger[] = {"model.filters=5"};
     model_file file;
     bench b = small_bench(1), other = bench_open(larger, 1, 1, (struct plan_options){0});
-    must(model_save(path, b.params, b.settings, &b.settings->data.mixture));
+    must(model_save(path, b.params, b.settings, &b.settings->data.mixture, NULL));
     must(model_open(path, NULL, 0, &file));
     assert_int_equal(params_load(other.params, file.tensors, path), -1);
     assert_error(STATUS_DATA, path, "encoder1/conv1/kernel");

@@ -301,7 +301,7 @@ static const char *const fixed_model = "fixed.safetensors";
 
 static void save(subject *s, const char *name)
 {
-    must(model_save(scratch_path(name), s->params, s->settings, &s->settings->data.mixture));
+    must(model_save(scratch_path(name), s->params, s->settings, &s->settings->data.mixture, NULL));
 }
 
 static int make_models(void **state)

@@ -163,7 +163,7 @@ static int save_identity_model(const char *path)
         !params_allocate(p, false) && !params_initialize(p, 1) &&
         !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
         !write_param(p, "heads/kernel", heads) && !write_param(p, "encoder1/conv1/kernel", centre))
-        result = model_save(path, p, s, &s->data.mixture);
+        result = model_save(path, p, s, &s->data.mixture, NULL);
     network_free(n);
     params_free(p);
     device_close(d);

@@ -73,7 +73,7 @@ static inline int save_tiny_model(const char *path, enum tiny_kind kind, const f
         !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
         !params_initialize(p, 7) && !(kind == TINY_CONSTANT && make_constant(p, values)) &&
         !(kind == TINY_OVERFLOWING && make_overflowing(p)))
-        result = model_save(path, p, s, &m);
+        result = model_save(path, p, s, &m, NULL);
     network_free(n);
     params_free(p);
     device_close(d);

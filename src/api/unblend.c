@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "separate/folder.h"
-#include "separate/sizes.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,7 +62,8 @@ ub_model *ub_open(const char *path, const ub_open_options *options)
     }
     ub_model *model = allocate(1, sizeof *model);
     if (!model || !(model->path = copy_text(path)) || open_file(path, how, &file) ||
-        separator_open(&model->separator, path, &file, how->batch ? how->batch : BATCH)) {
+        separator_open(&model->separator, path, &file,
+                       (struct separator_options){.batch = how->batch ? how->batch : BATCH})) {
         ub_close(model);
         model = NULL;
     }
@@ -112,7 +112,8 @@ int ub_channels(const ub_model *model)
 
 int ub_takes(const ub_model *model, int width, int height)
 {
-    return sizes_take(mixture_of(model), width, height);
+    (void)model;
+    return width > 0 && height > 0;
 }
 
 const char *ub_device_name(const ub_model *model)
@@ -128,8 +129,8 @@ static int separate(ub_model *model, int n, separation like, size_t value_size, 
     error_clear();
     if (!model || !like.mixture || !results || n < 0)
         return fail(STATUS_USAGE, "separating pictures: an argument is NULL, or n is negative");
-    if (sizes_check(mixture_of(model), like.width, like.height))
-        return -1;
+    if (like.width < 1 || like.height < 1)
+        return fail(STATUS_USAGE, "separating pictures: %d x %d pixels", like.width, like.height);
     struct image_format format = {like.height, like.width, ub_channels(model)};
     size_t count = (size_t)n, size = image_values(format) * value_size;
     separation *items = allocate(count, sizeof *items);
@@ -154,14 +155,22 @@ static int separate(ub_model *model, int n, separation like, size_t value_size, 
 int ub_separate_bytes(ub_model *model, int n, int height, int width, const unsigned char *pixels,
                       unsigned char *results)
 {
-    separation like = {.width = width, .height = height, .type = PIXELS_BYTES, .mixture = pixels};
+    separation like = {.width = width,
+                       .height = height,
+                       .type = PIXELS_BYTES,
+                       .result_type = PIXELS_BYTES,
+                       .mixture = pixels};
     return separate(model, n, like, sizeof *pixels, results);
 }
 
 int ub_separate_float(ub_model *model, int n, int height, int width, const float *pixels,
                       float *results)
 {
-    separation like = {.width = width, .height = height, .type = PIXELS_FLOATS, .mixture = pixels};
+    separation like = {.width = width,
+                       .height = height,
+                       .type = PIXELS_FLOATS,
+                       .result_type = PIXELS_FLOATS,
+                       .mixture = pixels};
     return separate(model, n, like, sizeof *pixels, results);
 }
 

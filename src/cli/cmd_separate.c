@@ -84,7 +84,7 @@ static int run_separate(const options *given)
     if (options_model(given, model, &file))
         return -1;
     if (!worklist_new(&w, given->arguments[1], given->arguments[2], &file.mixture) &&
-        !separator_open(&s, model, &file, (int)given->batch))
+        !separator_open(&s, model, &file, (struct separator_options){.batch = (int)given->batch}))
         result = separate(s, w, given);
     worklist_free(w);
     separator_close(s);

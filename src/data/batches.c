@@ -110,7 +110,7 @@ static int set_up_source(batches *b, int k, const struct data_config *c, uint64_
     return 0;
 }
 
-static blend_rule rule_of(const struct mix_config *m)
+blend_rule blend_rule_of(const struct mix_config *m)
 {
     static const int kinds[] = {[MIX_AVERAGE] = BLEND_SUM,
                                 [MIX_WEIGHTS] = BLEND_SUM,
@@ -155,7 +155,7 @@ static int open_over(batches **out, device *d, const struct data_config *c, uint
                    .shift = c->shift,
                    .clean = (float)c->mix.clean,
                    .only_clean = c->mix.only_clean,
-                   .rule = rule_of(&c->mix)};
+                   .rule = blend_rule_of(&c->mix)};
     b->mixture.inner_height = b->mixture.inner_width = 0;
     for (int k = 0; k < b->mixture.sources; k++)
         if (set_up_source(b, k, c, seed, sets))

@@ -121,6 +121,9 @@ struct batches {
     void *state; /* the kind's own */
 };
 
+/* How [mix] has it. */
+blend_rule blend_rule_of(const struct mix_config *m);
+
 /* A source as the mixer sees it in a split; its `place` is the kind's. */
 mixed_source batches_describe(const batches *b, enum split split, int source);
 

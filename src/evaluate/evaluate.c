@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/signals.h"
+#include "evaluate/residual.h"
 #include "evaluate/ssim.h"
 #include <math.h>
 #include <stdlib.h>
@@ -138,4 +139,87 @@ int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned str
         ssim_new(&e->ssim, n->params->device, n->mixture.format, n->mixture.sources, n->batch))
         return -1;
     return score_pairs(e, split, seed, stream, position, samples, true, out);
+}
+
+/* ---- What is typical ---- */
+
+/* A batch on the host, and one blend of it with its sources as pictures of 16 bits: as `separate` would write them. */
+typedef struct typical_blends {
+    float *blends, *outputs;
+    struct image blend, sources[SOURCES_MAX];
+} typical_blends;
+
+static int new_blends(typical_blends *t, const network *n)
+{
+    struct image_format f = n->mixture.format;
+    size_t values = (size_t)n->batch * image_values(f);
+    *t = (typical_blends){0};
+    t->blends = allocate(values, sizeof(float));
+    t->outputs = allocate(values, (size_t)n->mixture.sources * sizeof(float));
+    if (!t->blends || !t->outputs || image_new_deep(&t->blend, f.width, f.height, f.channels, 16))
+        return -1;
+    for (int k = 0; k < n->mixture.sources; k++)
+        if (image_new_deep(&t->sources[k], f.width, f.height, f.channels, 16))
+            return -1;
+    return 0;
+}
+
+static void release_blends(typical_blends *t)
+{
+    free(t->blends);
+    free(t->outputs);
+    image_release(&t->blend);
+    for (int k = 0; k < SOURCES_MAX; k++)
+        image_release(&t->sources[k]);
+}
+
+static void take_blend(typical_blends *t, const mixture *m, size_t i)
+{
+    size_t channels = (size_t)m->format.channels, sources = (size_t)m->sources;
+    size_t size = image_values(m->format);
+    const float *blend = t->blends + i * size, *outputs = t->outputs + i * size * sources;
+    for (size_t v = 0; v < size; v++) {
+        pixel_put(t->blend.pixels, PIXELS_SHORTS, v, blend[v]);
+        for (size_t k = 0; k < sources; k++)
+            pixel_put(t->sources[k].pixels, PIXELS_SHORTS, v,
+                      outputs[(v / channels * sources + k) * channels + v % channels]);
+    }
+}
+
+static int add_typical(evaluator *e, typical_blends *t, const residual_rule *rule, int blends,
+                       typical_sums *sums)
+{
+    network *n = e->network;
+    device *d = n->params->device;
+    if (buffer_read(d, n->input->data, 0, t->blends, shape_count(n->input->shape) * sizeof(float)) ||
+        buffer_read(d, n->output->data, 0, t->outputs,
+                    shape_count(n->output->shape) * sizeof(float)))
+        return -1;
+    for (int i = 0; i < blends; i++) {
+        take_blend(t, &n->mixture, (size_t)i);
+        double residual = residual_measure(rule, &t->blend, t->sources, NULL);
+        typical_add(sums, typical_of_image(&t->blend, residual));
+    }
+    return 0;
+}
+
+int evaluator_typical(evaluator *e, const struct mix_config *mix, enum split split, uint64_t seed,
+                      unsigned stream, long blends, typical *out)
+{
+    network *n = e->network;
+    residual_rule rule = residual_rule_of(mix, &n->mixture);
+    typical_sums sums = {0};
+    typical_blends t;
+    int result = new_blends(&t, n);
+    for (long done = 0; done < blends && !result; done += n->batch) {
+        int count = blends - done < n->batch ? (int)(blends - done) : n->batch;
+        result = batches_next(e->batches, split, seed, stream, (uint64_t)done, n->batch,
+                                      n->input->data, e->truth) ||
+                         network_forward(n) || add_typical(e, &t, &rule, count, &sums)
+                     ? -1
+                     : 0;
+    }
+    release_blends(&t);
+    *out = typical_end(&sums);
+    return result;
 }

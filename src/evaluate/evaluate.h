@@ -21,6 +21,7 @@
 
 #include "data/batches.h"
 #include "models/network.h"
+#include "models/typical.h"
 
 #define PSNR_MOST 100 /* also of images without any error, whose PSNR would be infinite */
 
@@ -47,5 +48,9 @@ int evaluator_run(evaluator *e, enum split split, uint64_t seed, unsigned stream
 /* All scores of the same pairs. */
 int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned stream,
                      uint64_t position, long samples, image_scores *out);
+
+/* What so many blends of that sequence are like, and how far the outputs' blend is from them. */
+int evaluator_typical(evaluator *e, const struct mix_config *mix, enum split split, uint64_t seed,
+                      unsigned stream, long blends, typical *out);
 
 #endif

@@ -17,29 +17,42 @@ static const char format_name[] = "unblend 2", old_format_name[] = "unblend 1";
 typedef int store(const char *path, const struct stored_tensor *tensors, size_t tensor_count,
                   const struct stored_text *metadata, size_t metadata_count);
 
+/* What a model says of itself beside its tensors. */
+typedef struct model_notes {
+    const settings *settings;
+    const mixture *mixture;
+    const typical *typical; /* NULL: not known */
+} model_notes;
+
 static int hand_tensors(store *to, const char *path, const struct stored_tensor *tensors,
-                        size_t count, const settings *s, const mixture *m)
+                        size_t count, const model_notes *notes)
 {
-    char *config = settings_ini_without(s, "device");
+    const mixture *m = notes->mixture;
+    bool has_typical = notes->typical && notes->typical->blends;
+    char *config = settings_ini_without(notes->settings, "device");
     char *pictures = format_text("%dx%d", m->inner_height ? m->inner_height : m->format.height,
                                  m->inner_width ? m->inner_width : m->format.width);
+    char *typical = has_typical ? typical_as_text(notes->typical) : NULL;
     int result = -1;
-    if (config && pictures) {
-        struct stored_text metadata[] = {
-            {"format", format_name}, {"config", config}, {"pictures", pictures}};
-        result = to(path, tensors, count, metadata, 3);
+    if (config && pictures && (typical || !has_typical)) {
+        struct stored_text metadata[] = {{"format", format_name},
+                                         {"config", config},
+                                         {"pictures", pictures},
+                                         {"typical", typical}};
+        result = to(path, tensors, count, metadata, has_typical ? 4 : 3);
     }
     free(config);
     free(pictures);
+    free(typical);
     return result;
 }
 
-static int hand_model(store *to, const char *path, params *p, const settings *s, const mixture *m)
+static int hand_model(store *to, const char *path, params *p, const model_notes *notes)
 {
     tensor_list tensors = {0};
     int result = params_export(p, p->values, "", false, &tensors)
                      ? -1
-                     : hand_tensors(to, path, tensors.items, tensors.count, s, m);
+                     : hand_tensors(to, path, tensors.items, tensors.count, notes);
     tensor_list_release(&tensors);
     return result;
 }
@@ -47,17 +60,17 @@ static int hand_model(store *to, const char *path, params *p, const settings *s,
 int model_save_tensors(const char *path, const struct stored_tensor *tensors, size_t count,
                        const settings *s, const mixture *m)
 {
-    return hand_tensors(safetensors_write, path, tensors, count, s, m);
+    return hand_tensors(safetensors_write, path, tensors, count, &(model_notes){s, m, NULL});
 }
 
-int model_save(const char *path, params *p, const settings *s, const mixture *m)
+int model_save(const char *path, params *p, const settings *s, const mixture *m, const typical *t)
 {
-    return hand_model(safetensors_write, path, p, s, m);
+    return hand_model(safetensors_write, path, p, &(model_notes){s, m, t});
 }
 
 int model_check(const char *path, params *p, const settings *s, const mixture *m)
 {
-    return hand_model(safetensors_check, path, p, s, m);
+    return hand_model(safetensors_check, path, p, &(model_notes){s, m, NULL});
 }
 
 /* What is no safetensors file is named for what it is. */
@@ -173,6 +186,7 @@ static int open_path(const char *path, const char *const *overrides, size_t coun
         return -1;
     }
     out->mixture = mixture_in_force(out->settings, &own);
+    typical_read(safetensors_metadata(out->tensors, "typical"), &out->typical);
     return 0;
 }
 
@@ -232,7 +246,8 @@ int model_pack(const model_file *m, const char *path)
     uint16_t **halves = allocate(count, sizeof *halves);
     struct stored_text metadata[] = {{"format", safetensors_metadata(m->tensors, "format")},
                                      {"config", safetensors_metadata(m->tensors, "config")},
-                                     {"pictures", safetensors_metadata(m->tensors, "pictures")}};
+                                     {"pictures", safetensors_metadata(m->tensors, "pictures")},
+                                     {"typical", safetensors_metadata(m->tensors, "typical")}};
     int result = tensors && halves ? 0 : -1;
     for (size_t i = 0; i < count && !result; i++) {
         tensors[i] = *safetensors_at(m->tensors, i);
@@ -240,7 +255,7 @@ int model_pack(const model_file *m, const char *path)
             result = (halves[i] = round_values(&tensors[i])) ? 0 : -1;
     }
     if (!result)
-        result = safetensors_write(path, tensors, count, metadata, 3);
+        result = safetensors_write(path, tensors, count, metadata, metadata[3].value ? 4 : 3);
     for (size_t i = 0; halves && i < count; i++)
         free(halves[i]);
     free(halves);

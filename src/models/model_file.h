@@ -4,6 +4,7 @@
  *   format             "unblend 2"
  *   config             the settings in force, as an INI text without [device]
  *   pictures           "28x28": height and width of the training pictures, without their border
+ *   typical            what the blends of validation were like (typical.h); may be missing
  *   sha256_of_tensors  a checksum
  */
 #ifndef MODELS_MODEL_FILE_H
@@ -11,12 +12,13 @@
 
 #include "config/settings.h"
 #include "exchange/params_file.h"
+#include "models/typical.h"
 
 #define MODEL_NAME "model.safetensors" /* in the directory of a run */
 
-/* Writes path atomically. m is the settings' mixture with the inner size of the training pictures, which
+/* Writes path atomically. t may be NULL. m is the settings' mixture with the inner size of the training pictures, which
  * may be left 0: then they have no border. The same arguments give the same bytes. */
-int model_save(const char *path, params *p, const settings *s, const mixture *m);
+int model_save(const char *path, params *p, const settings *s, const mixture *m, const typical *t);
 
 /* The same from tensors in memory, one for each of the network's parameters. */
 int model_save_tensors(const char *path, const struct stored_tensor *tensors, size_t count,
@@ -39,6 +41,7 @@ typedef struct model_file {
     safetensors *tensors;
     settings *settings;
     mixture mixture; /* that of the settings, with the inner size of the training pictures */
+    typical typical; /* of no blends where the file does not say it */
 } model_file;
 /* path may also be the name of a model that came with unblend, if no file is called so. */
 int model_open(const char *path, const char *const *overrides, size_t count, model_file *out);

@@ -7,7 +7,7 @@
 
 struct canvas {
     const mixture *mixture;
-    float *rows;     /* (tile height, frame width, sources * channels), from the tile's first row on */
+    float *rows; /* (tile height, frame width, sources * channels), from the tile's first row on */
     size_t capacity; /* values */
     int done;        /* rows of the frame that have gone to the sources */
 };
@@ -58,10 +58,9 @@ static void put_row(const separation *item, int plane, const layout *l, int y, i
         int x = y < 0 ? -1 : layout_source(start + i, l->left, l->width, l->black);
         size_t pixel = ((size_t)y * (size_t)l->width + (size_t)x) * (size_t)channels;
         for (int c = 0; c < own; c++)
-            values[c] =
-                x < 0 ? 0
-                      : pixel_value(item->mixture, item->type,
-                                    pixel + (size_t)channel_of(channels, plane, m, c));
+            values[c] = x < 0 ? 0
+                              : pixel_value(item->mixture, item->type,
+                                            pixel + (size_t)channel_of(channels, plane, m, c));
     }
 }
 
@@ -140,7 +139,8 @@ static void add_tile(canvas *c, const layout *l, int row, int column, const floa
     size_t stride = (size_t)c->mixture->sources * (size_t)c->mixture->format.channels;
     const slice *down = &l->rows.slices[row], *across = &l->columns.slices[column];
     for (int y = down->first; y <= down->last; y++) {
-        float *sums = c->rows + ((size_t)y * (size_t)l->columns.side + (size_t)across->start) * stride;
+        float *sums =
+            c->rows + ((size_t)y * (size_t)l->columns.side + (size_t)across->start) * stride;
         const float *from = results + (size_t)y * (size_t)l->columns.length * stride;
         for (int x = across->first; x <= across->last; x++) {
             float weight = cut_weight(&l->rows, row, y) * cut_weight(&l->columns, column, x);
@@ -155,8 +155,8 @@ static void end_row(canvas *c, separation *item, int plane, const layout *l, int
 {
     const slice *next = row + 1 < l->rows.count ? &l->rows.slices[row + 1] : NULL;
     int end = next ? next->start + next->first : l->rows.side, start = l->rows.slices[row].start;
-    size_t width = (size_t)l->columns.side * (size_t)c->mixture->sources *
-                   (size_t)c->mixture->format.channels;
+    size_t width =
+        (size_t)l->columns.side * (size_t)c->mixture->sources * (size_t)c->mixture->format.channels;
     for (; c->done < end; c->done++)
         take_row(item, plane, l, c->mixture, c->done, c->rows + (size_t)(c->done - start) * width);
 }

@@ -30,15 +30,18 @@ static json_t *list_results(const json_t *manifest)
              json_object_get(entry, "output"));
     }
     for (size_t i = 0; i < json_array_size(files); i++) {
-        json_t *entry = json_array_get(files, i), *outputs = json_object_get(entry, "outputs");
-        for (void *at = json_object_iter(outputs); at; at = json_object_iter_next(outputs, at))
-            keep(results, input, json_object_get(entry, "input"), json_object_iter_value(at));
+        json_t *entry = json_array_get(files, i);
+        json_t *lists[] = {json_object_get(entry, "outputs"), json_object_get(entry, "extras")};
+        for (int l = 0; l < 2; l++)
+            for (void *at = json_object_iter(lists[l]); at;
+                 at = json_object_iter_next(lists[l], at))
+                keep(results, input, json_object_get(entry, "input"), json_object_iter_value(at));
     }
     return results;
 }
 
 /* *results is empty if there is no manifest. */
-static int read_manifest(const char *path, json_t **results)
+static int read_manifest(const char *path, json_t **results, bool *gallery)
 {
     unsigned char *bytes = NULL;
     size_t length;
@@ -58,6 +61,7 @@ static int read_manifest(const char *path, json_t **results)
                       path);
     else
         *results = list_results(manifest);
+    *gallery = json_is_string(json_object_get(manifest, "gallery"));
     json_decref(manifest);
     return result;
 }
@@ -123,18 +127,38 @@ static int claim_or_refuse(worklist *w, work_item *item, int source)
     return result;
 }
 
+/* A page that an earlier run made stays known when this one makes none. */
+static int claim_gallery(worklist *w, bool listed)
+{
+    char *path = path_join(w->output, GALLERY_NAME);
+    if (!path)
+        return -1;
+    struct stat info;
+    bool there = !lstat(path, &info);
+    int result = 0;
+    if (w->gallery && there && !listed)
+        result = fail(STATUS_USAGE,
+                      "%s: exists, and " MANIFEST_NAME " there does not say that unblend made it; "
+                      "move it away or choose another output folder",
+                      path);
+    w->gallery |= there && listed;
+    free(path);
+    return result;
+}
+
 int earlier_read(worklist *w)
 {
+    bool gallery = false;
     char *path = path_join(w->output, MANIFEST_NAME);
-    int result = path ? read_manifest(path, &w->earlier) : -1;
+    int result = path ? read_manifest(path, &w->earlier, &gallery) : -1;
     free(path);
     if (result)
         return -1;
     keep_what_is_there(&w->earlier, w->output);
     for (size_t i = 0; i < w->count && !result; i++)
-        for (int k = 0; k < w->mixture.sources && !result; k++)
-            result = claim_or_refuse(w, &w->items[i], k);
-    return result;
+        for (int k = 0; k < OUTPUTS && !result; k++)
+            result = w->items[i].outputs[k] ? claim_or_refuse(w, &w->items[i], k) : 0;
+    return result ? -1 : claim_gallery(w, gallery);
 }
 
 json_t *earlier_as_json(const worklist *w)

@@ -11,6 +11,7 @@
 #include "separate/worklist.h"
 
 #define MANIFEST_NAME "manifest.json"
+#define GALLERY_NAME "index.html"
 
 /*
  * Reads the output folder's manifest. STATUS_USAGE if a result of the worklist would replace a file that

@@ -1,66 +1,59 @@
 #include "separate/folder.h"
 
+#include "base/crew.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "separate/earlier.h"
+#include "separate/gallery.h"
+#include "separate/job.h"
+#include "separate/truths.h"
 #include "unblend.h"
 #include <stdlib.h>
 
+struct folder_options folder_options_of(const char *path, const model_file *model)
+{
+    return (struct folder_options){
+        .model = path,
+        .rule = residual_rule_of(&model->settings->data.mix, &model->mixture),
+        .typical = &model->typical,
+        .any_order = model->settings->train.objective == OBJECTIVE_PERMUTATION};
+}
+
 /* ---- A batch ---- */
 
-/* The pictures that are computed at a time. */
+/* A batch takes no more pictures once these take so much memory; one that takes even more has it for itself. */
+#define BATCH_BYTES ((size_t)64 << 20)
+#define ALONE_BYTES ((size_t)512 << 20)
+
+struct run;
+
+/* Pictures that are read, computed and written together. */
 typedef struct batch {
+    struct run *run;
+    job *jobs; /* (capacity) */
     size_t capacity, count;
-    work_item **from;
-    struct image *pictures;
-    separation *items;
-    unsigned char *pixels; /* (capacity, sources, picture): where the items' sources are */
+    size_t first; /* its pictures begin there in the worklist */
+    enum { IDLE, READING, WRITING } state;
+    crew crew;            /* who reads or writes it */
+    pthread_mutex_t lock; /* of what follows */
+    size_t bytes;         /* of the jobs that were read */
 } batch;
 
-static void empty_batch(batch *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        image_release(&b->pictures[i]);
-    b->count = 0;
-}
-
-static void release_batch(batch *b)
-{
-    empty_batch(b);
-    free(b->from);
-    free(b->pictures);
-    free(b->items);
-    free(b->pixels);
-}
-
-static int make_batch(batch *b, const mixture *m, size_t capacity)
-{
-    size_t size = image_values(m->format), sources = (size_t)m->sources;
-    *b = (batch){.capacity = capacity};
-    b->from = allocate(capacity, sizeof *b->from);
-    b->pictures = allocate(capacity, sizeof *b->pictures);
-    b->items = allocate(capacity, sizeof *b->items);
-    b->pixels = allocate(capacity, sources * size);
-    if (!b->from || !b->pictures || !b->items || !b->pixels) {
-        release_batch(b);
-        return -1;
-    }
-    for (size_t i = 0; i < capacity; i++)
-        for (size_t k = 0; k < sources; k++)
-            b->items[i].sources[k] = b->pixels + (i * sources + k) * size;
-    return 0;
-}
-
-static void add_to_batch(batch *b, work_item *from, const struct image *picture)
-{
-    size_t i = b->count++;
-    b->from[i] = from;
-    b->pictures[i] = *picture;
-    b->items[i].width = picture->width;
-    b->items[i].height = picture->height;
-    b->items[i].mixture = picture->pixels;
-}
+/* A run over a folder. Three batches take turns, so that one is read, one computed and one written. */
+enum { BATCHES = 3, THREADS_MOST = 4 };
+typedef struct run {
+    separator *separator;
+    worklist *list;
+    const struct folder_options *how;
+    int threads; /* of each crew */
+    batch batches[BATCHES];
+    size_t next; /* the first picture whose reading has not begun */
+    size_t seen; /* pictures that were looked at */
+    bool stopped; /* no batch is begun any more, */
+    bool broken;  /* and the one that is computed is left */
+} run;
 
 /* What is wrong with one picture is no reason to leave the others; what is wrong with the disk, the
  * device or the memory is. */
@@ -69,67 +62,184 @@ static int fail_one(const worklist *w, work_item *item)
     return error_status() == STATUS_DATA ? worklist_fail(w, item) : -1;
 }
 
-/* Reads pictures from number *next on, until the batch is full or, if strict, one is bad. */
-static int fill_batch(batch *b, worklist *w, size_t *next, bool strict)
+static bool has_failed(const batch *b, size_t i)
 {
-    while (b->count < b->capacity && *next < w->count) {
-        work_item *item = &w->items[(*next)++];
-        struct image picture;
-        if (!worklist_read(w, item, &picture)) {
-            add_to_batch(b, item, &picture);
-            continue;
-        }
-        if (fail_one(w, item))
-            return -1;
-        if (strict)
-            break;
-    }
-    return 0;
+    return b->jobs[i].item->status == WORK_FAILED;
 }
 
-static int write_one(const separator *s, const worklist *w, const separation *result,
-                     work_item *item)
-{
-    char *path = path_join(w->input, item->name);
-    int failed =
-        !path || separator_check(s, result, path) || worklist_write(w, item, result->sources);
-    free(path);
-    return failed ? -1 : 0;
-}
+/* ---- Reading ---- */
 
-static int separate_batch(separator *s, const worklist *w, batch *b, bool strict)
+static int read_one(void *context, size_t i)
 {
-    if (separator_run(s, b->items, b->count))
+    batch *b = context;
+    const run *r = b->run;
+    work_item *item = &r->list->items[b->first + i];
+    if (job_read(&b->jobs[i], r->list, item, r->how) && fail_one(r->list, item))
         return -1;
-    for (size_t i = 0; i < b->count; i++) {
-        if (!write_one(s, w, &b->items[i], b->from[i]))
-            continue;
-        if (fail_one(w, b->from[i]))
-            return -1;
-        if (strict)
-            break;
-    }
-    empty_batch(b);
+    pthread_mutex_lock(&b->lock);
+    b->bytes += job_bytes(&b->jobs[i], r->list);
+    bool full = b->bytes >= BATCH_BYTES;
+    pthread_mutex_unlock(&b->lock);
+    if (full || (r->how->strict && has_failed(b, i)))
+        crew_stop(&b->crew);
     return 0;
+}
+
+static void start_reading(run *r, batch *b)
+{
+    size_t left = r->list->count - r->next;
+    b->first = r->next;
+    b->bytes = b->count = 0;
+    b->state = READING;
+    crew_start(&b->crew, r->threads, left < b->capacity ? left : b->capacity, read_one, b);
+}
+
+/* With --strict nothing behind the first picture that failed is looked at. */
+static void cut_behind_failure(run *r, batch *b)
+{
+    size_t i = 0;
+    while (i < b->count && !has_failed(b, i))
+        i++;
+    if (i == b->count)
+        return;
+    r->stopped = true;
+    while (b->count > i + 1)
+        job_release(&b->jobs[--b->count]);
+}
+
+static int finish_reading(run *r, batch *b)
+{
+    int result = crew_wait(&b->crew);
+    b->state = IDLE;
+    b->count = crew_begun(&b->crew);
+    r->next += b->count;
+    if (r->how->strict)
+        cut_behind_failure(r, b);
+    r->stopped |= result || r->next == r->list->count;
+    return result;
+}
+
+/* ---- Computing ---- */
+
+static bool wants_to_stop(run *r, size_t tiles, size_t tiles_total)
+{
+    struct folder_progress p = {r->seen, r->list->count, tiles, tiles_total};
+    return r->how->progress && r->how->progress(r->how->context, &p);
+}
+
+/* Within pictures of many tiles. */
+static int tell_tiles(void *context, size_t done, size_t total)
+{
+    run *r = context;
+    if (done == total || !wants_to_stop(r, done, total))
+        return 0;
+    r->stopped = r->broken = true;
+    return fail(STATUS_RUNTIME, "stopped");
+}
+
+/* Those that could be read. */
+static int compute(run *r, batch *b)
+{
+    separation *items = allocate(b->count, sizeof *items);
+    size_t count = 0;
+    if (!items)
+        return -1;
+    for (size_t i = 0; i < b->count; i++)
+        if (!has_failed(b, i))
+            items[count++] = b->jobs[i].separation;
+    int result = separator_run(r->separator, items, count);
+    for (size_t i = b->count; i-- > 0;)
+        if (!has_failed(b, i))
+            b->jobs[i].separation = items[--count];
+    free(items);
+    if (r->broken)
+        return 0;
+    r->seen += b->count;
+    r->stopped |= !result && wants_to_stop(r, 0, 0);
+    return result;
+}
+
+/* ---- Writing ---- */
+
+static int write_one(void *context, size_t i)
+{
+    batch *b = context;
+    const run *r = b->run;
+    if (has_failed(b, i)) /* it could not be read */
+        return 0;
+    if (job_finish(&b->jobs[i], r->separator, r->list, r->how) &&
+        fail_one(r->list, b->jobs[i].item))
+        return -1;
+    if (r->how->strict && has_failed(b, i))
+        crew_stop(&b->crew);
+    return 0;
+}
+
+static void start_writing(run *r, batch *b)
+{
+    b->state = WRITING;
+    crew_start(&b->crew, r->threads, b->count, write_one, b);
+}
+
+/* Whatever is being done with it is waited for; then it is empty. */
+static int finish(run *r, batch *b)
+{
+    int result = b->state == IDLE ? 0 : crew_wait(&b->crew);
+    if (b->state == READING)
+        b->count = crew_begun(&b->crew);
+    for (size_t i = 0; i < b->count; i++) {
+        r->stopped |= b->state == WRITING && r->how->strict && has_failed(b, i);
+        job_release(&b->jobs[i]);
+    }
+    b->count = 0;
+    b->state = IDLE;
+    return result;
 }
 
 /* ---- The folder ---- */
 
-static int separate_all(separator *s, worklist *w, const struct folder_options *how)
+/* `current` is being read, `behind` being written. */
+static int take_turn(run *r, batch *current, batch *ahead, batch *behind)
 {
-    batch b;
-    if (make_batch(&b, &w->mixture, (size_t)separator_batch(s)))
+    if (finish_reading(r, current))
         return -1;
-    int result = 0;
-    bool stopped = false;
-    for (size_t next = 0; next < w->count && !result && !stopped;) {
-        if (fill_batch(&b, w, &next, how->strict) || separate_batch(s, w, &b, how->strict))
-            result = -1;
-        else
-            stopped = (how->strict && worklist_count(w, WORK_FAILED)) ||
-                      (how->progress && how->progress(how->context, next, w->count));
+    bool last = r->stopped, alone = current->bytes > ALONE_BYTES;
+    if (!last && !alone)
+        start_reading(r, ahead);
+    if (compute(r, current) || finish(r, behind))
+        return -1;
+    if (!r->broken)
+        start_writing(r, current);
+    if (!last && alone) {
+        if (finish(r, current))
+            return -1;
+        start_reading(r, ahead);
     }
-    release_batch(&b);
+    return 0;
+}
+
+static int separate_all(run *r)
+{
+    int result = 0, turn = 0;
+    for (int i = 0; i < BATCHES; i++) {
+        batch *b = &r->batches[i];
+        *b = (batch){.run = r, .capacity = (size_t)separator_batch(r->separator)};
+        pthread_mutex_init(&b->lock, NULL);
+        if (!(b->jobs = allocate(b->capacity, sizeof *b->jobs)))
+            result = -1;
+    }
+    r->stopped = !r->list->count;
+    if (!result && !r->stopped)
+        start_reading(r, &r->batches[0]);
+    for (; !result && !r->stopped; turn++)
+        result = take_turn(r, &r->batches[turn % BATCHES], &r->batches[(turn + 1) % BATCHES],
+                           &r->batches[(turn + 2) % BATCHES]);
+    for (int i = 0; i < BATCHES; i++) {
+        if (finish(r, &r->batches[i]))
+            result = -1;
+        free(r->batches[i].jobs);
+        pthread_mutex_destroy(&r->batches[i].lock);
+    }
     return result;
 }
 
@@ -154,10 +264,31 @@ static int write_manifest(const separator *s, const worklist *w, const struct fo
     return result;
 }
 
+static int write_gallery(const separator *s, const worklist *w, const struct folder_options *how)
+{
+    char *path = path_join(w->output, GALLERY_NAME);
+    json_t *manifest = folder_manifest(s, w, how);
+    int result = path && manifest ? gallery_write(path, manifest) : -1;
+    json_decref(manifest);
+    free(path);
+    return result;
+}
+
 int separate_folder(separator *s, worklist *w, const struct folder_options *how)
 {
-    if (directory_make(w->output) || write_manifest(s, w, how) || separate_all(s, w, how) ||
+    run r = {.separator = s, .list = w, .how = how, .threads = machine_processors(THREADS_MOST)};
+    first_failure failure;
+    if ((how->truths && truths_look(how->truths, w)) || directory_make(w->output) ||
         write_manifest(s, w, how))
         return -1;
-    return 0;
+    first_failure_init(&failure);
+    separator_watch(s, tell_tiles, &r);
+    if (separate_all(&r))
+        first_failure_note(&failure);
+    separator_watch(s, NULL, NULL);
+    if (write_manifest(s, w, how) || (how->gallery && write_gallery(s, w, how)))
+        first_failure_note(&failure);
+    int result = first_failure_report(&failure);
+    first_failure_release(&failure);
+    return result;
 }

@@ -39,7 +39,8 @@ typedef struct slice {
 typedef struct cut {
     int side, length, count; /* of the frame, of a tile; tiles */
     slice *slices;           /* (count) */
-    float *weights; /* (count, length); at each pixel of the frame those of all tiles sum to 1; NULL: they are 1 */
+    float *
+        weights; /* (count, length); at each pixel of the frame those of all tiles sum to 1; NULL: they are 1 */
 } cut;
 
 typedef struct layout {

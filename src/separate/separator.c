@@ -58,30 +58,40 @@ static int new_network(const separator *s, int height, int width, int batch, net
 static int plan_for(separator *s, int height, int width, int batch)
 {
     const mixture *m = &s->mixture;
-    size_t values = (size_t)batch * image_values((struct image_format){height, width,
-                                                                       m->format.channels});
+    size_t values =
+        (size_t)batch * image_values((struct image_format){height, width, m->format.channels});
     drop_plan(s);
     s->values = allocate(values, sizeof *s->values);
     s->results = allocate(values, (size_t)m->sources * sizeof *s->results);
     return s->values && s->results ? new_network(s, height, width, batch, &s->network) : -1;
 }
 
-/* As many tiles at a time as options and memory allow, `wanted` at most. */
-static int batch_for(const separator *s, int height, int width, size_t wanted)
+/* How many of so many tiles to compute at a time: equal parts of them, each within what options and memory allow. */
+static int batch_for(const separator *s, int height, int width, size_t tiles)
 {
     double left = (double)s->options.memory - s->needs.fixed;
     double fit = left / (s->needs.per_pixel * height * width);
-    int batch = wanted < (size_t)s->options.batch ? (int)wanted : s->options.batch;
-    return fit < 1 ? 1 : fit < batch ? (int)fit : batch;
+    size_t most = fit < s->options.batch ? (size_t)fit : (size_t)s->options.batch;
+    if (most < 1)
+        most = 1;
+    size_t turns = (tiles + most - 1) / most;
+    return (int)((tiles + turns - 1) / turns);
+}
+
+/* Whether a network can run that batch without computing much in vain. */
+static bool serves(const network *n, int height, int width, int batch)
+{
+    enum { PIXELS_IN_VAIN = 1 << 15 };
+    struct image_format f = n->mixture.format;
+    return f.height == height && f.width == width && n->batch >= batch &&
+           (long)(n->batch - batch) * height * width <= PIXELS_IN_VAIN;
 }
 
 /* After a failure another size may still succeed. */
 static int plan_tiles(separator *s, int height, int width, size_t wanted)
 {
     int batch = batch_for(s, height, width, wanted);
-    const network *n = s->network;
-    if (n && n->batch >= batch && n->mixture.format.height == height &&
-        n->mixture.format.width == width)
+    if (s->network && serves(s->network, height, width, batch))
         return 0;
     if (!plan_for(s, height, width, batch) && !network_prepare(s->network))
         return 0;

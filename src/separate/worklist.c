@@ -5,7 +5,6 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "separate/earlier.h"
-#include "separate/sizes.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,19 +33,46 @@ static int list_pictures(worklist *w, const char *folder)
 
 /* ---- Where the results go ---- */
 
-static int name_outputs(worklist *w)
+/* NAME.WHAT.png, where NAME is the picture's without its ending. */
+static char *name_of(const work_item *item, const char *what)
+{
+    const char *dot = strrchr(item->name, '.');
+    int length = (int)(dot && dot != item->name ? (size_t)(dot - item->name) : strlen(item->name));
+    return format_text("%.*s.%s.png", length, item->name, what);
+}
+
+static const char *const extras[OUTPUTS] = {[OUTPUT_INPUT] = "input",
+                                            [OUTPUT_RESIDUAL] = "residual"};
+
+static bool writes(const struct worklist_options *o, int output)
+{
+    return o->gallery || (output == OUTPUT_RESIDUAL && o->residual);
+}
+
+static int refuse_source_names(const worklist *w, const struct worklist_options *o)
+{
+    for (int i = SOURCES_MAX; i < OUTPUTS; i++)
+        for (int k = 0; k < w->mixture.sources; k++)
+            if (writes(o, i) && !strcmp(w->mixture.names[k], extras[i]))
+                return fail(STATUS_USAGE,
+                            "a source of this model is called %s, and so would be what %s writes; "
+                            "separate without it",
+                            extras[i], o->gallery ? "--gallery" : "--residual");
+    return 0;
+}
+
+static int name_outputs(worklist *w, const struct worklist_options *o)
 {
     for (size_t i = 0; i < w->count; i++) {
         work_item *item = &w->items[i];
-        const char *dot = strrchr(item->name, '.');
-        int length =
-            (int)(dot && dot != item->name ? (size_t)(dot - item->name) : strlen(item->name));
         for (int k = 0; k < w->mixture.sources; k++)
-            if (!(item->outputs[k] =
-                      format_text("%.*s.%s.png", length, item->name, w->mixture.names[k])))
+            if (!(item->outputs[k] = name_of(item, w->mixture.names[k])))
+                return -1;
+        for (int k = SOURCES_MAX; k < OUTPUTS; k++)
+            if (writes(o, k) && !(item->outputs[k] = name_of(item, extras[k])))
                 return -1;
     }
-    return 0;
+    return refuse_source_names(w, o);
 }
 
 static int compare_outputs(const void *left, const void *right)
@@ -87,13 +113,15 @@ static int refuse_same_folder(const worklist *w)
                 w->output);
 }
 
-int worklist_new(worklist **out, const char *input, const char *output, const mixture *m)
+int worklist_new(worklist **out, const char *input, const char *output, const mixture *m,
+                 struct worklist_options options)
 {
     worklist *w = allocate(1, sizeof *w);
     if (!w)
         return -1;
     w->mixture = *m;
-    if (!(w->output = copy_text(output)) || list_pictures(w, input) || name_outputs(w) ||
+    w->gallery = options.gallery;
+    if (!(w->output = copy_text(output)) || list_pictures(w, input) || name_outputs(w, &options) ||
         refuse_equal_outputs(w) || refuse_same_folder(w) || earlier_read(w))
         goto failed;
     *out = w;
@@ -110,7 +138,9 @@ void worklist_free(worklist *w)
     for (size_t i = 0; i < w->count; i++) {
         free(w->items[i].name);
         free(w->items[i].error);
-        for (int k = 0; k < w->mixture.sources; k++)
+        free(w->items[i].warning);
+        free(w->items[i].unscored);
+        for (int k = 0; k < OUTPUTS; k++)
             free(w->items[i].outputs[k]);
     }
     free(w->items);
@@ -124,47 +154,19 @@ void worklist_free(worklist *w)
 
 /* ---- One picture ---- */
 
-static int fits(const void *mixture, int width, int height)
-{
-    return sizes_check(mixture, width, height);
-}
-
-int worklist_read(const worklist *w, work_item *item, struct image *picture)
-{
-    char *path = path_join(w->input, item->name);
-    *picture = (struct image){0};
-    int result =
-        path ? image_read_if(path, w->mixture.format.channels, fits, &w->mixture, picture) : -1;
-    item->width = picture->width;
-    item->height = picture->height;
-    free(path);
-    return result;
-}
-
-static int write_one(const worklist *w, work_item *item, int source, const unsigned char *pixels)
+int worklist_write(const worklist *w, work_item *item, int output, const struct image *picture)
 {
     unsigned char *png = NULL;
     size_t length;
-    char *path = path_join(w->output, item->outputs[source]);
-    int result = path ? image_pack_png(path, item->width, item->height, w->mixture.format.channels,
-                                       pixels, &png, &length)
-                      : -1;
+    char *path = path_join(w->output, item->outputs[output]);
+    int result = path ? image_pack(path, picture, &png, &length) : -1;
     if (!result) {
         result = file_write_named(path, png, length, STATUS_DATA);
         free(png);
     }
-    item->ours[source] |= !result;
+    item->ours[output] |= !result;
     free(path);
     return result;
-}
-
-int worklist_write(const worklist *w, work_item *item, void *const sources[SOURCES_MAX])
-{
-    for (int k = 0; k < w->mixture.sources; k++)
-        if (write_one(w, item, k, sources[k]))
-            return -1;
-    item->status = WORK_DONE;
-    return 0;
 }
 
 static int remove_result(const worklist *w, work_item *item, int source)
@@ -183,7 +185,7 @@ int worklist_fail(const worklist *w, work_item *item)
     item->status = WORK_FAILED;
     item->error = copy_text(error_message());
     int result = item->error ? 0 : -1;
-    for (int k = 0; k < w->mixture.sources; k++)
+    for (int k = 0; k < OUTPUTS; k++)
         if (item->ours[k] && remove_result(w, item, k))
             result = -1;
     return result;
@@ -195,49 +197,4 @@ size_t worklist_count(const worklist *w, enum work_status status)
     for (size_t i = 0; i < w->count; i++)
         count += w->items[i].status == status;
     return count;
-}
-
-/* ---- JSON ---- */
-
-static json_t *item_as_json(const worklist *w, const work_item *item)
-{
-    static const char *const statuses[] = {"pending", "done", "failed"};
-    json_t *entry = json_pack("{s:o, s:s}", "input", text_as_json(item->name), "status",
-                              statuses[item->status]);
-    int broken = !entry;
-    if (item->width) {
-        broken |= json_object_set_new(entry, "width", json_integer(item->width));
-        broken |= json_object_set_new(entry, "height", json_integer(item->height));
-    }
-    if (item->status == WORK_FAILED) {
-        broken |= json_object_set_new(entry, "error", text_as_json(item->error));
-    } else {
-        json_t *outputs = json_object();
-        for (int k = 0; k < w->mixture.sources; k++)
-            broken |=
-                json_object_set_new(outputs, w->mixture.names[k], text_as_json(item->outputs[k]));
-        broken |= json_object_set_new(entry, "outputs", outputs);
-    }
-    if (broken)
-        json_decref(entry);
-    return broken ? NULL : entry;
-}
-
-json_t *worklist_as_json(const worklist *w)
-{
-    json_t *files = json_array(), *others = json_array();
-    int broken = 0;
-    for (size_t i = 0; i < w->count; i++)
-        broken |= json_array_append_new(files, item_as_json(w, &w->items[i]));
-    for (size_t i = 0; i < w->others.count; i++)
-        broken |= json_array_append_new(others, text_as_json(w->others.names[i]));
-    json_t *whole =
-        json_pack("{s:o, s:o, s:b, s:o, s:o, s:o}", "input", text_as_json(w->whole_input), "output",
-                  text_as_json(w->output), "complete", !worklist_count(w, WORK_PENDING), "files",
-                  files, "not_pictures", others, "earlier", earlier_as_json(w));
-    if (broken) {
-        json_decref(whole);
-        return NULL;
-    }
-    return whole;
 }

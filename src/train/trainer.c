@@ -300,6 +300,20 @@ static int stop_validating(trainer *t)
     return -1;
 }
 
+/* With what validation's blends are like, where there is validation. */
+static int save_model(trainer *t)
+{
+    enum { BLENDS_MOST = 256 };
+    const struct train_config *c = &t->settings->train;
+    long blends = (long)c->validation_steps * t->network->batch;
+    typical seen = {0};
+    if (t->evaluator &&
+        evaluator_typical(t->evaluator, &t->settings->data.mix, SPLIT_VALIDATION, (uint64_t)c->seed,
+                          STREAM_VALIDATION, blends < BLENDS_MOST ? blends : BLENDS_MOST, &seen))
+        return -1;
+    return model_save(t->model_path, t->params, t->settings, batches_mixture(t->batches), &seen);
+}
+
 /* Validates and keeps the model with the averaged parameters, if there are such. */
 static int judge_epoch(trainer *t, epoch_record *epoch, bool *is_best)
 {
@@ -309,8 +323,7 @@ static int judge_epoch(trainer *t, epoch_record *epoch, bool *is_best)
     if (validate(t, epoch))
         return stop_validating(t);
     *is_best = early_stopping_epoch_end(&t->stopping, epoch->epoch, trainer_monitored(t, epoch));
-    if ((*is_best || keep_last) &&
-        model_save(t->model_path, t->params, t->settings, batches_mixture(t->batches)))
+    if ((*is_best || keep_last) && save_model(t))
         return -1;
     return optimizer_swap_average(t->stepper->optimizer);
 }
