@@ -42,8 +42,8 @@ OBJECTS  := $(BUILD)/obj
 # src/hdf5 is a program of its own.
 SOURCES  := $(sort $(filter-out src/hdf5/%,$(wildcard src/*/*.c)))
 OBJECTS_OF = $(patsubst %.c,$(OBJECTS)/%.o,$(1))
-# Pages that the program writes.
-PAGES    := $(sort $(wildcard src/*/*.html))
+# What pages are made of that the program writes.
+PAGES    := $(sort $(wildcard src/*/*.html src/*/*.css src/*/*.js))
 PROGRAM  := $(BUILD)/unblend
 
 # For the program, the tests and the tools: every room but check, and check, which only selftest, tune
@@ -128,11 +128,11 @@ $(OBJECTS)/%.o: %.c $(BUILD)/flags | packages
 	@echo "  cc   $<"
 	@$(CC) $(ALL_CPPFLAGS) $(PREFIX_FLAG) -MMD -MP $(ALL_CFLAGS) $(WERROR) -c -o $@ $<
 
-# src/ROOM/NAME.html is a string of the program: const char NAME_html[].
-$(OBJECTS)/%.html.o: %.html $(BUILD)/flags | packages
+# src/ROOM/NAME.html is a string of the program: const char NAME_html[]. So are NAME.css and NAME.js.
+$(PAGES:%=$(OBJECTS)/%.o): $(OBJECTS)/%.o: % $(BUILD)/flags | packages
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
-	@{ echo 'const char $(basename $(<F))_html[] ='; \
+	@{ echo 'const char $(subst .,_,$(<F))[] ='; \
 	   od -An -v -to1 $< | sed 's/ *\([0-7]\{3\}\)/\\\1/g; s/.*/"&"/'; \
 	   echo ';'; } | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(WERROR) -x c -c -o $@ -
 

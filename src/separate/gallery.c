@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The template; the Makefile makes a string of it. */
-extern const char gallery_html[];
-
-static const char place[] = "@MANIFEST@"; /* there once, where the manifest goes */
+/* The template, its style and its script; the Makefile makes strings of these files. */
+extern const char gallery_html[], gallery_css[], gallery_js[];
 
 /* "<" may not stand in a script, where "</script>" or "<!--" would be read as HTML. JSON has it only
  * inside of strings. */
@@ -43,16 +41,25 @@ static char *script_text(const json_t *manifest)
     return text;
 }
 
+/* The page with the text in its place, which it has once; the page itself is released. Each of them
+ * may be NULL after fail(). */
+static char *fill(char *page, const char *place, const char *text)
+{
+    const char *at = page && text ? strstr(page, place) : NULL;
+    char *filled =
+        at ? format_text("%.*s%s%s", (int)(at - page), page, text, at + strlen(place)) : NULL;
+    free(page);
+    return filled;
+}
+
 int gallery_write(const char *path, const json_t *manifest)
 {
     char *text = script_text(manifest);
-    if (!text)
-        return -1;
-    const char *at = strstr(gallery_html, place);
-    char *page =
-        format_text("%.*s%s%s", (int)(at - gallery_html), gallery_html, text, at + strlen(place));
-    free(text);
+    char *page = fill(copy_text(gallery_html), "@STYLE@", gallery_css);
+    page = fill(page, "@SCRIPT@", gallery_js);
+    page = fill(page, "@MANIFEST@", text); /* last: it may hold anything */
     int result = page ? file_write_atomic(path, page, strlen(page)) : -1;
     free(page);
+    free(text);
     return result;
 }
