@@ -105,9 +105,15 @@ class Browser:
     def open(self, url):
         """Until everything that it asks for at once is there."""
         self.errors.clear()
-        self._send("Page.navigate", url="about:blank")  # so that an address with another hash is opened anew
+        self._load("Page.navigate", url="about:blank")  # so that an address with another hash is opened anew
+        self._load("Page.navigate", url=url)
+
+    def reload(self):
+        self._load("Page.reload")
+
+    def _load(self, method, **parameters):
         self._events.clear()
-        self._send("Page.navigate", url=url)
+        self._send(method, **parameters)
         while "Page.loadEventFired" not in self._events:
             self._receive(time.monotonic() + 60)
 
@@ -127,6 +133,7 @@ class Browser:
         return True
 
     def resize(self, width, height):
+        self._size = (width, height)
         self._send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                    mobile=False)
 
@@ -134,11 +141,11 @@ class Browser:
         self._send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def key(self, key):
-        event = {"key": key}
+        event = {"key": key, "windowsVirtualKeyCode": {"Escape": 27, "Enter": 13}.get(key, 0)}
         if len(key) == 1:
             event["text"] = key
         self._send("Input.dispatchKeyEvent", type="keyDown", **event)
-        self._send("Input.dispatchKeyEvent", type="keyUp", key=key)
+        self._send("Input.dispatchKeyEvent", type="keyUp", **{**event, "text": ""})
 
     def type(self, text):
         for letter in text:
@@ -158,9 +165,10 @@ class Browser:
             self.mouse("mousePressed", x, y, button="left", clickCount=count)
             self.mouse("mouseReleased", x, y, button="left", clickCount=count)
 
-    def screenshot(self, path=None):
+    def screenshot(self, path=None, scale=1):
         """The bytes of a PNG, also written to the path."""
-        png = base64.b64decode(self._send("Page.captureScreenshot", format="png")["data"])
+        clip = {"x": 0, "y": 0, "width": self._size[0], "height": self._size[1], "scale": scale}
+        png = base64.b64decode(self._send("Page.captureScreenshot", format="png", clip=clip)["data"])
         if path:
             with open(path, "wb") as out:
                 out.write(png)
@@ -184,3 +192,34 @@ def png(width, height, pixels):
 
     head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 0 if channels == 1 else 2, 0, 0, 0])
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+
+
+def colours(picture):
+    """How many different ones a PNG of 8 bits a channel has, as screenshots are."""
+    width, channels = int.from_bytes(picture[16:20], "big"), {0: 1, 2: 3, 6: 4}[picture[25]]
+    data, at = b"", 8
+    while at < len(picture):
+        length = int.from_bytes(picture[at:at + 4], "big")
+        if picture[at + 4:at + 8] == b"IDAT":
+            data += picture[at + 8:at + 8 + length]
+        at += length + 12
+    lines, row = zlib.decompress(data), width * channels
+    above, seen = bytes(row), set()
+    for start in range(0, len(lines), row + 1):
+        above = _unfiltered(lines[start], lines[start + 1:start + 1 + row], above, channels)
+        seen.update(zip(*(above[c::channels] for c in range(channels))))
+    return len(seen)
+
+
+def _unfiltered(kind, line, above, channels):
+    """A line of a PNG, from its differences to its neighbours."""
+    line = bytearray(line)
+    for i, value in enumerate(line):
+        left, up = line[i - channels] if i >= channels else 0, above[i]
+        corner = above[i - channels] if i >= channels else 0
+        if kind == 4:  # Paeth: the neighbour that is nearest to left + up - corner
+            guess = min((left, up, corner), key=lambda neighbour: abs(left + up - corner - neighbour))
+        else:
+            guess = (0, left, up, (left + up) // 2)[kind]
+        line[i] = (value + guess) % 256
+    return bytes(line)

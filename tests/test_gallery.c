@@ -80,7 +80,7 @@ static void names_come_back(void **state)
         "<b>bold</b> &amp; & &lt;.png",
         "new\nline\ttab\x01\x7f.png",
         "back\\slash \\u003c \\x41.png",
-        "@MANIFEST@ %s %n $& ${1}",
+        "@MANIFEST@ @SCRIPT@ @STYLE@ %s %n $& ${1}",
         "\xe2\x80\xa8 and \xe2\x80\xa9.png",                                  /* U+2028, U+2029 */
         "\xf0\x9f\x90\xb1 \xe7\x8c\xab \xd7\x97\xd7\xaa\xd7\x95\xd7\x9c.png", /* emoji, Han, Hebrew */
         "not UTF-8: \xff\xc3.png",

@@ -160,6 +160,7 @@ function startList() {
         if (shown.length)
             show(shown[0]);
     };
+    part("list").onclick = () => current && rememberNow(); // before the link leads away from it
     arrange();
 }
 
@@ -186,7 +187,7 @@ function show(entry) {
     if (part("list").contains(document.activeElement))
         entry.link.focus({preventScroll: true});
     showPosition();
-    remember(entry);
+    remember();
     preload();
 }
 
@@ -209,9 +210,14 @@ function go(step) {
 // Whoever comes by the address, or again, finds the same picture. Browsers refuse addresses that change
 // too often, as with a key held down.
 let remembering = 0;
-function remember(entry) {
+function remember() {
     clearTimeout(remembering);
-    remembering = setTimeout(() => history.replaceState(null, "", entry.link.hash), 150);
+    remembering = setTimeout(rememberNow, 150);
+}
+
+function rememberNow() {
+    clearTimeout(remembering);
+    history.replaceState(null, "", current.link.hash);
 }
 
 function addressed() {
@@ -282,14 +288,16 @@ function learnSize(entry, image) {
     drawView();
 }
 
+const isInSight = () => current?.width && current.pictures.length;
+
 function frameSize() {
-    const frame = part("stage").querySelector(".frame");
-    return frame ? [frame.clientWidth, frame.clientHeight] : [0, 0];
+    const {width, height} = part("stage").querySelector(".frame").getBoundingClientRect();
+    return [width, height];
 }
 
 function fittingScale() {
     const [width, height] = frameSize();
-    return Math.min(width / current.width, height / current.height, largestScale) || 1;
+    return Math.min(width / current.width, height / current.height, largestScale);
 }
 
 // As many columns as show the pictures largest.
@@ -308,7 +316,7 @@ function arrangeFrames() {
 }
 
 function drawView() {
-    if (!current || !current.width || !current.pictures.length)
+    if (!isInSight())
         return;
     arrangeFrames();
     const [width, height] = frameSize(), stage = part("stage");
@@ -327,6 +335,8 @@ function drawView() {
 
 // Around a point of the frame, counted from its middle.
 function zoom(factor, x = 0, y = 0) {
+    if (!isInSight())
+        return;
     const before = view.scale, lowest = Math.min(fittingScale(), 1) / 2;
     view.fitted = false;
     view.scale = clamp(before * factor, lowest, largestScale);
@@ -448,7 +458,7 @@ function makeComparison() {
     divider.onpointerdown = event => divider.setPointerCapture(event.pointerId);
     divider.onpointermove = event => {
         if (divider.hasPointerCapture(event.pointerId))
-            setWipe(50 + fromMiddle(frame, event)[0] / frame.clientWidth * 100);
+            setWipe(50 + fromMiddle(frame, event)[0] / frameSize()[0] * 100);
     };
     part("stage").style.setProperty("--wipe", `${wiped}%`);
     return make("figure", {}, make("figcaption", {}, makeChoice(0, left), makeScore(left),
