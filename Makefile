@@ -42,6 +42,8 @@ OBJECTS  := $(BUILD)/obj
 # src/hdf5 is a program of its own.
 SOURCES  := $(sort $(filter-out src/hdf5/%,$(wildcard src/*/*.c)))
 OBJECTS_OF = $(patsubst %.c,$(OBJECTS)/%.o,$(1))
+# What pages are made of that the program writes.
+PAGES    := $(sort $(wildcard src/*/*.html src/*/*.css src/*/*.js))
 PROGRAM  := $(BUILD)/unblend
 
 # For the program, the tests and the tools: every room but check, and check, which only selftest, tune
@@ -98,7 +100,7 @@ $(HELPER): $(wildcard src/hdf5/*.[ch]) $(INTERNAL) | packages
 	        -o $@ $(HELPER_SOURCES) $(INTERNAL) $$(pkg-config --libs $(HELPER_PACKAGES)) $(LDLIBS); \
 	fi
 
-$(INTERNAL): $(call OBJECTS_OF,$(filter-out src/cli/main.c $(CHECK_SOURCES),$(SOURCES)))
+$(INTERNAL): $(call OBJECTS_OF,$(filter-out src/cli/main.c $(CHECK_SOURCES),$(SOURCES))) $(PAGES:%=$(OBJECTS)/%.o)
 $(CHECK): $(call OBJECTS_OF,$(CHECK_SOURCES))
 $(INTERNAL) $(CHECK):
 	@mkdir -p $(@D)
@@ -125,6 +127,14 @@ $(OBJECTS)/%.o: %.c $(BUILD)/flags | packages
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
 	@$(CC) $(ALL_CPPFLAGS) $(PREFIX_FLAG) -MMD -MP $(ALL_CFLAGS) $(WERROR) -c -o $@ $<
+
+# src/ROOM/NAME.html is a string of the program: const char NAME_html[]. So are NAME.css and NAME.js.
+$(PAGES:%=$(OBJECTS)/%.o): $(OBJECTS)/%.o: % $(BUILD)/flags | packages
+	@mkdir -p $(@D)
+	@echo "  cc   $<"
+	@{ echo 'const char $(subst .,_,$(<F))[] ='; \
+	   od -An -v -to1 $< | sed 's/ *\([0-7]\{3\}\)/\\\1/g; s/.*/"&"/'; \
+	   echo ';'; } | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(WERROR) -x c -c -o $@ -
 
 # The one object that knows where unblend will be installed.
 $(OBJECTS)/src/opencl/directory.o: private PREFIX_FLAG := -DPREFIX='"$(PREFIX)"'
