@@ -66,8 +66,11 @@ typedef struct ub_open_options {
      * to the environment (UNBLEND_PLATFORM, UNBLEND_DEVICE), then to unblend: a GPU if there is one. */
     const char *platform;
     const char *device;
-    /* How many pictures are computed at a time, at most; more take more memory. 0: 32. */
+    /* How many pictures, or tiles of large ones, are computed at a time, at most; more take more memory. 0: 32. */
     int batch;
+    /* Bytes of memory on the device that may be used, at most. Larger pictures are computed in tiles. 0: 1 GiB, or
+     * half of what the device has. */
+    size_t memory;
 } ub_open_options;
 
 /*

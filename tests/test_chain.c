@@ -205,7 +205,7 @@ static void pictures_are_separated(void **state)
                            .mixture = large,
                            .sources = {of_large[0], of_large[1], of_large[2]}}};
     must(model_open(path, NULL, 0, &file));
-    must(separator_open(&s, path, &file, 2));
+    must(separator_open(&s, path, &file, (struct separator_options){.batch = 2}));
     must(separator_run(s, items, 2));
     for (int k = 0; k < SOURCES; k++)
         for (int y = 0; y < INNER_HEIGHT; y++)

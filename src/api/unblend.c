@@ -13,6 +13,8 @@ enum { BATCH = 32 };
 struct ub_model {
     separator *separator;
     char *path; /* for manifests */
+    typical typical;
+    struct folder_options folder; /* what every folder's have */
 };
 
 const char *ub_version(void)
@@ -53,19 +55,23 @@ ub_model *ub_open(const char *path, const ub_open_options *options)
 {
     static const ub_open_options none;
     const ub_open_options *how = options ? options : &none;
-    model_file file = {0};
     log_set_level(LOG_SILENT);
     error_clear();
     if (!path || how->batch < 0) {
         fail(STATUS_USAGE, "ub_open: path is NULL, or batch is negative");
         return NULL;
     }
+    struct separator_options limits = {how->batch ? how->batch : BATCH, how->memory};
+    model_file file = {0};
     ub_model *model = allocate(1, sizeof *model);
     if (!model || !(model->path = copy_text(path)) || open_file(path, how, &file) ||
-        separator_open(&model->separator, path, &file,
-                       (struct separator_options){.batch = how->batch ? how->batch : BATCH})) {
+        separator_open(&model->separator, path, &file, limits)) {
         ub_close(model);
         model = NULL;
+    } else {
+        model->typical = file.typical;
+        model->folder = folder_options_of(model->path, &file);
+        model->folder.typical = &model->typical;
     }
     model_close(&file);
     return model;
@@ -183,6 +189,12 @@ static void tell_failed(const worklist *w, const ub_folder_options *options)
             options->failed(options->context, w->items[i].name, w->items[i].error);
 }
 
+static int pass_progress(void *context, const struct folder_progress *p)
+{
+    const ub_folder_options *how = context;
+    return how->progress ? how->progress(how->context, p->seen, p->total) : 0;
+}
+
 int ub_separate_folder(ub_model *model, const char *input, const char *output,
                        const ub_folder_options *options, ub_folder_counts *counts)
 {
@@ -192,10 +204,11 @@ int ub_separate_folder(ub_model *model, const char *input, const char *output,
     error_clear();
     if (!model || !input || !output)
         return fail(STATUS_USAGE, "ub_separate_folder: an argument is NULL");
-    if (worklist_new(&w, input, output, mixture_of(model)))
+    if (worklist_new(&w, input, output, mixture_of(model), (struct worklist_options){0}))
         return -1;
-    struct folder_options run = {
-        .model = model->path, .progress = how->progress, .context = how->context};
+    struct folder_options run = model->folder;
+    run.progress = pass_progress;
+    run.context = (void *)how;
     int result = separate_folder(model->separator, w, &run);
     if (!result) {
         tell_failed(w, how);

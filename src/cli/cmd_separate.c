@@ -3,8 +3,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "cli/cli.h"
 #include "separate/folder.h"
+#include "separate/truths.h"
+#include <stdlib.h>
+#include <string.h>
 
 /* The files that were passed over, by name while they are few. */
 static void tell_of_others(const worklist *w)
@@ -21,12 +25,16 @@ static void tell_of_others(const worklist *w)
                  count > NAMED ? ", ..." : "");
 }
 
-static int show_progress(void *context, size_t seen, size_t total)
+/* A signal ends the run between two batches. */
+static int show_progress(void *context, const struct folder_progress *p)
 {
     const double *start = context;
-    log_live("%zu of %zu images, %.1f images/s", seen, total,
-             (double)seen / (clock_seconds() - *start));
-    return 0;
+    if (p->tiles_total)
+        log_live("%zu of %zu images, tile %zu of %zu", p->seen, p->total, p->tiles, p->tiles_total);
+    else
+        log_live("%zu of %zu images, %.1f images/s", p->seen, p->total,
+                 (double)p->seen / (clock_seconds() - *start));
+    return signals_caught();
 }
 
 static void tell_of_results(const worklist *w, double seconds)
@@ -36,11 +44,36 @@ static void tell_of_results(const worklist *w, double seconds)
              seconds, (double)done / seconds, w->output);
 }
 
+/* What is worth knowing about single pictures although they are done. */
+static void tell_of_pictures(const worklist *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        const work_item *item = &w->items[i];
+        if (item->status == WORK_DONE && item->warning)
+            log_warning("%s/%s: %s", w->input, item->name, item->warning);
+        if (item->status == WORK_DONE && item->unscored)
+            log_warning("%s", item->unscored);
+    }
+}
+
+static void print_scores(const worklist *w)
+{
+    double psnr[SOURCES_MAX], ssim[SOURCES_MAX];
+    size_t scored = worklist_mean_scores(w, psnr, ssim);
+    if (!scored)
+        return;
+    printf("%-12s  %10s  %10s\n", "", "psnr", "ssim");
+    for (int k = 0; k < w->mixture.sources; k++)
+        printf("%-12s  %10.4f  %10.6f\n", w->mixture.names[k], psnr[k], ssim[k]);
+    printf("means of %zu image%s\n", scored, scored > 1 ? "s" : "");
+}
+
 /* The failed pictures, and what they make of the whole. */
 static int verdict(const worklist *w, const options *given)
 {
-    size_t failed = worklist_count(w, WORK_FAILED);
+    size_t failed = worklist_count(w, WORK_FAILED), unscored = 0;
     for (size_t i = 0; i < w->count; i++) {
+        unscored += w->items[i].status == WORK_DONE && w->items[i].unscored;
         if (w->items[i].status != WORK_FAILED)
             continue;
         if (given->strict)
@@ -48,28 +81,53 @@ static int verdict(const worklist *w, const options *given)
                         w->items[i].error, worklist_count(w, WORK_DONE), w->count);
         log_warning("%s", w->items[i].error);
     }
-    return failed ? fail(STATUS_PARTIAL,
-                         "%zu of %zu images failed and were skipped (listed above); the others' "
-                         "results are in %s",
-                         failed, w->count, w->output)
+    if (failed)
+        return fail(STATUS_PARTIAL,
+                    "%zu of %zu images failed and were skipped (listed above); the others' "
+                    "results are in %s",
+                    failed, w->count, w->output);
+    return unscored ? fail(STATUS_PARTIAL,
+                           "%zu of %zu images were separated but could not be compared with "
+                           "truths (listed above)",
+                           unscored, w->count)
+                    : 0;
+}
+
+static int check_signals(const worklist *w)
+{
+    int signal = signals_caught();
+    return signal ? fail((enum status)(128 + signal),
+                         "interrupted; %zu of %zu images are done, results in %s",
+                         worklist_count(w, WORK_DONE), w->count, w->output)
                   : 0;
 }
 
-static int separate(separator *s, worklist *w, const options *given)
+static int separate(separator *s, worklist *w, const options *given, const model_file *model)
 {
     double start = clock_seconds();
-    struct folder_options how = {.model = given->arguments[0],
-                                 .strict = given->strict,
-                                 .progress = show_progress,
-                                 .context = &start};
+    struct folder_options how = folder_options_of(given->arguments[0], model);
+    how.channels = given->colour && !strcmp(given->colour, "channels");
+    how.depth = given->depth ? atoi(given->depth) : 0;
+    how.truths = given->truth;
+    how.gallery = given->gallery;
+    how.strict = given->strict;
+    how.progress = show_progress;
+    how.context = &start;
     tell_of_others(w);
+    signals_catch();
     int result = separate_folder(s, w, &how);
+    if (!result)
+        result = check_signals(w);
+    signals_release();
     log_live_end();
     if (result)
         return -1;
     tell_of_results(w, clock_seconds() - start);
+    tell_of_pictures(w);
     if (given->json && print_json(folder_manifest(s, w, &how)))
         return -1;
+    if (!given->json)
+        print_scores(w);
     return verdict(w, given);
 }
 
@@ -77,15 +135,19 @@ static int separate(separator *s, worklist *w, const options *given)
 static int run_separate(const options *given)
 {
     const char *model = given->arguments[0];
+    struct worklist_options extras = {given->residual, given->gallery};
+    struct separator_options limits = {(int)given->batch,
+                                       given->memory > 0 ? (size_t)given->memory << 20 : 0};
     model_file file = {0};
     separator *s = NULL;
     worklist *w = NULL;
     int result = -1;
     if (options_model(given, model, &file))
         return -1;
-    if (!worklist_new(&w, given->arguments[1], given->arguments[2], &file.mixture) &&
-        !separator_open(&s, model, &file, (struct separator_options){.batch = (int)given->batch}))
-        result = separate(s, w, given);
+    if (!worklist_new(&w, given->arguments[1], given->arguments[2], &file.mixture, extras) &&
+        !(given->truth && truths_look(given->truth, w)) &&
+        !separator_open(&s, model, &file, limits))
+        result = separate(s, w, given, &file);
     worklist_free(w);
     separator_close(s);
     model_close(&file);
@@ -97,13 +159,16 @@ const command separate_command = {
     .summary = "Separate blended images into their sources",
     .arguments = "MODEL INPUT OUTPUT",
     .description =
-        "Separates every image (PNG, JPEG, PGM, PPM) in the directory INPUT with the\n"
-        "trained MODEL. An image must have the model's size, or that of its training\n"
-        "images; it becomes gray or colour as the model needs. The sources of cat.png are\n"
-        "written to the directory OUTPUT as cat.SOURCE.png; OUTPUT/manifest.json says how\n"
-        "each image fared. A bad image is skipped and counted: the exit code is then 8.\n",
-    .examples = "  unblend separate models/unet.safetensors mixtures/ separated/\n",
-    .options = OPTIONS_COMPUTE | OPTION_STRICT | OPTION_BATCH | OPTION_JSON,
+        "Separates every image (PNG, JPEG, TIFF, WebP, PGM, PPM) in the directory INPUT\n"
+        "with the trained MODEL. Images may have any size; what the device's memory does\n"
+        "not hold is computed in tiles. The sources of cat.jpg are written to the\n"
+        "directory OUTPUT as cat.SOURCE.png, in colour or gray and with 8 or 16 bits as\n"
+        "cat.jpg is, with its resolution and colour profile. OUTPUT/manifest.json says how\n"
+        "each image fared, and how far the blend of its sources is from it. A bad image is\n"
+        "skipped and counted: the exit code is then 8.\n",
+    .examples = "  unblend separate models/unet.safetensors mixtures/ separated/\n"
+                "  unblend separate digits-fashion scans/ out/ --depth 16 --gallery\n",
+    .options = OPTIONS_COMPUTE | OPTION_STRICT | OPTION_BATCH | OPTION_JSON | OPTIONS_PICTURES,
     .least = 3,
     .most = 3,
     .run = run_separate,

@@ -16,9 +16,10 @@ typedef struct row {
     const char *name;
     char letter;   /* the short form, or 0 */
     unsigned flag; /* enum option_flag; 0: every command accepts it */
-    enum { SWITCH, TEXT, WHOLE, LIST } kind;
-    size_t field;            /* where in struct options: bool, const char *, long; a LIST is sets */
-    const char *value;       /* what help calls the value */
+    enum { SWITCH, TEXT, CHOICE, WHOLE, LIST } kind;
+    size_t
+        field; /* where in struct options: bool, const char * (TEXT, CHOICE), long; a LIST is sets */
+    const char *value;       /* what help calls the value; of a CHOICE all values: "A|B" */
     long initial, low, high; /* WHOLE; an initial below zero: not given */
     const char *help;        /* one line */
 } row;
@@ -171,6 +172,43 @@ static const row table[] = {
      .kind = SWITCH,
      .field = FIELD(project),
      .help = "first make the outputs blend to the mixture, within 0..1"},
+    {.name = "colour",
+     .flag = OPTIONS_PICTURES,
+     .kind = CHOICE,
+     .field = FIELD(colour),
+     .value = "gray|channels",
+     .help = "colour pictures in a gray model: as gray (default), or each channel"},
+    {.name = "depth",
+     .flag = OPTIONS_PICTURES,
+     .kind = CHOICE,
+     .field = FIELD(depth),
+     .value = "8|16",
+     .help = "bits of a sample in the results (default: as the picture has)"},
+    {.name = "residual",
+     .flag = OPTIONS_PICTURES,
+     .kind = SWITCH,
+     .field = FIELD(residual),
+     .help = "also write what the sources do not explain"},
+    {.name = "gallery",
+     .flag = OPTIONS_PICTURES,
+     .kind = SWITCH,
+     .field = FIELD(gallery),
+     .help = "also write a page to look at the results"},
+    {.name = "truth",
+     .flag = OPTIONS_PICTURES,
+     .kind = TEXT,
+     .field = FIELD(truth),
+     .value = "DIR",
+     .help = "compare with the sources in DIR, named as `mix` names them"},
+    {.name = "memory",
+     .flag = OPTIONS_PICTURES,
+     .kind = WHOLE,
+     .field = FIELD(memory),
+     .value = "MIB",
+     .initial = -1,
+     .low = 1,
+     .high = 1 << 22,
+     .help = "device memory to use (default: 1024, or half of what there is)"},
     {.name = "json",
      .flag = OPTION_JSON,
      .kind = SWITCH,
@@ -230,6 +268,17 @@ static int store_whole(options *out, const command *c, const row *option, const 
                        option->low, option->high);
 }
 
+/* Whether a text is one of "A|B". */
+static bool is_choice(const char *choices, const char *text)
+{
+    for (size_t length; *choices; choices += length + (choices[length] == '|')) {
+        length = strcspn(choices, "|");
+        if (strlen(text) == length && !strncmp(choices, text, length))
+            return true;
+    }
+    return false;
+}
+
 static int store(options *out, const command *c, const row *option, const char *text)
 {
     char *slot = (char *)out + option->field;
@@ -240,6 +289,12 @@ static int store(options *out, const command *c, const row *option, const char *
     case TEXT:
         if (!*text)
             return usage_error(c, "--%s: the value is empty", option->name);
+        *(const char **)slot = text;
+        break;
+    case CHOICE:
+        if (!is_choice(option->value, text))
+            return usage_error(c, "--%s %.80s: not known (allowed: %s)", option->name, text,
+                               option->value);
         *(const char **)slot = text;
         break;
     case WHOLE:

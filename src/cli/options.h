@@ -41,15 +41,17 @@ enum option_flag {
     OPTION_FROM = 1 << 20,
     OPTION_CONFIG = 1 << 21,
     OPTION_CLEAN = 1 << 22,
+    OPTIONS_PICTURES = 1 << 23, /* --colour, --depth, --residual, --gallery, --truth, --memory */
     OPTIONS_COMPUTE = OPTION_PLATFORM | OPTION_DEVICE
 };
 
 /* Texts and arguments point into argv. */
 typedef struct options {
     bool help, quiet, verbose;
-    bool force, strict, json, train_best, quick, project, held_out, clean;
+    bool force, strict, json, train_best, quick, project, held_out, clean, residual, gallery;
     const char *platform, *device, *run, *resume, *data, *from, *config; /* NULL: not given */
-    long seed, trials, train_batch;                                      /* -1: not given */
+    const char *colour, *depth, *truth;                                  /* likewise */
+    long seed, trials, train_batch, memory;                              /* -1: not given */
     long batch, runs, samples, count; /* the default where not given */
     const char **sets;                /* the "section.key=value" of each --set */
     size_t set_count;

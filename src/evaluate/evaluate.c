@@ -5,6 +5,7 @@
 #include "base/signals.h"
 #include "evaluate/residual.h"
 #include "evaluate/ssim.h"
+#include "image/pixels.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -191,7 +192,8 @@ static int add_typical(evaluator *e, typical_blends *t, const residual_rule *rul
 {
     network *n = e->network;
     device *d = n->params->device;
-    if (buffer_read(d, n->input->data, 0, t->blends, shape_count(n->input->shape) * sizeof(float)) ||
+    if (buffer_read(d, n->input->data, 0, t->blends,
+                    shape_count(n->input->shape) * sizeof(float)) ||
         buffer_read(d, n->output->data, 0, t->outputs,
                     shape_count(n->output->shape) * sizeof(float)))
         return -1;
@@ -214,7 +216,7 @@ int evaluator_typical(evaluator *e, const struct mix_config *mix, enum split spl
     for (long done = 0; done < blends && !result; done += n->batch) {
         int count = blends - done < n->batch ? (int)(blends - done) : n->batch;
         result = batches_next(e->batches, split, seed, stream, (uint64_t)done, n->batch,
-                                      n->input->data, e->truth) ||
+                              n->input->data, e->truth) ||
                          network_forward(n) || add_typical(e, &t, &rule, count, &sums)
                      ? -1
                      : 0;

@@ -38,10 +38,10 @@ enum { X, Y, XX, YY, XY, MOMENTS };
 /* The Gaussian is a product of one down and one across. So each row is summed across once, and the last 11 such rows
  * down. */
 typedef struct scan {
-    int width, places;     /* pixels of a row; windows along it */
+    int width, places; /* pixels of a row; windows along it */
     double weights[WINDOW];
-    double *values[2];     /* (width): a row of each picture */
-    double *rows;          /* (WINDOW, MOMENTS, places): the last rows, by number modulo WINDOW */
+    double *values[2]; /* (width): a row of each picture */
+    double *rows;      /* (WINDOW, MOMENTS, places): the last rows, by number modulo WINDOW */
 } scan;
 
 static void make_weights(double weights[WINDOW])
@@ -104,10 +104,10 @@ static double scan_channel(scan *s, const struct image *const pictures[2], int c
     for (int y = 0; y < pictures[0]->height; y++) {
         for (int k = 0; k < 2; k++)
             for (int x = 0; x < s->width; x++)
-                s->values[k][x] = pixel_value(
-                    pictures[k]->pixels, image_pixel_type(pictures[k]),
-                    ((size_t)y * (size_t)s->width + (size_t)x) * (size_t)pictures[k]->channels +
-                        (size_t)channel);
+                s->values[k][x] = pixel_value(pictures[k]->pixels, image_pixel_type(pictures[k]),
+                                              ((size_t)y * (size_t)s->width + (size_t)x) *
+                                                      (size_t)pictures[k]->channels +
+                                                  (size_t)channel);
         sum_across(s, y);
         if (y >= WINDOW - 1)
             sum += sum_down(s, y);

@@ -120,9 +120,9 @@ char *typical_as_text(const typical *t)
     json_t *object = json_pack("{s:I}", "blends", (json_int_t)t->blends);
     int broken = !object;
     for (int i = 0; i < TRAITS; i++)
-        broken |= json_object_set_new(object, words[i].key,
-                                      json_pack("[f, f, f]", t->of[i].least, t->of[i].most,
-                                                t->of[i].deviation));
+        broken |= json_object_set_new(
+            object, words[i].key,
+            json_pack("[f, f, f]", t->of[i].least, t->of[i].most, t->of[i].deviation));
     char *text = broken ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);
     return text;

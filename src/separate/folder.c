@@ -27,11 +27,11 @@ struct folder_options folder_options_of(const char *path, const model_file *mode
 #define BATCH_BYTES ((size_t)64 << 20)
 #define ALONE_BYTES ((size_t)512 << 20)
 
-struct run;
+struct pass;
 
 /* Pictures that are read, computed and written together. */
 typedef struct batch {
-    struct run *run;
+    struct pass *pass;
     job *jobs; /* (capacity) */
     size_t capacity, count;
     size_t first; /* its pictures begin there in the worklist */
@@ -41,19 +41,19 @@ typedef struct batch {
     size_t bytes;         /* of the jobs that were read */
 } batch;
 
-/* A run over a folder. Three batches take turns, so that one is read, one computed and one written. */
+/* One pass over a folder. Three batches take turns, so that one is read, one computed and one written. */
 enum { BATCHES = 3, THREADS_MOST = 4 };
-typedef struct run {
+typedef struct pass {
     separator *separator;
     worklist *list;
     const struct folder_options *how;
     int threads; /* of each crew */
     batch batches[BATCHES];
-    size_t next; /* the first picture whose reading has not begun */
-    size_t seen; /* pictures that were looked at */
+    size_t next;  /* the first picture whose reading has not begun */
+    size_t seen;  /* pictures that were looked at */
     bool stopped; /* no batch is begun any more, */
     bool broken;  /* and the one that is computed is left */
-} run;
+} pass;
 
 /* What is wrong with one picture is no reason to leave the others; what is wrong with the disk, the
  * device or the memory is. */
@@ -72,7 +72,7 @@ static bool has_failed(const batch *b, size_t i)
 static int read_one(void *context, size_t i)
 {
     batch *b = context;
-    const run *r = b->run;
+    const pass *r = b->pass;
     work_item *item = &r->list->items[b->first + i];
     if (job_read(&b->jobs[i], r->list, item, r->how) && fail_one(r->list, item))
         return -1;
@@ -85,7 +85,7 @@ static int read_one(void *context, size_t i)
     return 0;
 }
 
-static void start_reading(run *r, batch *b)
+static void start_reading(pass *r, batch *b)
 {
     size_t left = r->list->count - r->next;
     b->first = r->next;
@@ -95,7 +95,7 @@ static void start_reading(run *r, batch *b)
 }
 
 /* With --strict nothing behind the first picture that failed is looked at. */
-static void cut_behind_failure(run *r, batch *b)
+static void cut_behind_failure(pass *r, batch *b)
 {
     size_t i = 0;
     while (i < b->count && !has_failed(b, i))
@@ -107,7 +107,7 @@ static void cut_behind_failure(run *r, batch *b)
         job_release(&b->jobs[--b->count]);
 }
 
-static int finish_reading(run *r, batch *b)
+static int finish_reading(pass *r, batch *b)
 {
     int result = crew_wait(&b->crew);
     b->state = IDLE;
@@ -121,7 +121,7 @@ static int finish_reading(run *r, batch *b)
 
 /* ---- Computing ---- */
 
-static bool wants_to_stop(run *r, size_t tiles, size_t tiles_total)
+static bool wants_to_stop(pass *r, size_t tiles, size_t tiles_total)
 {
     struct folder_progress p = {r->seen, r->list->count, tiles, tiles_total};
     return r->how->progress && r->how->progress(r->how->context, &p);
@@ -130,7 +130,7 @@ static bool wants_to_stop(run *r, size_t tiles, size_t tiles_total)
 /* Within pictures of many tiles. */
 static int tell_tiles(void *context, size_t done, size_t total)
 {
-    run *r = context;
+    pass *r = context;
     if (done == total || !wants_to_stop(r, done, total))
         return 0;
     r->stopped = r->broken = true;
@@ -138,7 +138,7 @@ static int tell_tiles(void *context, size_t done, size_t total)
 }
 
 /* Those that could be read. */
-static int compute(run *r, batch *b)
+static int compute(pass *r, batch *b)
 {
     separation *items = allocate(b->count, sizeof *items);
     size_t count = 0;
@@ -164,7 +164,7 @@ static int compute(run *r, batch *b)
 static int write_one(void *context, size_t i)
 {
     batch *b = context;
-    const run *r = b->run;
+    const pass *r = b->pass;
     if (has_failed(b, i)) /* it could not be read */
         return 0;
     if (job_finish(&b->jobs[i], r->separator, r->list, r->how) &&
@@ -175,14 +175,14 @@ static int write_one(void *context, size_t i)
     return 0;
 }
 
-static void start_writing(run *r, batch *b)
+static void start_writing(pass *r, batch *b)
 {
     b->state = WRITING;
     crew_start(&b->crew, r->threads, b->count, write_one, b);
 }
 
 /* Whatever is being done with it is waited for; then it is empty. */
-static int finish(run *r, batch *b)
+static int finish(pass *r, batch *b)
 {
     int result = b->state == IDLE ? 0 : crew_wait(&b->crew);
     if (b->state == READING)
@@ -199,7 +199,7 @@ static int finish(run *r, batch *b)
 /* ---- The folder ---- */
 
 /* `current` is being read, `behind` being written. */
-static int take_turn(run *r, batch *current, batch *ahead, batch *behind)
+static int take_turn(pass *r, batch *current, batch *ahead, batch *behind)
 {
     if (finish_reading(r, current))
         return -1;
@@ -218,12 +218,12 @@ static int take_turn(run *r, batch *current, batch *ahead, batch *behind)
     return 0;
 }
 
-static int separate_all(run *r)
+static int separate_all(pass *r)
 {
     int result = 0, turn = 0;
     for (int i = 0; i < BATCHES; i++) {
         batch *b = &r->batches[i];
-        *b = (batch){.run = r, .capacity = (size_t)separator_batch(r->separator)};
+        *b = (batch){.pass = r, .capacity = (size_t)separator_batch(r->separator)};
         pthread_mutex_init(&b->lock, NULL);
         if (!(b->jobs = allocate(b->capacity, sizeof *b->jobs)))
             result = -1;
@@ -276,7 +276,7 @@ static int write_gallery(const separator *s, const worklist *w, const struct fol
 
 int separate_folder(separator *s, worklist *w, const struct folder_options *how)
 {
-    run r = {.separator = s, .list = w, .how = how, .threads = machine_processors(THREADS_MOST)};
+    pass r = {.separator = s, .list = w, .how = how, .threads = machine_processors(THREADS_MOST)};
     first_failure failure;
     if ((how->truths && truths_look(how->truths, w)) || directory_make(w->output) ||
         write_manifest(s, w, how))

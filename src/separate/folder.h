@@ -19,8 +19,9 @@
 
 /* How far it is. */
 struct folder_progress {
-    size_t seen, total;       /* pictures looked at, of all */
-    size_t tiles, tiles_total; /* of the pictures that are being computed, where they are in tiles */
+    size_t seen, total; /* pictures looked at, of all */
+    size_t tiles,
+        tiles_total; /* of the pictures that are being computed, where they are in tiles */
 };
 
 struct folder_options {
@@ -28,11 +29,12 @@ struct folder_options {
     residual_rule rule;     /* how the model's sources blend */
     const typical *typical; /* what its blends were like; may be NULL */
     bool any_order;         /* any output may be any source */
-    bool channels;          /* a gray model separates each channel of a colour picture, rather than its luma */
-    int depth;              /* of the results: 8, 16, or 0 for each picture's own */
-    const char *truths;     /* truths.h; may be NULL */
-    bool gallery;           /* write one (gallery.h) */
-    bool strict;            /* stop at the first picture that fails */
+    bool
+        channels; /* a gray model separates each channel of a colour picture, rather than its luma */
+    int depth;    /* of the results: 8, 16, or 0 for each picture's own */
+    const char *truths; /* truths.h; may be NULL */
+    bool gallery;       /* write one (gallery.h) */
+    bool strict;        /* stop at the first picture that fails */
     /* Called after each batch and, in large pictures, after each batch of tiles; may be NULL. Anything but 0 stops;
      * what is not separated yet stays WORK_PENDING. */
     int (*progress)(void *context, const struct folder_progress *p);

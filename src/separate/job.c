@@ -37,8 +37,7 @@ static int prepare_sources(job *j, const worklist *w, int depth)
 
 int job_read(job *j, const worklist *w, work_item *item, const struct folder_options *how)
 {
-    struct image_request wanted = {
-        .channels = channels_wanted(w, how), .deep = true, .tags = true};
+    struct image_request wanted = {.channels = channels_wanted(w, how), .deep = true, .tags = true};
     char *path = path_join(w->input, item->name);
     *j = (job){.item = item};
     int result = path ? image_read_as(path, &wanted, &j->input) : -1;
@@ -83,8 +82,8 @@ static int measure(job *j, const struct folder_options *how, struct image *resid
     if (j->item->outputs[OUTPUT_RESIDUAL] &&
         image_new_deep(residual, like->width, like->height, like->channels, like->depth))
         return -1;
-    j->item->residual = residual_measure(&how->rule, &j->input, j->sources,
-                                         residual->pixels ? residual : NULL);
+    j->item->residual =
+        residual_measure(&how->rule, &j->input, j->sources, residual->pixels ? residual : NULL);
     return typical_compare(how->typical, typical_of_image(&j->input, j->item->residual),
                            &j->item->warning);
 }
@@ -94,8 +93,8 @@ int job_finish(job *j, const separator *s, const worklist *w, const struct folde
     struct image residual = {0};
     char *path = path_join(w->input, j->item->name);
     int result = !path || separator_check(s, &j->separation, path) || measure(j, how, &residual) ||
-                         (how->truths && truths_score(how->truths, w, j->item, j->sources,
-                                                      how->any_order)) ||
+                         (how->truths &&
+                          truths_score(how->truths, w, j->item, j->sources, how->any_order)) ||
                          write_outputs(j, w, &residual)
                      ? -1
                      : 0;

@@ -103,9 +103,8 @@ size_t worklist_mean_scores(const worklist *w, double psnr[], double ssim[])
 static int add_mean_scores(const worklist *w, json_t *whole)
 {
     double psnr[SOURCES_MAX], ssim[SOURCES_MAX];
-    return worklist_mean_scores(w, psnr, ssim)
-               ? set(whole, "scores", scores_as_json(w, psnr, ssim))
-               : 0;
+    return worklist_mean_scores(w, psnr, ssim) ? set(whole, "scores", scores_as_json(w, psnr, ssim))
+                                               : 0;
 }
 
 static int add_lists(const worklist *w, json_t *whole)

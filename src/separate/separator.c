@@ -142,6 +142,8 @@ static void limit_tiles(separator *s)
     if (left > most)
         left = most;
     s->rules.tile_pixels = left > 0 ? (size_t)(left / s->needs.per_pixel) : 0;
+    if (s->options.tile_pixels && s->options.tile_pixels < s->rules.tile_pixels)
+        s->rules.tile_pixels = s->options.tile_pixels;
 }
 
 static int check_memory(const separator *s)
@@ -151,7 +153,7 @@ static int check_memory(const separator *s)
                                         : layout_least_pixels(&s->rules.reach);
     double needed =
         s->needs.fixed + (double)s->device->allocated + s->needs.per_pixel * (double)least;
-    return s->rules.tile_pixels >= least
+    return s->options.tile_pixels || s->rules.tile_pixels >= least
                ? 0
                : fail(STATUS_USAGE,
                       "%s: the smallest tile of a picture takes %.0f MiB of memory on %s, of which "

@@ -41,8 +41,8 @@ static char *name_of(const work_item *item, const char *what)
     return format_text("%.*s.%s.png", length, item->name, what);
 }
 
-static const char *const extras[OUTPUTS] = {[OUTPUT_INPUT] = "input",
-                                            [OUTPUT_RESIDUAL] = "residual"};
+static const char *const extras[OUTPUTS] = {
+    [OUTPUT_INPUT] = "input", [OUTPUT_RESIDUAL] = "residual"};
 
 static bool writes(const struct worklist_options *o, int output)
 {
