@@ -252,6 +252,11 @@ def zooms(page):
     page.key("ArrowLeft")
     page.double_click(x, y)
     check("a double click is all of it", near(transform(page), fitted), transform(page))
+    before = point_of(page, x, y)
+    page.pinch(x, y, 20, 40)
+    check("two fingers enlarge", near((transform(page)[0],), (fitted[0] * 2,), 0.1), transform(page), fitted)
+    check("what is between them", near(point_of(page, x, y), before, 0.3), point_of(page, x, y), before)
+    page.key("0")
 
 
 def compares(page):
