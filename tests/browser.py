@@ -26,9 +26,9 @@ class Browser:
         plumbing = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
         arguments = ["--headless=new", "--disable-gpu", "--no-first-run", "--disable-extensions", "--mute-audio",
                      "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                     "--hide-scrollbars", f"--user-data-dir={profile}", "--remote-debugging-pipe"]
-        if os.getuid() == 0:
-            arguments.append("--no-sandbox")
+                     "--hide-scrollbars", "--disable-dev-shm-usage", f"--user-data-dir={profile}",
+                     # containers and root have no sandbox; the pages are our own
+                     "--no-sandbox", "--remote-debugging-pipe"]
         self._process = subprocess.Popen(["bash", "-c", plumbing, "bash", program, *arguments, "about:blank"],
                                          close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
@@ -159,6 +159,13 @@ class Browser:
         self.mouse("mouseMoved", (x + to_x) / 2, (y + to_y) / 2, button="left", buttons=1)
         self.mouse("mouseMoved", to_x, to_y, button="left", buttons=1)
         self.mouse("mouseReleased", to_x, to_y, button="left", clickCount=1)
+
+    def pinch(self, x, y, before, after):
+        """Two fingers around a point, from one distance of each to another."""
+        for kind, distance in (("touchStart", before), ("touchMove", (before + after) / 2), ("touchMove", after)):
+            self._send("Input.dispatchTouchEvent", type=kind,
+                       touchPoints=[{"x": x - distance, "y": y, "id": 1}, {"x": x + distance, "y": y, "id": 2}])
+        self._send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def double_click(self, x, y):
         for count in (1, 2):

@@ -6,8 +6,10 @@ TEST_GALLERY makes a page of a manifest. The pictures, the pages and the browser
 RUNS says how often the page of a thousand pictures is opened.
 """
 import functools
+import html.parser
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -90,6 +92,38 @@ ODD_NAMES = ["two  blanks.png", "\"quotes\" 'and' `ticks`.png", "a#b?c%20d%.png"
 
 def not_utf8(name):
     return name.encode().replace(b"\\xFF", b"\xff")
+
+
+# ---- HTML ----
+
+class Outline(html.parser.HTMLParser):
+    """Elements that are open, names of elements, and tags that close what is not open."""
+    EMPTY = {"meta", "link", "input"}
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.names, self.wrong = [], [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.names += [value for name, value in attributes if name == "id"]
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+def is_html():
+    with open(f"{FOLDER}/some/index.html", encoding="utf-8") as file:
+        page = file.read()
+    outline = Outline(page)
+    check_equal("every element ends where it should", (outline.wrong, outline.open), ([], []))
+    check_equal("no two have one name", len(outline.names), len(set(outline.names)))
+    wanted = set(re.findall(r'part\("(\w+)"\)', page)) - {"wipe"}  # which the script makes
+    check_equal("all that the script looks for is there", wanted - set(outline.names), set())
 
 
 # ---- What is on the page ----
@@ -218,6 +252,11 @@ def zooms(page):
     page.key("ArrowLeft")
     page.double_click(x, y)
     check("a double click is all of it", near(transform(page), fitted), transform(page))
+    before = point_of(page, x, y)
+    page.pinch(x, y, 20, 40)
+    check("two fingers enlarge", near((transform(page)[0],), (fitted[0] * 2,), 0.1), transform(page), fitted)
+    check("what is between them", near(point_of(page, x, y), before, 0.3), point_of(page, x, y), before)
+    page.key("0")
 
 
 def compares(page):
@@ -405,6 +444,7 @@ def opens_a_thousand(page):
 def main():
     scores = {"text": {"psnr": 28.1, "ssim": 0.9}, "photo": {"psnr": 27, "ssim": None}}
     address = make_page("some", ["text", "photo"], some_files, scores=scores, not_pictures=["notes.txt"])
+    is_html()
     with Browser(CHROMIUM, f"{FOLDER}/profile") as page:
         for width, height in SIZES:
             print(f"---- {width} x {height} ----")
