@@ -10,6 +10,7 @@
 #include "image/image.h"
 #include "separate/earlier.h"
 #include "separate/folder.h"
+#include "separate/job.h"
 
 enum { SOURCES = 2, IMAGE_SIZE = 32, PIXELS = IMAGE_SIZE * IMAGE_SIZE, SMALL = 28 };
 
@@ -175,8 +176,12 @@ static void a_byte_is_its_255th(void **state)
     static float values[PIXELS], results[SOURCES][PIXELS];
     for (int i = 0; i < PIXELS; i++)
         values[i] = (float)i / PIXELS;
-    item = (separation){IMAGE_SIZE, IMAGE_SIZE, PIXELS_FLOATS, values, {results[0], results[1]},
-                        false};
+    item = (separation){.width = IMAGE_SIZE,
+                        .height = IMAGE_SIZE,
+                        .type = PIXELS_FLOATS,
+                        .result_type = PIXELS_FLOATS,
+                        .mixture = values,
+                        .sources = {results[0], results[1]}};
     assert_int_equal(separator_run(s, &item, 1), 0);
     for (int i = 0; i < PIXELS; i++) {
         assert_float_equal(results[0][i], values[i], 1e-5);
@@ -399,16 +404,18 @@ static void bad_pictures_say_why(void **state)
 {
     (void)state;
     worklist *w;
-    struct image picture;
-    const char *in = make_folder("bad", PICTURES("large.png"), 30);
+    job j;
+    const struct folder_options how = {0};
+    const char *in = make_folder("bad", NULL, 0);
+    scratch_file("bad/empty.png", "", 0);
     scratch_file("bad/text.png", "hello", 5);
     assert_int_equal(worklist_new(&w, in, scratch_path("bad-out"), &what, no_extras), 0);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(worklist_read(w, &w->items[i], &picture), -1);
+        assert_int_equal(job_read(&j, w, &w->items[i], &how), -1);
         assert_int_equal(error_status(), STATUS_DATA);
         assert_int_equal(worklist_fail(w, &w->items[i]), 0);
     }
-    assert_non_null(strstr(w->items[0].error, "bad/large.png: 30 x 30 pixels"));
+    assert_non_null(strstr(w->items[0].error, "bad/empty.png: the file is empty"));
     assert_non_null(strstr(w->items[1].error, "bad/text.png"));
     assert_int_equal(worklist_count(w, WORK_FAILED), 2);
     json_t *document = worklist_as_json(w);

@@ -61,7 +61,8 @@ ub_model *ub_open(const char *path, const ub_open_options *options)
         fail(STATUS_USAGE, "ub_open: path is NULL, or batch is negative");
         return NULL;
     }
-    struct separator_options limits = {how->batch ? how->batch : BATCH, how->memory};
+    struct separator_options limits = {.batch = how->batch ? how->batch : BATCH,
+                                       .memory = how->memory};
     model_file file = {0};
     ub_model *model = allocate(1, sizeof *model);
     if (!model || !(model->path = copy_text(path)) || open_file(path, how, &file) ||

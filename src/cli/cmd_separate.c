@@ -136,8 +136,8 @@ static int run_separate(const options *given)
 {
     const char *model = given->arguments[0];
     struct worklist_options extras = {given->residual, given->gallery};
-    struct separator_options limits = {(int)given->batch,
-                                       given->memory > 0 ? (size_t)given->memory << 20 : 0};
+    struct separator_options limits = {
+        .batch = (int)given->batch, .memory = given->memory > 0 ? (size_t)given->memory << 20 : 0};
     model_file file = {0};
     separator *s = NULL;
     worklist *w = NULL;

@@ -133,6 +133,13 @@ static int cut_exactly(cut *c, const reach *r)
     return 0;
 }
 
+/* How near pixel i of a tile is to an end of it that lies within the frame. */
+static int nearest_end(int start, int i, int length, int side)
+{
+    int before = start ? i + 1 : length, after = start + length < side ? length - i : length;
+    return before < after ? before : after;
+}
+
 /* Evenly spread tiles of that length; weights rise and fall over what neighbours share. */
 static int cut_fading(cut *c, int length)
 {
@@ -154,7 +161,7 @@ static int cut_fading(cut *c, int length)
         int start = (int)((long)t * (c->side - length) / (c->count - 1));
         c->slices[t] = (slice){start, 0, length - 1};
         for (int i = 0; i < length; i++) {
-            int nearest = i + 1 < length - i ? i + 1 : length - i; /* to an end of the tile */
+            int nearest = nearest_end(start, i, length, c->side);
             c->weights[t * length + i] = (float)nearest;
             sums[start + i] += (float)nearest;
         }
