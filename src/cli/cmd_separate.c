@@ -97,7 +97,7 @@ const command separate_command = {
     .summary = "Separate blended images into their sources",
     .arguments = "MODEL INPUT OUTPUT",
     .description =
-        "Separates every image (PNG, JPEG, PGM, PPM) in the directory INPUT with the\n"
+        "Separates all images (PNG, JPEG, TIFF, WebP, PNM) in directory INPUT with the\n"
         "trained MODEL. An image must have the model's size, or that of its training\n"
         "images; it becomes gray or colour as the model needs. The sources of cat.png are\n"
         "written to the directory OUTPUT as cat.SOURCE.png; OUTPUT/manifest.json says how\n"
