@@ -6,7 +6,7 @@
 #   make demo       separate images with the shipped model, train one in front of you, draw a panel
 #   make test       every test              make data     MNIST and Fashion-MNIST, whole; or SETS="..."
 #   make test-soak  200 trainings killed    make mutants  mistakes put in: do the tests notice?
-#   make fuzz       a million damaged files for each reader of Keras' models
+#   make fuzz       a million damaged files for each reader of Keras' models, TIFF and WebP
 #   make bench      beside PyTorch, oneDNN  make asan     the tests under ASan and UBSan
 #   make check      style and static checks make valgrind host code under valgrind
 #   make clean      removes what was built, keeps build/data

@@ -133,8 +133,8 @@ typedef struct ub_folder_counts {
 } ub_folder_counts;
 
 /*
- * Separates every picture (PNG, JPEG, PGM, PPM) of the folder input, as `unblend separate` does: the
- * results of cat.png are output/cat.SOURCE.png, and output/manifest.json says how each picture fared.
+ * Separates every picture (PNG, JPEG, TIFF, WebP, PGM, PPM) of the folder input, as `unblend separate`
+ * does: the results of cat.png are output/cat.SOURCE.png, and output/manifest.json says how each picture fared.
  * Nothing is overwritten but earlier results of the same pictures. The output folder is made if there
  * is none.
  *

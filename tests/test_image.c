@@ -476,8 +476,9 @@ static void assert_names(const name_list *list, const char *const *wanted, size_
 static void lists_a_folder(void **state)
 {
     (void)state;
-    static const char *const wanted[] = {"B.PGM",  "a.png", "b.jpeg",    "broken.png",  "c.Jpg",
-                                         "d.jfif", "e.jpe", "no ending", "\xc3\xa4.png"};
+    static const char *const wanted[] = {"B.PGM",  "a.png",  "b.jpeg",    "broken.png",
+                                         "c.Jpg",  "d.jfif", "e.jpe",     "f.TIF",
+                                         "g.tiff", "h.webp", "no ending", "\xc3\xa4.png"};
     static const char *const others[] = {"d.txt", "e.png.gz", "inner.png", "png"};
     static const char *const passed_over[] = {".png", ".hidden.png"};
     char name[100];
@@ -516,7 +517,8 @@ static void refuses_folders_without_pictures(void **state)
     assert_int_equal(directory_make(bare), 0);
     text_file("bare/notes.txt", "hello");
     assert_int_equal(folder_list(bare, &f), -1);
-    assert_error(STATUS_DATA, bare, "holds no picture (PNG, JPEG, PGM or PPM), and 1 other");
+    assert_error(STATUS_DATA, bare,
+                 "holds no picture (PNG, JPEG, TIFF, WebP, PGM or PPM), and 1 other");
     assert_int_equal(folder_list(missing, &f), -1);
     assert_error(STATUS_DATA, missing, "No such file");
     const char *file = text_file("file", "");

@@ -348,8 +348,10 @@ static void other_files_are_called_by_their_names(void **state)
         CASE("\x89PNG", "a PNG cut short"),
         CASE("GIF89a........", "a picture (GIF); convert it"),
         CASE("BM....\0\0\0\0....", "a picture (BMP); convert it"),
-        CASE("II*\0....", "a picture (TIFF); convert it"),
-        CASE("RIFF....WEBPVP8 ", "a picture (WebP); convert it"),
+        CASE("II*\0....", "damaged TIFF"),
+        CASE("MM\0+....", "damaged TIFF"),
+        CASE("RIFF....WEBPVP8 ", "damaged WebP"),
+        CASE("\0\0\1\0........", "a picture (an icon); convert it to PNG, JPEG or PGM"),
         CASE("\0\0\0\x18"
              "ftypheic",
              "a picture (HEIC"),

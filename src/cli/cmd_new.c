@@ -307,8 +307,8 @@ const command new_command = {
         "Looks at 2 to 4 folders, one for each source, says what is in them, and writes a\n"
         "config with comments to FILE (default unblend.ini): size, network and batch suit\n"
         "the pictures and the device. `unblend train FILE` is then all that is left to do.\n"
-        "A folder holds PNG, JPEG, PGM or PPM files, or such sub-folders as train/,\n"
-        "validation/ and test/, or IDX files. The same folder twice: blends of its own\n"
+        "A folder holds PNG, JPEG, TIFF, WebP, PGM or PPM files, or such sub-folders as\n"
+        "train/, validation/ and test/, or IDX files. The same folder twice: blends of its own\n"
         "pictures.\n",
     .examples = "  unblend new photos/ paintings/\n"
                 "  unblend new pages/ pages/ --config pages.ini\n",

@@ -14,8 +14,8 @@
 
 static bool has_picture_name(const char *name)
 {
-    static const char *const endings[] = {".png",  ".jpg", ".jpeg", ".jpe",
-                                          ".jfif", ".pgm", ".ppm",  ".pnm"};
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".jpe",  ".jfif", ".pgm",
+                                          ".ppm", ".pnm", ".tif",  ".tiff", ".webp"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
         if (!strcasecmp(dot, endings[i]))
@@ -96,7 +96,8 @@ int folder_list(const char *path, folder *out)
     closedir(directory);
     if (!result && !out->pictures.count)
         result =
-            fail(STATUS_DATA, "%s: holds no picture (PNG, JPEG, PGM or PPM), and %zu other files",
+            fail(STATUS_DATA,
+                 "%s: holds no picture (PNG, JPEG, TIFF, WebP, PGM or PPM), and %zu other files",
                  path, out->others.count);
     if (result) {
         folder_release(out);

@@ -1,4 +1,4 @@
-/* Data sets in folders of PNG, JPEG, PGM and PPM files, whose parts are as picture_files.h has them. Their
+/* Data sets in folders of PNG, JPEG, TIFF, WebP, PGM and PPM files, whose parts are as picture_files.h has them. Their
  * pictures are decoded once (picture_store.h), or those that are not stored each time. */
 #include "base/error.h"
 #include "base/log.h"

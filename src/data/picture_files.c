@@ -278,7 +278,8 @@ static int check_parts(const picture_files *p, const char *folder, bool subfolde
 {
     if (!p->count)
         return fail(
-            STATUS_DATA, "%s: holds no picture (PNG, JPEG, PGM or PPM), and %zu other files%s",
+            STATUS_DATA,
+            "%s: holds no picture (PNG, JPEG, TIFF, WebP, PGM or PPM), and %zu other files%s",
             folder, p->others,
             subfolders ? "" : "; pictures in sub-folders count with data.subfolders = true");
     return p->parts[PART_TRAIN]
