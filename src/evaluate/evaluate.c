@@ -144,23 +144,25 @@ int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned str
 
 /* ---- What is typical ---- */
 
-/* A batch on the host, and one blend of it with its sources as pictures of 16 bits: as `separate` would write them. */
+/* A batch on the host, and one blend of it with its sources as pictures of 16 bits, without their border: as
+ * `separate` would write them. */
 typedef struct typical_blends {
+    const mixture *mixture;
     float *blends, *outputs;
     struct image blend, sources[SOURCES_MAX];
 } typical_blends;
 
-static int new_blends(typical_blends *t, const network *n)
+static int new_blends(typical_blends *t, const network *n, const mixture *m)
 {
-    struct image_format f = n->mixture.format;
-    size_t values = (size_t)n->batch * image_values(f);
-    *t = (typical_blends){0};
+    int height = m->inner_height, width = m->inner_width, channels = m->format.channels;
+    size_t values = (size_t)n->batch * image_values(m->format);
+    *t = (typical_blends){.mixture = m};
     t->blends = allocate(values, sizeof(float));
-    t->outputs = allocate(values, (size_t)n->mixture.sources * sizeof(float));
-    if (!t->blends || !t->outputs || image_new_deep(&t->blend, f.width, f.height, f.channels, 16))
+    t->outputs = allocate(values, (size_t)m->sources * sizeof(float));
+    if (!t->blends || !t->outputs || image_new_deep(&t->blend, width, height, channels, 16))
         return -1;
-    for (int k = 0; k < n->mixture.sources; k++)
-        if (image_new_deep(&t->sources[k], f.width, f.height, f.channels, 16))
+    for (int k = 0; k < m->sources; k++)
+        if (image_new_deep(&t->sources[k], width, height, channels, 16))
             return -1;
     return 0;
 }
@@ -174,17 +176,22 @@ static void release_blends(typical_blends *t)
         image_release(&t->sources[k]);
 }
 
-static void take_blend(typical_blends *t, const mixture *m, size_t i)
+static void take_blend(typical_blends *t, size_t i)
 {
-    size_t channels = (size_t)m->format.channels, sources = (size_t)m->sources;
-    size_t size = image_values(m->format);
-    const float *blend = t->blends + i * size, *outputs = t->outputs + i * size * sources;
-    for (size_t v = 0; v < size; v++) {
-        pixel_put(t->blend.pixels, PIXELS_SHORTS, v, blend[v]);
-        for (size_t k = 0; k < sources; k++)
-            pixel_put(t->sources[k].pixels, PIXELS_SHORTS, v,
-                      outputs[(v / channels * sources + k) * channels + v % channels]);
-    }
+    struct image_format f = t->mixture->format;
+    int top = (f.height - t->blend.height) / 2, left = (f.width - t->blend.width) / 2;
+    size_t channels = (size_t)f.channels, sources = (size_t)t->mixture->sources, to = 0;
+    for (int y = 0; y < t->blend.height; y++)
+        for (int x = 0; x < t->blend.width; x++) {
+            size_t pixel =
+                (i * (size_t)f.height + (size_t)(top + y)) * (size_t)f.width + (size_t)(left + x);
+            for (size_t c = 0; c < channels; c++, to++) {
+                pixel_put(t->blend.pixels, PIXELS_SHORTS, to, t->blends[pixel * channels + c]);
+                for (size_t k = 0; k < sources; k++)
+                    pixel_put(t->sources[k].pixels, PIXELS_SHORTS, to,
+                              t->outputs[(pixel * sources + k) * channels + c]);
+            }
+        }
 }
 
 static int add_typical(evaluator *e, typical_blends *t, const residual_rule *rule, int blends,
@@ -198,7 +205,7 @@ static int add_typical(evaluator *e, typical_blends *t, const residual_rule *rul
                     shape_count(n->output->shape) * sizeof(float)))
         return -1;
     for (int i = 0; i < blends; i++) {
-        take_blend(t, &n->mixture, (size_t)i);
+        take_blend(t, (size_t)i);
         double residual = residual_measure(rule, &t->blend, t->sources, NULL);
         typical_add(sums, typical_of_image(&t->blend, residual));
     }
@@ -212,7 +219,7 @@ int evaluator_typical(evaluator *e, const struct mix_config *mix, enum split spl
     residual_rule rule = residual_rule_of(mix, &n->mixture);
     typical_sums sums = {0};
     typical_blends t;
-    int result = new_blends(&t, n);
+    int result = new_blends(&t, n, batches_mixture(e->batches));
     for (long done = 0; done < blends && !result; done += n->batch) {
         int count = blends - done < n->batch ? (int)(blends - done) : n->batch;
         result = batches_next(e->batches, split, seed, stream, (uint64_t)done, n->batch,

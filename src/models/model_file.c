@@ -244,21 +244,23 @@ int model_pack(const model_file *m, const char *path)
     size_t count = safetensors_count(m->tensors);
     struct stored_tensor *tensors = allocate(count, sizeof *tensors);
     uint16_t **halves = allocate(count, sizeof *halves);
+    char *typical = m->typical.blends ? typical_as_text(&m->typical) : NULL;
     struct stored_text metadata[] = {{"format", safetensors_metadata(m->tensors, "format")},
                                      {"config", safetensors_metadata(m->tensors, "config")},
                                      {"pictures", safetensors_metadata(m->tensors, "pictures")},
-                                     {"typical", safetensors_metadata(m->tensors, "typical")}};
-    int result = tensors && halves ? 0 : -1;
+                                     {"typical", typical}};
+    int result = tensors && halves && (typical || !m->typical.blends) ? 0 : -1;
     for (size_t i = 0; i < count && !result; i++) {
         tensors[i] = *safetensors_at(m->tensors, i);
         if (can_be_rounded(&tensors[i]))
             result = (halves[i] = round_values(&tensors[i])) ? 0 : -1;
     }
     if (!result)
-        result = safetensors_write(path, tensors, count, metadata, metadata[3].value ? 4 : 3);
+        result = safetensors_write(path, tensors, count, metadata, typical ? 4 : 3);
     for (size_t i = 0; halves && i < count; i++)
         free(halves[i]);
     free(halves);
     free(tensors);
+    free(typical);
     return result;
 }
