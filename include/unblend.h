@@ -88,13 +88,12 @@ UB_API void ub_close(ub_model *model); /* NULL is allowed */
 UB_API int ub_sources(const ub_model *model);
 UB_API const char *ub_source_name(const ub_model *model, int source);
 
-/* The format of the model's pictures, in pixels; channels is 1 (gray) or 3. */
+/* The format of the pictures that the model was trained with, in pixels; channels is 1 (gray) or 3. */
 UB_API int ub_width(const ub_model *model);
 UB_API int ub_height(const ub_model *model);
 UB_API int ub_channels(const ub_model *model);
 
-/* 1 if the model takes pictures of that size, else 0: those of its format, and those of the size that
- * its training pictures had before they were padded with black, e.g. 28 x 28 in 32 x 32. */
+/* 1 if the model takes pictures of that size, else 0: any size is taken that has a pixel. */
 UB_API int ub_takes(const ub_model *model, int width, int height);
 
 /* The name of the device it runs on; valid until ub_close(). */
@@ -103,7 +102,7 @@ UB_API const char *ub_device_name(const ub_model *model);
 /* ---- Pictures in memory ---- */
 
 /*
- * Separates n pictures of one size that the model takes; results has room for ub_sources() times as
+ * Separates n pictures of one size, each of the model's channels; results has room for ub_sources() times as
  * many values as pixels. Bytes are 0 (black) to 255; results are rounded. Floats are 0 (black) to 1;
  * results are what the network gives, which may lie a little outside. On failure, also if a result is
  * not a number, what results holds is of no use.
@@ -127,7 +126,7 @@ typedef struct ub_folder_options {
 typedef struct ub_folder_counts {
     size_t pictures;  /* in the folder: separated + failed + left */
     size_t separated; /* whose results were written */
-    size_t failed;    /* that could not be read, are of another size, or could not be written */
+    size_t failed;    /* that could not be read, or could not be written */
     size_t left;      /* that were not looked at, because progress() stopped */
     size_t others;    /* files that are no pictures */
 } ub_folder_counts;

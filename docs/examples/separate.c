@@ -56,9 +56,9 @@ int main(int argc, char **argv)
     ub_model *model = ub_open(argv[1], NULL);
     if (!model) {
         fprintf(stderr, "%s\n", ub_error());
-    } else if (!pixels || channels != ub_channels(model) || !ub_takes(model, width, height)) {
-        fprintf(stderr, "%s: a PGM or PPM of %d x %d pixels and %d channel(s) is needed\n", argv[2],
-                ub_width(model), ub_height(model), ub_channels(model));
+    } else if (!pixels || channels != ub_channels(model)) {
+        fprintf(stderr, "%s: a %s is needed\n", argv[2],
+                ub_channels(model) == 3 ? "PPM (colour)" : "PGM (gray)");
     } else {
         size_t size = (size_t)width * (size_t)height * (size_t)channels;
         results = malloc((size_t)ub_sources(model) * size);
