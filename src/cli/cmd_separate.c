@@ -37,11 +37,12 @@ static int show_progress(void *context, const struct folder_progress *p)
     return signals_caught();
 }
 
-static void tell_of_results(const worklist *w, double seconds)
+static void tell_of_results(const separator *s, const worklist *w, double seconds)
 {
     size_t done = worklist_count(w, WORK_DONE);
     log_info("%zu of %zu images separated in %.1f s (%.1f images/s), results in %s", done, w->count,
              seconds, (double)done / seconds, w->output);
+    log_detail("at most %.0f MiB of device memory were used", (double)separator_peak(s) / 1048576);
 }
 
 /* What is worth knowing about single pictures although they are done. */
@@ -122,7 +123,7 @@ static int separate(separator *s, worklist *w, const options *given, const model
     log_live_end();
     if (result)
         return -1;
-    tell_of_results(w, clock_seconds() - start);
+    tell_of_results(s, w, clock_seconds() - start);
     tell_of_pictures(w);
     if (given->json && print_json(folder_manifest(s, w, &how)))
         return -1;

@@ -1,7 +1,7 @@
 /* A worklist as JSON: what worklist.h shows. */
+#include "image/scores.h"
 #include "separate/earlier.h"
 #include "separate/worklist.h"
-#include <math.h>
 
 /* Takes value over. */
 static int set(json_t *object, const char *key, json_t *value)
@@ -46,7 +46,7 @@ static int add_results(const worklist *w, const work_item *item, json_t *entry)
 {
     int broken = set(entry, "residual",
                      json_pack("{s:o, s:o}", "mse", number_as_json(item->residual), "psnr",
-                               number_as_json(-10 * log10(item->residual))));
+                               number_as_json(image_psnr(item->residual))));
     if (item->warning)
         broken |= set(entry, "warning", text_as_json(item->warning));
     if (item->scored)
