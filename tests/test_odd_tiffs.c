@@ -170,6 +170,29 @@ static void a_cut_tiff_is_refused(void **state)
     assert_nothing_printed();
 }
 
+/* The directory says where its data end, which is too early. */
+static void a_strip_without_all_its_data_is_refused(void **state)
+{
+    (void)state;
+    static unsigned char data[1 << 14];
+    for (size_t i = 0; i < KINDS; i++) {
+        const shape a = {
+            kinds[i].photometric, kinds[i].bits, kinds[i].photometric == PHOTOMETRIC_RGB ? 3 : 1,
+            kinds[i].compression, .extra = -1,   .rows = HEIGHT};
+        TIFF *tiff = TIFFOpen(tiff_file(&a), "r");
+        assert_non_null(tiff);
+        tmsize_t length = TIFFReadRawStrip(tiff, 0, data, sizeof data);
+        TIFFClose(tiff);
+        assert_in_range(length, 40, sizeof data - 1);
+        tiff = TIFFOpen(scratch_path("less.tif"), "w");
+        set_fields(tiff, &a);
+        assert_true(TIFFWriteRawStrip(tiff, 0, data, length * 2 / 3) > 0);
+        TIFFClose(tiff);
+        assert_refused(scratch_path("less.tif"), "damaged TIFF");
+    }
+    assert_nothing_printed();
+}
+
 static void a_damaged_tiff_is_read_or_refused(void **state)
 {
     (void)state;
@@ -229,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_huge_tiff_is_refused),
         cmocka_unit_test(a_picture_is_one_page),
         cmocka_unit_test(a_cut_tiff_is_refused),
+        cmocka_unit_test(a_strip_without_all_its_data_is_refused),
         cmocka_unit_test(a_damaged_tiff_is_read_or_refused),
         cmocka_unit_test(threads_do_not_hear_of_each_other),
     };

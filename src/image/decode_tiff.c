@@ -53,7 +53,7 @@ static toff_t size_of(thandle_t handle)
 static int map(thandle_t handle, void **bytes, toff_t *length)
 {
     const reader *r = handle;
-    *bytes = (void *)(uintptr_t)r->file->bytes;
+    *bytes = (void *)r->file->bytes;
     *length = r->file->length;
     return 1;
 }

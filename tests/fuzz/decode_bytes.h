@@ -21,10 +21,10 @@ typedef int decoder(const struct encoded *file, struct image *picture);
 static void decode_bytes(decoder *decode, const uint8_t *data, size_t size)
 {
     const struct image_request wanted = {.deep = true, .tags = true, .fits = is_small};
-    struct image picture = {0};
+    struct image picture = {0}, none;
     struct image_head head = {0};
     int result = decode(&(struct encoded){"fuzzed", data, size, &wanted, NULL}, &picture);
-    int looked = decode(&(struct encoded){"fuzzed", data, size, &wanted, &head}, &picture);
+    int looked = decode(&(struct encoded){"fuzzed", data, size, &wanted, &head}, &none);
     if (!result && (looked || head.width != picture.width || head.height != picture.height))
         abort();
     if (result && picture.pixels)
