@@ -144,23 +144,24 @@ int evaluator_scores(evaluator *e, enum split split, uint64_t seed, unsigned str
 
 /* ---- What is typical ---- */
 
-/* A batch on the host, and one blend of it with its sources as pictures of 16 bits: as `separate` would write them. */
+/* A batch on the host, and one blend of it with its sources as pictures of 16 bits: as `separate` would read and write
+ * them, without the border that data sets of smaller pictures have. */
 typedef struct typical_blends {
     float *blends, *outputs;
     struct image blend, sources[SOURCES_MAX];
 } typical_blends;
 
-static int new_blends(typical_blends *t, const network *n)
+static int new_blends(typical_blends *t, const network *n, const mixture *m)
 {
-    struct image_format f = n->mixture.format;
-    size_t values = (size_t)n->batch * image_values(f);
+    size_t values = (size_t)n->batch * image_values(m->format);
     *t = (typical_blends){0};
     t->blends = allocate(values, sizeof(float));
-    t->outputs = allocate(values, (size_t)n->mixture.sources * sizeof(float));
-    if (!t->blends || !t->outputs || image_new_deep(&t->blend, f.width, f.height, f.channels, 16))
+    t->outputs = allocate(values, (size_t)m->sources * sizeof(float));
+    if (!t->blends || !t->outputs ||
+        image_new_deep(&t->blend, m->inner_width, m->inner_height, m->format.channels, 16))
         return -1;
-    for (int k = 0; k < n->mixture.sources; k++)
-        if (image_new_deep(&t->sources[k], f.width, f.height, f.channels, 16))
+    for (int k = 0; k < m->sources; k++)
+        if (image_new_deep(&t->sources[k], m->inner_width, m->inner_height, m->format.channels, 16))
             return -1;
     return 0;
 }
@@ -176,14 +177,18 @@ static void release_blends(typical_blends *t)
 
 static void take_blend(typical_blends *t, const mixture *m, size_t i)
 {
-    size_t channels = (size_t)m->format.channels, sources = (size_t)m->sources;
-    size_t size = image_values(m->format);
+    struct image_format f = m->format;
+    size_t channels = (size_t)f.channels, sources = (size_t)m->sources, size = image_values(f);
     const float *blend = t->blends + i * size, *outputs = t->outputs + i * size * sources;
-    for (size_t v = 0; v < size; v++) {
-        pixel_put(t->blend.pixels, PIXELS_SHORTS, v, blend[v]);
+    int top = (f.height - m->inner_height) / 2, left = (f.width - m->inner_width) / 2;
+    size_t row = (size_t)m->inner_width * channels;
+    for (size_t to = 0; to < (size_t)m->inner_height * row; to++) {
+        size_t from = ((size_t)top + to / row) * (size_t)f.width * channels +
+                      (size_t)left * channels + to % row;
+        pixel_put(t->blend.pixels, PIXELS_SHORTS, to, blend[from]);
         for (size_t k = 0; k < sources; k++)
-            pixel_put(t->sources[k].pixels, PIXELS_SHORTS, v,
-                      outputs[(v / channels * sources + k) * channels + v % channels]);
+            pixel_put(t->sources[k].pixels, PIXELS_SHORTS, to,
+                      outputs[(from / channels * sources + k) * channels + from % channels]);
     }
 }
 
@@ -198,7 +203,7 @@ static int add_typical(evaluator *e, typical_blends *t, const residual_rule *rul
                     shape_count(n->output->shape) * sizeof(float)))
         return -1;
     for (int i = 0; i < blends; i++) {
-        take_blend(t, &n->mixture, (size_t)i);
+        take_blend(t, batches_mixture(e->batches), (size_t)i);
         double residual = residual_measure(rule, &t->blend, t->sources, NULL);
         typical_add(sums, typical_of_image(&t->blend, residual));
     }
@@ -212,7 +217,7 @@ int evaluator_typical(evaluator *e, const struct mix_config *mix, enum split spl
     residual_rule rule = residual_rule_of(mix, &n->mixture);
     typical_sums sums = {0};
     typical_blends t;
-    int result = new_blends(&t, n);
+    int result = new_blends(&t, n, batches_mixture(e->batches));
     for (long done = 0; done < blends && !result; done += n->batch) {
         int count = blends - done < n->batch ? (int)(blends - done) : n->batch;
         result = batches_next(e->batches, split, seed, stream, (uint64_t)done, n->batch,
