@@ -9,6 +9,7 @@
 #include "check/image_scores.h"
 #include "evaluate/evaluate.h"
 #include "evaluate/ssim.h"
+#include "image/scores.h"
 #include "models/trained.h"
 #include <math.h>
 
@@ -353,6 +354,66 @@ static void of_clean_pictures_one_output_counts(void **state)
     score_a_model(true);
 }
 
+/* ---- Of pictures of any size ---- */
+
+static struct image picture_of(int height, int width, int channels, int depth, int factor)
+{
+    struct image p;
+    assert_int_equal(image_new_deep(&p, width, height, channels, depth), 0);
+    for (int i = 0; i < height * width * channels; i++)
+        pixel_put(p.pixels, image_pixel_type(&p), (size_t)i,
+                  (float)((i * factor + i / 7) % 251) / 250);
+    return p;
+}
+
+static void floats_of(const struct image *p, float *values)
+{
+    for (int i = 0; i < p->height * p->width * p->channels; i++)
+        values[i] = pixel_value(p->pixels, image_pixel_type(p), (size_t)i);
+}
+
+static void pictures_are_scored_as_defined(void **state)
+{
+    (void)state;
+    static const int sides[][2] = {{11, 11}, {11, 30}, {31, 11}, {23, 37}, {12, 13}};
+    static float x[40 * 40 * 3], y[40 * 40 * 3];
+    for (size_t i = 0; i < 5; i++)
+        for (int c = 1; c <= 3; c += 2)
+            for (int kind = 0; kind < 4; kind++) {
+                const struct image_format f = {sides[i][0], sides[i][1], c};
+                struct image a = picture_of(f.height, f.width, c, kind & 1 ? 16 : 8, 37);
+                struct image b = picture_of(f.height, f.width, c, kind & 2 ? 16 : 8, 38);
+                double ssim;
+                floats_of(&a, x);
+                floats_of(&b, y);
+                assert_int_equal(image_ssim(&a, &b, &ssim), 0);
+                assert_near(ssim, reference_ssim(f, c, x, y), 1e-9);
+                assert_near(image_mse(&a, &b), reference_mse(f, c, x, y), 1e-12);
+                assert_int_equal(image_ssim(&a, &a, &ssim), 0);
+                assert_near(ssim, 1, 1e-12);
+                assert_near(image_mse(&b, &b), 0, 0);
+                image_release(&a);
+                image_release(&b);
+            }
+}
+
+static void narrow_pictures_have_no_ssim(void **state)
+{
+    (void)state;
+    static const int sides[][2] = {{1, 1}, {10, 40}, {40, 10}};
+    for (size_t i = 0; i < 3; i++) {
+        struct image a = picture_of(sides[i][0], sides[i][1], 1, 8, 37);
+        double ssim = 0;
+        assert_int_equal(image_ssim(&a, &a, &ssim), 0);
+        assert_true(isnan(ssim));
+        image_release(&a);
+    }
+    assert_near(image_psnr(0.001), 30, 1e-12);
+    assert_near(image_psnr(1), 0, 0);
+    assert_near(image_psnr(0), 100, 0);
+    assert_near(image_psnr(1e-11), 100, 0);
+}
+
 static int set_up(void **state)
 {
     log_set_level(LOG_QUIET);
@@ -369,6 +430,8 @@ int main(void)
         cmocka_unit_test(kernel_matches_plain_ssim),
         cmocka_unit_test(kernel_takes_any_format),
         cmocka_unit_test(small_images_have_no_ssim),
+        cmocka_unit_test(pictures_are_scored_as_defined),
+        cmocka_unit_test(narrow_pictures_have_no_ssim),
         cmocka_unit_test(evaluator_scores_a_model),
         cmocka_unit_test(scores_are_those_of_scikit_image),
         cmocka_unit_test(of_clean_pictures_one_output_counts),

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "separate/folder.h"
 #include "separate/truths.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,8 +65,13 @@ static void print_scores(const worklist *w)
     if (!scored)
         return;
     printf("%-12s  %10s  %10s\n", "", "psnr", "ssim");
-    for (int k = 0; k < w->mixture.sources; k++)
-        printf("%-12s  %10.4f  %10.6f\n", w->mixture.names[k], psnr[k], ssim[k]);
+    for (int k = 0; k < w->mixture.sources; k++) {
+        printf("%-12s  %10.4f  ", w->mixture.names[k], psnr[k]);
+        if (isnan(ssim[k]))
+            printf("%10s\n", "-"); /* for pictures that are too small */
+        else
+            printf("%10.6f\n", ssim[k]);
+    }
     printf("means of %zu image%s\n", scored, scored > 1 ? "s" : "");
 }
 

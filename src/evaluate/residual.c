@@ -22,45 +22,105 @@ static void values_at(const residual_rule *r, const struct image sources[], size
 
 /* ---- Weights that fit ---- */
 
-/* Normal equations for the weights of all sources but the last, which has what is missing to 1. */
-typedef struct equations {
-    int unknowns;
-    double a[SOURCES_MAX][SOURCES_MAX + 1]; /* the right side behind the last unknown */
-} equations;
+/* With weights that sum to 1 the residual is a sum of what each source alone leaves. Sums of products of these, in
+ * light, tell the mean squared residual of any weights. */
+typedef struct products {
+    int sources;
+    double of[SOURCES_MAX][SOURCES_MAX];
+} products;
 
-static void add_equation(const residual_rule *r, float input, const float values[], equations *e)
+static void add_products(const residual_rule *r, float input, const float values[], products *p)
 {
-    double linear[SOURCES_MAX], gamma = r->blend.gamma;
-    double last = pow(values[e->unknowns], gamma);
-    for (int k = 0; k < e->unknowns; k++)
-        linear[k] = pow(values[k], gamma) - last;
-    linear[e->unknowns] = pow(input, gamma) - last;
-    for (int i = 0; i < e->unknowns; i++)
-        for (int j = 0; j <= e->unknowns; j++)
-            e->a[i][j] += linear[i] * linear[j];
+    double left[SOURCES_MAX], gamma = r->blend.gamma, light = pow(input, gamma);
+    for (int k = 0; k < r->sources; k++)
+        left[k] = pow(values[k], gamma) - light;
+    for (int i = 0; i < r->sources; i++)
+        for (int j = 0; j < r->sources; j++)
+            p->of[i][j] += left[i] * left[j];
 }
 
-/* Gauss and Jordan, with pivots; an unknown that nothing depends on becomes an equal share. */
-static void solve(equations *e, double x[])
+/* n equations, the right side behind the last unknown; an unknown that adds nothing to the others is 0. */
+typedef double equations[SOURCES_MAX][SOURCES_MAX + 1];
+
+/* Gauss and Jordan, with pivots. */
+static void solve(equations a, int n, double x[])
 {
-    int n = e->unknowns, used[SOURCES_MAX] = {0}, row_of[SOURCES_MAX];
+    int used[SOURCES_MAX] = {0}, row_of[SOURCES_MAX];
     for (int k = 0; k < n; k++) {
         int best = -1;
         for (int i = 0; i < n; i++)
-            if (!used[i] && (best < 0 || fabs(e->a[i][k]) > fabs(e->a[best][k])))
+            if (!used[i] && (best < 0 || fabs(a[i][k]) > fabs(a[best][k])))
                 best = i;
-        row_of[k] = fabs(e->a[best][k]) > 1e-9 ? best : -1;
+        row_of[k] = fabs(a[best][k]) > 1e-9 ? best : -1;
         if (row_of[k] < 0)
             continue;
         used[best] = 1;
         for (int i = 0; i < n; i++) {
-            double factor = i == best ? 0 : e->a[i][k] / e->a[best][k];
+            double factor = i == best ? 0 : a[i][k] / a[best][k];
             for (int j = k; j <= n && factor != 0; j++)
-                e->a[i][j] -= factor * e->a[best][j];
+                a[i][j] -= factor * a[best][j];
         }
     }
     for (int k = 0; k < n; k++)
-        x[k] = row_of[k] < 0 ? 1.0 / (n + 1) : e->a[row_of[k]][n] / e->a[row_of[k]][k];
+        x[k] = row_of[k] < 0 ? 0 : a[row_of[k]][n] / a[row_of[k]][k];
+}
+
+/* The weights of least error of some sources, a bit for each; the others have none. The last of them has what is
+ * missing to 1. */
+static void fit_some(const products *p, unsigned some, double weights[])
+{
+    int chosen[SOURCES_MAX], n = -1;
+    double x[SOURCES_MAX], left = 1;
+    equations a;
+    for (int k = 0; k < p->sources; k++) {
+        weights[k] = 0;
+        if (some >> k & 1)
+            chosen[++n] = k;
+    }
+    int last = chosen[n];
+    for (int i = 0; i < n; i++) {
+        const double *row = p->of[chosen[i]];
+        for (int j = 0; j < n; j++)
+            a[i][j] = row[chosen[j]] - row[last] - p->of[last][chosen[j]] + p->of[last][last];
+        a[i][n] = p->of[last][last] - row[last];
+    }
+    solve(a, n, x);
+    for (int i = 0; i < n; i++) {
+        weights[chosen[i]] = x[i];
+        left -= x[i];
+    }
+    weights[last] = left;
+}
+
+static double error_of(const products *p, const double weights[])
+{
+    double sum = 0;
+    for (int i = 0; i < p->sources; i++)
+        for (int j = 0; j < p->sources; j++)
+            sum += weights[i] * weights[j] * p->of[i][j];
+    return sum;
+}
+
+static bool has_negative(const double weights[], int count)
+{
+    for (int k = 0; k < count; k++)
+        if (weights[k] < 0)
+            return true;
+    return false;
+}
+
+/* The best of all weights from 0 to 1 is the best of some of the sources, where it is inside of that range. */
+static void fit_all(const products *p, double weights[])
+{
+    double least = -1, tried[SOURCES_MAX];
+    for (unsigned some = 1; some < 1u << p->sources; some++) {
+        fit_some(p, some, tried);
+        double error = error_of(p, tried);
+        if (has_negative(tried, p->sources) || (least >= 0 && error >= least))
+            continue;
+        least = error;
+        memcpy(weights, tried, sizeof tried);
+    }
 }
 
 static double between(double low, double value, double high)
@@ -72,22 +132,23 @@ static double between(double low, double value, double high)
 static void fit_weights(const residual_rule *r, const struct image *input,
                         const struct image sources[], float weights[])
 {
-    equations e = {.unknowns = r->sources - 1};
-    double x[SOURCES_MAX], left = 1;
+    products p = {.sources = r->sources};
+    double fitted[SOURCES_MAX] = {0};
     size_t count = (size_t)input->width * (size_t)input->height * (size_t)input->channels;
     for (size_t i = 0; i < count; i++) {
         float values[SOURCES_MAX];
         values_at(r, sources, i, values);
-        add_equation(r, pixel_value(input->pixels, image_pixel_type(input), i), values, &e);
+        add_products(r, pixel_value(input->pixels, image_pixel_type(input), i), values, &p);
     }
-    solve(&e, x);
-    for (int k = 0; k < e.unknowns; k++) {
-        x[k] = e.unknowns == 1 ? between(r->blend.weight_low, x[k], r->blend.weight_high)
-                               : between(0, x[k], left);
-        weights[k] = (float)x[k];
-        left -= x[k];
+    if (r->sources == 2) {
+        fit_some(&p, 3, fitted);
+        fitted[0] = between(r->blend.weight_low, fitted[0], r->blend.weight_high);
+        fitted[1] = 1 - fitted[0];
+    } else {
+        fit_all(&p, fitted);
     }
-    weights[e.unknowns] = (float)left;
+    for (int k = 0; k < r->sources; k++)
+        weights[k] = (float)fitted[k];
 }
 
 /* ---- The residual ---- */

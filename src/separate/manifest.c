@@ -83,19 +83,20 @@ static json_t *item_as_json(const worklist *w, const work_item *item)
 size_t worklist_mean_scores(const worklist *w, double psnr[], double ssim[])
 {
     size_t scored = 0;
-    for (int k = 0; k < w->mixture.sources; k++)
-        psnr[k] = ssim[k] = 0;
-    for (size_t i = 0; i < w->count; i++) {
-        const work_item *item = &w->items[i];
-        scored += item->scored;
-        for (int k = 0; k < w->mixture.sources && item->scored; k++) {
-            psnr[k] += item->psnr[k];
-            ssim[k] += item->ssim[k];
-        }
-    }
     for (int k = 0; k < w->mixture.sources; k++) {
-        psnr[k] /= (double)scored;
-        ssim[k] /= (double)scored;
+        size_t large = 0;
+        psnr[k] = ssim[k] = 0;
+        scored = 0;
+        for (size_t i = 0; i < w->count; i++) {
+            const work_item *item = &w->items[i];
+            bool has_ssim = item->scored && !isnan(item->ssim[k]);
+            psnr[k] += item->scored ? item->psnr[k] : 0;
+            ssim[k] += has_ssim ? item->ssim[k] : 0;
+            scored += item->scored;
+            large += has_ssim;
+        }
+        psnr[k] = scored ? psnr[k] / (double)scored : NAN;
+        ssim[k] = large ? ssim[k] / (double)large : NAN;
     }
     return scored;
 }

@@ -90,7 +90,8 @@ int worklist_write(const worklist *w, work_item *item, int output, const struct 
 int worklist_fail(const worklist *w, work_item *item);
 size_t worklist_count(const worklist *w, enum work_status status);
 
-/* The means over the pictures that have scores; returns how many these are. */
+/* The means over the pictures that have scores; returns how many these are. SSIM is that of those that are large
+ * enough, NaN if none is. */
 size_t worklist_mean_scores(const worklist *w, double psnr[], double ssim[]);
 
 /* See above; NULL if memory ran out. */
