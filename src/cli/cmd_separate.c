@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "cli/cli.h"
+#include "separate/earlier.h"
 #include "separate/folder.h"
 #include "separate/truths.h"
 #include <math.h>
@@ -46,16 +47,22 @@ static void tell_of_results(const separator *s, const worklist *w, double second
     log_detail("at most %.0f MiB of device memory were used", (double)separator_peak(s) / 1048576);
 }
 
-/* What is worth knowing about single pictures although they are done. */
-static void tell_of_pictures(const worklist *w)
+/* What is worth knowing about single pictures although they are done: a few, unless more were asked for. */
+static void tell_of_pictures(const worklist *w, bool all)
 {
+    enum { NAMED = 5 };
+    size_t told = 0;
     for (size_t i = 0; i < w->count; i++) {
         const work_item *item = &w->items[i];
-        if (item->status == WORK_DONE && item->warning)
-            log_warning("%s/%s: %s", w->input, item->name, item->warning);
-        if (item->status == WORK_DONE && item->unscored)
-            log_warning("%s", item->unscored);
+        const char *texts[] = {item->warning, item->unscored};
+        for (int t = 0; t < 2; t++)
+            if (item->status == WORK_DONE && texts[t] && (all || told < NAMED))
+                log_warning("%s/%s: %s", w->input, item->name, texts[t]);
+        told += item->status == WORK_DONE && (item->warning || item->unscored);
     }
+    if (!all && told > NAMED)
+        log_warning("and %zu more such pictures: %s/" MANIFEST_NAME " has them all", told - NAMED,
+                    w->output);
 }
 
 static void print_scores(const worklist *w)
@@ -130,7 +137,7 @@ static int separate(separator *s, worklist *w, const options *given, const model
     if (result)
         return -1;
     tell_of_results(s, w, clock_seconds() - start);
-    tell_of_pictures(w);
+    tell_of_pictures(w, given->verbose);
     if (given->json && print_json(folder_manifest(s, w, &how)))
         return -1;
     if (!given->json)

@@ -2,6 +2,7 @@
 #include "image/scores.h"
 #include "separate/earlier.h"
 #include "separate/worklist.h"
+#include <math.h>
 
 /* Takes value over. */
 static int set(json_t *object, const char *key, json_t *value)
