@@ -275,15 +275,16 @@ int file_write_named(const char *path, const void *bytes, size_t length, enum st
     }
     if (why)
         unlink(temporary);
-    else
-        sync_directory_of(path);
     free(temporary);
     return why ? fail(code, "%s: cannot be written: %s", path, strerror(why)) : 0;
 }
 
 int file_write_atomic(const char *path, const void *bytes, size_t length)
 {
-    return file_write_named(path, bytes, length, STATUS_RUNTIME);
+    if (file_write_named(path, bytes, length, STATUS_RUNTIME))
+        return -1;
+    sync_directory_of(path);
+    return 0;
 }
 
 int file_draft_open(file_draft *out, const char *path)

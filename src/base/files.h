@@ -26,7 +26,8 @@ int file_read_gzip(const char *path, size_t limit, enum status code, unsigned ch
  * old file or the new one, whole. What is not a regular file (/dev/null) is refused. */
 int file_write_atomic(const char *path, const void *bytes, size_t length);
 
-/* The same where one file among many is written. `refused` is the status if the directory takes
+/* The same where one file among many is written: after a power cut, path may be the old file until
+ * file_write_atomic() has written another into the directory. `refused` is the status if the directory takes
  * files but not this one: its name is too long, or a directory has it. If the disk is full or fails,
  * or the directory takes no file at all, it is STATUS_RUNTIME. */
 int file_write_named(const char *path, const void *bytes, size_t length, enum status refused);
