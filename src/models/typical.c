@@ -1,5 +1,6 @@
 #include "models/typical.h"
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "image/format.h"
 #include "image/scores.h"
@@ -132,6 +133,8 @@ char *typical_as_text(const typical *t)
             object, words[i].key,
             json_pack("[f, f, f]", t->of[i].least, t->of[i].most, t->of[i].deviation));
     char *text = broken ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    if (!text)
+        fail(STATUS_MEMORY, "out of memory: what is typical of a model's blends");
     json_decref(object);
     return text;
 }

@@ -44,7 +44,7 @@ typical typical_end(const typical_sums *s);
  * or if nothing is known (t may be NULL). -1 if memory runs out. */
 int typical_compare(const typical *t, traits of, char **why);
 
-/* As the file has it, to be released with free(); and back: false if the text is none. */
+/* As the file has it, to be released with free(), NULL after fail(); and back: false if the text is none. */
 char *typical_as_text(const typical *t);
 bool typical_read(const char *text, typical *out);
 
