@@ -173,6 +173,16 @@ static void earlier_extras_are_ours(void **state)
     worklist_free(w);
 }
 
+static void a_file_is_no_output_folder(void **state)
+{
+    (void)state;
+    worklist *w;
+    const char *in = folder_with("filed", "cat.png");
+    assert_int_equal(
+        worklist_new(&w, scratch_path(in), scratch_path("filed/cat.png"), &what, no_extras), -1);
+    assert_error(STATUS_USAGE, "filed/cat.png: not a directory", "choose another");
+}
+
 static void extras_of_others_are_not_overwritten(void **state)
 {
     (void)state;
@@ -256,6 +266,11 @@ static void truths_have_to_be_there(void **state)
     assert_error(STATUS_DATA, "half: holds the truths of none", "cat.mnist.png");
     write_shade("half/cat.fashion.png", SIDE, SIDE, 1, 8, 0.5f);
     assert_int_equal(truths_look(scratch_path("half"), w), 0);
+    worklist_free(w);
+    w = list_of("some", "truths-out", &what, no_extras);
+    finish(w); /* results of an earlier run are called as truths are */
+    assert_int_equal(truths_look(scratch_path("some/../truths-out/"), w), -1);
+    assert_error(STATUS_USAGE, "truths-out", "compared with themselves");
     worklist_free(w);
 }
 
@@ -401,6 +416,7 @@ int main(void)
         cmocka_unit_test(extras_are_what_was_asked_for),
         cmocka_unit_test(sources_may_be_called_like_extras_that_are_not_written),
         cmocka_unit_test(earlier_extras_are_ours),
+        cmocka_unit_test(a_file_is_no_output_folder),
         cmocka_unit_test(extras_of_others_are_not_overwritten),
         cmocka_unit_test(a_failed_picture_takes_its_extras_along),
         cmocka_unit_test(foreign_pages_stay),

@@ -297,6 +297,43 @@ static void whole_image_networks_fade(void **state)
     separator_close(s);
 }
 
+/* Three rows of three tiles, each computed alone and faded as the layout says, in double precision. */
+static void faded_pictures_are_sums_of_their_tiles(void **state)
+{
+    (void)state;
+    enum { SIDE = 70 };
+    static double sums[SOURCES][SIDE * SIDE];
+    separator *s = open_model("attending.safetensors", (struct separator_options){.batch = 4});
+    const layout_rules rules = {.format = {32, 32, 1},
+                                .inner_height = 32,
+                                .inner_width = 32,
+                                .reach = {.whole = true, .unit = 1}};
+    sample all = new_sample(SIDE, SIDE, 1), tile = new_sample(32, 32, 1);
+    layout l;
+    assert_int_equal(layout_make(&l, &rules, SIDE, SIDE), 0);
+    assert_true(l.rows.count > 2 && l.columns.count > 2);
+    take_apart(s, &all);
+    for (int t = 0; t < l.rows.count * l.columns.count; t++) {
+        int row = t / l.columns.count, column = t % l.columns.count;
+        int top = l.rows.slices[row].start, left = l.columns.slices[column].start;
+        for (int i = 0; i < 32 * 32; i++)
+            tile.pixels[i] = all.pixels[(top + i / 32) * SIDE + left + i % 32];
+        take_apart(s, &tile);
+        for (int k = 0; k < SOURCES; k++)
+            for (int i = 0; i < 32 * 32; i++)
+                sums[k][(top + i / 32) * SIDE + left + i % 32] +=
+                    (double)cut_weight(&l.rows, row, i / 32) *
+                    cut_weight(&l.columns, column, i % 32) * tile.sources[k][i];
+    }
+    for (int k = 0; k < SOURCES; k++)
+        for (int i = 0; i < SIDE * SIDE; i++)
+            assert_float_equal(all.sources[k][i], sums[k][i], 1e-5);
+    layout_release(&l);
+    free_sample(&all);
+    free_sample(&tile);
+    separator_close(s);
+}
+
 /* ---- Any picture ---- */
 
 static void all_sizes_are_separated(void **state)
@@ -440,6 +477,7 @@ int main(void)
         cmocka_unit_test(padding_changes_only_what_is_near),
         cmocka_unit_test(networks_see_as_far_as_their_graph_says),
         cmocka_unit_test(whole_image_networks_fade),
+        cmocka_unit_test(faded_pictures_are_sums_of_their_tiles),
         cmocka_unit_test(all_sizes_are_separated),
         cmocka_unit_test(channels_are_what_was_asked_for),
         cmocka_unit_test(sixteen_bits_keep_their_precision),

@@ -26,11 +26,12 @@ static void assert_near(double value, double expected, double tolerance)
 static void assert_traits(int width, int height, int channels, int depth, const float *values,
                           double brightness, double contrast, double detail)
 {
+    static const mixture any = {.format = {32, 32, 1}, .inner_height = 28, .inner_width = 28};
     struct image p;
     must(image_new_deep(&p, width, height, channels, depth));
     for (size_t i = 0; i < (size_t)width * (size_t)height * (size_t)channels; i++)
         pixel_put(p.pixels, image_pixel_type(&p), i, values[i]);
-    traits t = typical_of_image(&p, 0.25);
+    traits t = typical_of_image(&p, &any, 0.25);
     assert_near(t.of[TRAIT_BRIGHTNESS], brightness, 1e-6);
     assert_near(t.of[TRAIT_CONTRAST], contrast, 1e-6);
     assert_near(t.of[TRAIT_DETAIL], detail, 1e-6);
@@ -54,6 +55,27 @@ static void traits_are_what_they_are_called(void **state)
         /* each channel has its own neighbour: steps of 1, 0 and 0.4 */
         assert_traits(2, 1, 3, depth, colours, 0.3, sqrt((.04 * 2 + .16 + 1) / 6 - .09), 1.4 / 3);
     }
+}
+
+/* White around gray, of a model whose pictures have a border of one pixel above and below, two beside. */
+static void borders_do_not_count(void **state)
+{
+    (void)state;
+    static const mixture framed = {.format = {5, 8, 1}, .inner_height = 3, .inner_width = 4};
+    struct image p;
+    must(image_new_deep(&p, 8, 5, 3, 8));
+    for (int i = 0; i < 8 * 5 * 3; i++) {
+        int x = i / 3 % 8, y = i / 24;
+        p.pixels[i] = y > 0 && y < 4 && x > 1 && x < 6 ? 51 : 255;
+    }
+    traits t = typical_of_image(&p, &framed, 0);
+    assert_near(t.of[TRAIT_BRIGHTNESS], 0.2, 1e-6);
+    assert_near(t.of[TRAIT_CONTRAST], 0, 1e-6);
+    p.width = 4; /* of another size all of it counts */
+    t = typical_of_image(&p, &framed, 0);
+    assert_near(t.of[TRAIT_BRIGHTNESS], (12 * 1 + 8 * 0.6) / 20, 0.15);
+    assert_true(t.of[TRAIT_CONTRAST] > 0.1);
+    image_release(&p);
 }
 
 static void ranges_are_those_of_what_was_added(void **state)
@@ -302,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(traits_are_what_they_are_called),
+        cmocka_unit_test(borders_do_not_count),
         cmocka_unit_test(ranges_are_those_of_what_was_added),
         cmocka_unit_test(each_trait_is_told_beyond_its_margin),
         cmocka_unit_test(all_that_is_unusual_is_told),

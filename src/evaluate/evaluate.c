@@ -207,7 +207,7 @@ static int add_typical(evaluator *e, typical_blends *t, const residual_rule *rul
     for (int i = 0; i < blends; i++) {
         take_blend(t, (size_t)i);
         double residual = residual_measure(rule, &t->blend, t->sources, NULL);
-        typical_add(sums, typical_of_image(&t->blend, residual));
+        typical_add(sums, typical_of_image(&t->blend, &n->mixture, residual));
     }
     return 0;
 }

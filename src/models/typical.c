@@ -1,5 +1,6 @@
 #include "models/typical.h"
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "image/format.h"
 #include "image/scores.h"
@@ -45,12 +46,20 @@ static traits end_count(const counter *c, double residual)
                      [TRAIT_RESIDUAL] = residual}};
 }
 
-traits typical_of_image(const struct image *picture, double residual)
+traits typical_of_image(const struct image *picture, const mixture *m, double residual)
 {
-    counter c = {.width = picture->width, .channels = picture->channels};
-    struct image_format f = {picture->height, picture->width, picture->channels};
-    for (size_t i = 0; i < image_values(f); i++)
-        count_value(&c, pixel_value(picture->pixels, image_pixel_type(picture), i));
+    bool own = picture->width == m->format.width && picture->height == m->format.height;
+    int width = own && m->inner_width ? m->inner_width : picture->width;
+    int height = own && m->inner_height ? m->inner_height : picture->height;
+    int top = (picture->height - height) / 2, left = (picture->width - width) / 2;
+    size_t row = (size_t)width * (size_t)picture->channels;
+    counter c = {.width = width, .channels = picture->channels};
+    for (int y = 0; y < height; y++)
+        for (size_t i = 0; i < row; i++) {
+            size_t pixel = (size_t)(top + y) * (size_t)picture->width + (size_t)left;
+            count_value(&c, pixel_value(picture->pixels, image_pixel_type(picture),
+                                        pixel * (size_t)picture->channels + i));
+        }
     return end_count(&c, residual);
 }
 
@@ -124,6 +133,8 @@ char *typical_as_text(const typical *t)
             object, words[i].key,
             json_pack("[f, f, f]", t->of[i].least, t->of[i].most, t->of[i].deviation));
     char *text = broken ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    if (!text)
+        fail(STATUS_MEMORY, "out of memory: what is typical of a model's blends");
     json_decref(object);
     return text;
 }

@@ -7,6 +7,7 @@
 #ifndef MODELS_TYPICAL_H
 #define MODELS_TYPICAL_H
 
+#include "image/format.h"
 #include "image/image.h"
 
 /* What is measured of a blend, over all its values, which are 0 to 1. */
@@ -28,7 +29,8 @@ typedef struct typical {
     } of[TRAITS];
 } typical;
 
-traits typical_of_image(const struct image *picture, double residual);
+/* Of a picture of m's own size without the border that m's pictures have, as of all others. */
+traits typical_of_image(const struct image *picture, const mixture *m, double residual);
 
 /* One blend more. Begins with a typical of zeros, and ends with typical_end(). */
 typedef struct typical_sums {
@@ -42,7 +44,7 @@ typical typical_end(const typical_sums *s);
  * or if nothing is known (t may be NULL). -1 if memory runs out. */
 int typical_compare(const typical *t, traits of, char **why);
 
-/* As the file has it, to be released with free(); and back: false if the text is none. */
+/* As the file has it, to be released with free(), NULL after fail(); and back: false if the text is none. */
 char *typical_as_text(const typical *t);
 bool typical_read(const char *text, typical *out);
 

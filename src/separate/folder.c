@@ -221,9 +221,10 @@ static int take_turn(pass *r, batch *current, batch *ahead, batch *behind)
 static int separate_all(pass *r)
 {
     int result = 0, turn = 0;
+    size_t most = (size_t)separator_batch(r->separator), all = r->list->count;
     for (int i = 0; i < BATCHES; i++) {
         batch *b = &r->batches[i];
-        *b = (batch){.pass = r, .capacity = (size_t)separator_batch(r->separator)};
+        *b = (batch){.pass = r, .capacity = most < all ? most : all};
         pthread_mutex_init(&b->lock, NULL);
         if (!(b->jobs = allocate(b->capacity, sizeof *b->jobs)))
             result = -1;

@@ -76,7 +76,8 @@ static int write_outputs(const job *j, const worklist *w, const struct image *re
 }
 
 /* Its residual, as a picture too where one is wanted, and what is unusual about it. */
-static int measure(job *j, const struct folder_options *how, struct image *residual)
+static int measure(job *j, const worklist *w, const struct folder_options *how,
+                   struct image *residual)
 {
     const struct image *like = &j->sources[0];
     if (j->item->outputs[OUTPUT_RESIDUAL] &&
@@ -84,7 +85,8 @@ static int measure(job *j, const struct folder_options *how, struct image *resid
         return -1;
     j->item->residual =
         residual_measure(&how->rule, &j->input, j->sources, residual->pixels ? residual : NULL);
-    return typical_compare(how->typical, typical_of_image(&j->input, j->item->residual),
+    return typical_compare(how->typical,
+                           typical_of_image(&j->input, &w->mixture, j->item->residual),
                            &j->item->warning);
 }
 
@@ -92,7 +94,8 @@ int job_finish(job *j, const separator *s, const worklist *w, const struct folde
 {
     struct image residual = {0};
     char *path = path_join(w->input, j->item->name);
-    int result = !path || separator_check(s, &j->separation, path) || measure(j, how, &residual) ||
+    int result = !path || separator_check(s, &j->separation, path) ||
+                         measure(j, w, how, &residual) ||
                          (how->truths &&
                           truths_score(how->truths, w, j->item, j->sources, how->any_order)) ||
                          write_outputs(j, w, &residual)

@@ -28,6 +28,11 @@ int truths_look(const char *folder, const worklist *w)
         return -1;
     if (!there)
         return fail(STATUS_DATA, "%s: no such directory", folder);
+    if (file_is_same(folder, w->output))
+        return fail(STATUS_USAGE,
+                    "%s: truths and output are the same folder, where results would be compared "
+                    "with themselves; choose another output folder",
+                    folder);
     for (size_t i = 0; i < w->count; i++) {
         bool all;
         if (has_truths(folder, w, &w->items[i], &all))

@@ -10,7 +10,8 @@
 
 #include "separate/worklist.h"
 
-/* STATUS_DATA if there is no such folder, or if it holds the truths of none of the pictures. */
+/* STATUS_DATA if there is no such folder, or if it holds the truths of none of the pictures; STATUS_USAGE if it is the
+ * output folder. */
 int truths_look(const char *folder, const worklist *w);
 
 /*

@@ -101,9 +101,11 @@ static int refuse_equal_outputs(const worklist *w)
     return result;
 }
 
-static int refuse_same_folder(const worklist *w)
+static int refuse_output(const worklist *w)
 {
     struct stat input, output;
+    if (!stat(w->output, &output) && !S_ISDIR(output.st_mode))
+        return fail(STATUS_USAGE, "%s: not a directory; choose another output folder", w->output);
     if (stat(w->input, &input) || stat(w->output, &output) || input.st_dev != output.st_dev ||
         input.st_ino != output.st_ino)
         return 0;
@@ -122,7 +124,7 @@ int worklist_new(worklist **out, const char *input, const char *output, const mi
     w->mixture = *m;
     w->gallery = options.gallery;
     if (!(w->output = copy_text(output)) || list_pictures(w, input) || name_outputs(w, &options) ||
-        refuse_equal_outputs(w) || refuse_same_folder(w) || earlier_read(w))
+        refuse_equal_outputs(w) || refuse_output(w) || earlier_read(w))
         goto failed;
     *out = w;
     return 0;

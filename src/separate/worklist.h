@@ -75,7 +75,7 @@ typedef struct worklist {
 
 /*
  * Lists the pictures of the folder input. Refused, before anything is written: an output folder
- * that is the input folder, two pictures with the same result names, and results that would replace
+ * that is no folder or the input folder, two pictures with the same result names, and results that would replace
  * files which output/manifest.json does not list as results of these pictures.
  */
 int worklist_new(worklist **out, const char *input, const char *output, const mixture *m,
