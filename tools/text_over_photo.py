@@ -5,7 +5,7 @@
     tools/text_over_photo.py photos UNPACKED FOLDER         cuts their photographs to FOLDER/train, val and test
     tools/text_over_photo.py pages UNPACKED FOLDER          renders pages with their fonts, likewise
     tools/text_over_photo.py scores BLENDS FOUND            PSNR of each source, beside that of the blend itself
-    tools/text_over_photo.py picture BLENDS FOUND FILE      blend, text and photograph side by side
+    tools/text_over_photo.py picture BLENDS FOUND NAME FILE blend NAME, its text and photograph side by side
 
 UNPACKED holds the files of the packages. All pictures are 1024 x 768. A motif, a font and a text are in one part only,
 so a model has seen nothing of what it is tested on. BLENDS is what `unblend mix` makes, FOUND what `unblend separate`
@@ -240,9 +240,8 @@ def scores(blends, found):
         print(f"{source:8}{before:15.2f} dB{after:15.2f} dB{after - before:+7.2f} dB")
 
 
-def picture(blends, found, file):
+def picture(blends, found, name, file):
     """Three pictures under captions, wide enough to be read on a page."""
-    name = sorted(path.stem for path in blends.glob("*.png"))[0]
     wide, high, gap, band = 560, 420, 10, 34
     font = ImageFont.truetype("DejaVuSans.ttf", 20)
     sheet = Image.new("RGB", (3 * wide + 4 * gap, high + band + gap), "white")
@@ -261,10 +260,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest="task", required=True)
     for task, arguments in {"packages": (), "photos": ("unpacked", "folder"), "pages": ("unpacked", "folder"),
-                            "scores": ("blends", "found"), "picture": ("blends", "found", "file")}.items():
+                            "scores": ("blends", "found"), "picture": ("blends", "found", "name", "file")}.items():
         one = tasks.add_parser(task)
         for argument in arguments:
-            one.add_argument(argument, type=Path)
+            one.add_argument(argument, type=str if argument == "name" else Path)
     given = vars(parser.parse_args())
     task = given.pop("task")
     try:
