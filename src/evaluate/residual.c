@@ -51,7 +51,7 @@ static void solve(equations a, int n, double x[])
         for (int i = 0; i < n; i++)
             if (!used[i] && (best < 0 || fabs(a[i][k]) > fabs(a[best][k])))
                 best = i;
-        row_of[k] = fabs(a[best][k]) > 1e-9 ? best : -1;
+        row_of[k] = best >= 0 && fabs(a[best][k]) > 1e-9 ? best : -1;
         if (row_of[k] < 0)
             continue;
         used[best] = 1;
@@ -69,7 +69,7 @@ static void solve(equations a, int n, double x[])
  * missing to 1. */
 static void fit_some(const products *p, unsigned some, double weights[])
 {
-    int chosen[SOURCES_MAX], n = -1;
+    int chosen[SOURCES_MAX] = {0}, n = -1;
     double x[SOURCES_MAX], left = 1;
     equations a;
     for (int k = 0; k < p->sources; k++) {
