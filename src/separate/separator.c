@@ -167,6 +167,8 @@ static int plan_memory(separator *s)
     size_t whole = s->device->info.global_memory, usual = (size_t)1 << 30;
     if (!s->options.memory)
         s->options.memory = whole / 2 < usual ? whole / 2 : usual;
+    if (s->options.memory > whole)
+        s->options.memory = whole;
     if (measure_needs(s))
         return -1;
     limit_tiles(s);

@@ -20,7 +20,7 @@ typedef struct separator separator;
 
 struct separator_options {
     int batch; /* pictures of the model's size, or tiles, that are computed at a time, at most */
-    size_t memory;      /* bytes on the device, at most; 0: 1 GiB, or half of what the device has */
+    size_t memory;      /* bytes on the device, at most what it has; 0: 1 GiB, or half of that */
     size_t tile_pixels; /* of a tile, at most; 0: as the memory allows */
 };
 
