@@ -38,7 +38,8 @@ PHOTOS = {
          "friends_by_Aitzol_Berasategi sunset_by_Aitzol_Berasategi free_by_Peter_Nerlich Picture_0B_by_freespace "
          "Bridge_by_Sander_Klootwijk"),
         ("lomiri-wallpapers-20.04", LOMIRI, "Kleiber_by_Lukas_Baubkus"),
-        ("lxqt-themes", LXQT, "fog.jpg after-the-rain.jpg Butterfly-Kenneth-Wimer.jpg beam.png Valendas.png drop.png butterfly.png "
+        ("lxqt-themes", LXQT,
+         "fog.jpg after-the-rain.jpg Butterfly-Kenneth-Wimer.jpg beam.png Valendas.png drop.png butterfly.png "
          "this-is-not-windows.jpg"),
         ("palapeli-data", PALAPELI, "cincinnati-bridge european-honey-bee citrus-fruits"),
     ],
@@ -60,8 +61,8 @@ PHOTOS = {
 
 # Packages of fonts, words in /usr/share/common-licenses, and how many pages.
 PAGES = {
-    "train": ("fonts-dejavu-core fonts-dejavu-extra fonts-liberation fonts-freefont-ttf fonts-open-sans fonts-linuxlibertine "
-              "fonts-roboto-unhinted fonts-cabin", "GPL-1 GPL-2 GPL-3 LGPL-2 LGPL-2.1 GFDL-1.3", 200),
+    "train": ("fonts-dejavu-core fonts-dejavu-extra fonts-liberation fonts-freefont-ttf fonts-open-sans "
+              "fonts-linuxlibertine fonts-roboto-unhinted fonts-cabin", "GPL-1 GPL-2 GPL-3 LGPL-2 LGPL-2.1 GFDL-1.3", 200),
     "val": ("fonts-crosextra-carlito", "Artistic MPL-2.0", 20),
     "test": ("fonts-lato fonts-crosextra-caladea fonts-vollkorn", "Apache-2.0 CC0-1.0", 40),
 }
