@@ -4,8 +4,9 @@
     tools/text_over_photo.py packages                       the Debian packages that are needed
     tools/text_over_photo.py photos UNPACKED FOLDER         cuts their photographs to FOLDER/train, val and test
     tools/text_over_photo.py pages UNPACKED FOLDER          renders pages with their fonts, likewise
+    tools/text_over_photo.py versos UNPACKED FOLDER         gray pages as they shine through from behind: mirrored, blurred
     tools/text_over_photo.py scores BLENDS FOUND            PSNR of each source, beside that of the blend itself
-    tools/text_over_photo.py picture BLENDS FOUND NAME FILE blend NAME, its text and photograph side by side
+    tools/text_over_photo.py picture BLENDS FOUND NAME FILE blend NAME and what was found in it, side by side
 
 UNPACKED holds the files of the packages. All pictures are 1024 x 768. A motif, a font and a text are in one part only,
 so a model has seen nothing of what it is tested on. BLENDS is what `unblend mix` makes, FOUND what `unblend separate`
@@ -19,7 +20,7 @@ from pathlib import Path
 
 try:
     import numpy
-    from PIL import Image, ImageDraw, ImageFont, ImageOps
+    from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 except ImportError as missing:
     sys.exit(f"text_over_photo: {missing}; `tools/setup letters` installs what it needs")
 
@@ -38,7 +39,8 @@ PHOTOS = {
          "friends_by_Aitzol_Berasategi sunset_by_Aitzol_Berasategi free_by_Peter_Nerlich Picture_0B_by_freespace "
          "Bridge_by_Sander_Klootwijk"),
         ("lomiri-wallpapers-20.04", LOMIRI, "Kleiber_by_Lukas_Baubkus"),
-        ("lxqt-themes", LXQT, "fog.jpg after-the-rain.jpg Butterfly-Kenneth-Wimer.jpg beam.png Valendas.png drop.png butterfly.png "
+        ("lxqt-themes", LXQT,
+         "fog.jpg after-the-rain.jpg Butterfly-Kenneth-Wimer.jpg beam.png Valendas.png drop.png butterfly.png "
          "this-is-not-windows.jpg"),
         ("palapeli-data", PALAPELI, "cincinnati-bridge european-honey-bee citrus-fruits"),
     ],
@@ -60,12 +62,14 @@ PHOTOS = {
 
 # Packages of fonts, words in /usr/share/common-licenses, and how many pages.
 PAGES = {
-    "train": ("fonts-dejavu-core fonts-dejavu-extra fonts-liberation fonts-freefont-ttf fonts-open-sans fonts-linuxlibertine "
-              "fonts-roboto-unhinted fonts-cabin", "GPL-1 GPL-2 GPL-3 LGPL-2 LGPL-2.1 GFDL-1.3", 200),
+    "train": ("fonts-dejavu-core fonts-dejavu-extra fonts-liberation fonts-freefont-ttf fonts-open-sans "
+              "fonts-linuxlibertine fonts-roboto-unhinted fonts-cabin", "GPL-1 GPL-2 GPL-3 LGPL-2 LGPL-2.1 GFDL-1.3", 200),
     "val": ("fonts-crosextra-carlito", "Artistic MPL-2.0", 20),
     "test": ("fonts-lato fonts-crosextra-caladea fonts-vollkorn", "Apache-2.0 CC0-1.0", 40),
 }
 TEXTS = Path("/usr/share/common-licenses")
+CAPTIONS = {"text": "the text in it, as found", "photo": "the photograph in it, as found", "recto": "the page, as found",
+            "verso": "what shines through, as found"}
 
 
 def packages():
@@ -206,7 +210,14 @@ class Page:
         return self.image
 
 
-def pages(unpacked, folder):
+def behind(page, random):
+    """What of a page is seen from its other side: the less, the thicker the paper is."""
+    faint = numpy.asarray(ImageOps.mirror(page.convert("L").filter(ImageFilter.GaussianBlur(random.uniform(0.7, 2.5)))))
+    faint = 255 - random.uniform(0.2, 0.6) * (faint.max() - faint.astype(numpy.float64))
+    return Image.fromarray(faint.round().astype(numpy.uint8))
+
+
+def pages(unpacked, folder, finish=lambda page, random: page, seed=1):
     for number, (part, (fonts, texts, count)) in enumerate(PAGES.items()):
         (folder / part).mkdir(parents=True, exist_ok=True)
         files = font_files(unpacked, fonts)
@@ -214,10 +225,14 @@ def pages(unpacked, folder):
         words = [word for word in words if len(word) <= 20 and any(letter.isalnum() for letter in word)]
         if not files:
             sys.exit(f"text_over_photo: no fonts for {part}")
-        random = numpy.random.default_rng([1, number])
+        random = numpy.random.default_rng([seed, number])
         for page in range(count):
-            Page(files, words, random).fill().save(folder / part / f"page-{page:03}.png")
+            finish(Page(files, words, random).fill(), random).save(folder / part / f"page-{page:03}.png")
         print(f"{part}: {count} pages in {len(files)} fonts", flush=True)
+
+
+def versos(unpacked, folder):
+    pages(unpacked, folder, behind, seed=2)
 
 
 def pixels(path):
@@ -230,8 +245,9 @@ def psnr(one, other):
 
 def scores(blends, found):
     names = sorted(path.stem for path in blends.glob("*.png"))
+    sources = dict.fromkeys(path.name.split(".")[1] for path in (blends / "truth").glob("*.png"))
     print(f"{'':8}{'the blend itself':>18}{'what was found':>18}{'gain':>10}")
-    for source in ("text", "photo"):
+    for source in sorted(sources, reverse=True):
         before = after = 0.0
         for name in names:
             truth = pixels(blends / "truth" / f"{name}.{source}.png")
@@ -241,13 +257,14 @@ def scores(blends, found):
 
 
 def picture(blends, found, name, file):
-    """Three pictures under captions, wide enough to be read on a page."""
+    """Pictures under captions, wide enough to be read on a page."""
     wide, high, gap, band = 560, 420, 10, 34
     font = ImageFont.truetype("DejaVuSans.ttf", 20)
     sheet = Image.new("RGB", (3 * wide + 4 * gap, high + band + gap), "white")
     draw = ImageDraw.Draw(sheet)
-    shown = [("a blend", blends / f"{name}.png"), ("the text in it, as found", found / f"{name}.text.png"),
-             ("the photograph in it, as found", found / f"{name}.photo.png")]
+    shown = [("a blend", blends / f"{name}.png")]
+    shown += [(CAPTIONS[source], found / f"{name}.{source}.png") for source in CAPTIONS
+              if (found / f"{name}.{source}.png").exists()]
     for number, (caption, path) in enumerate(shown):
         x = gap + number * (wide + gap)
         draw.text((x, 6), caption, fill="black", font=font)
@@ -260,7 +277,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest="task", required=True)
     for task, arguments in {"packages": (), "photos": ("unpacked", "folder"), "pages": ("unpacked", "folder"),
-                            "scores": ("blends", "found"), "picture": ("blends", "found", "name", "file")}.items():
+                            "versos": ("unpacked", "folder"), "scores": ("blends", "found"),
+                            "picture": ("blends", "found", "name", "file")}.items():
         one = tasks.add_parser(task)
         for argument in arguments:
             one.add_argument(argument, type=str if argument == "name" else Path)
@@ -270,7 +288,7 @@ def main():
         if task == "packages":
             print(*packages())
         else:
-            {"photos": photos, "pages": pages, "scores": scores, "picture": picture}[task](**given)
+            {"photos": photos, "pages": pages, "versos": versos, "scores": scores, "picture": picture}[task](**given)
     except OSError as trouble:
         sys.exit(f"text_over_photo: {trouble}")
 
