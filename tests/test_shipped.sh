@@ -53,6 +53,22 @@ echo "not a model" >"$scratch/$name"
 (cd "$scratch" && run info "$name" && [ "$status" -ne 0 ])
 check "a file of that name comes first" [ "$?" -eq 0 ]
 
+# ---- Text over a photograph, of an odd size ----
+
+page=$sample/text-over-photo
+check "its card has its checksum" grep -q \
+    "$(sha256sum <models/text-over-photo.safetensors | cut -d' ' -f1)" models/text-over-photo.md
+check "it has at most 4 MiB" [ "$(stat -c %s models/text-over-photo.safetensors)" -le $((4 << 20)) ]
+works "text over a photograph" separate text-over-photo "$page" "$scratch/page" --truth "$page/truth"
+# 11 dB each is what the blend itself has
+for source in text photo; do
+    psnr=$(awk -v s=$source '$1 == s { print $2 }' "$scratch/out")
+    check "the $source is found" awk -v found="$psnr" 'BEGIN { exit !(found >= 23) }'
+done
+check "a page is what it was trained on" not grep -q unlike "$scratch/err"
+works "a page for digits and clothes" separate "$name" "$page" "$scratch/odd-page"
+check "a page is unlike these" grep -q "page.png: unlike what the model was trained on" "$scratch/err"
+
 # ---- Projection of a model that was trained without ----
 
 works "train without" train configs/demo.ini --run "$kept/run" --set model.consistent=false \
