@@ -194,8 +194,8 @@ refuses "--clean of it" 2 "--clean" "permutation" evaluate "$scratch/twice/model
 mkdir "$own/mixed-lot" "$own/single"
 cp "$own"/pages/*.png "$own/mixed-lot/"
 head -c 300 "$own/pages/0001.mnist.png" >"$own/mixed-lot/cut.png"
-printf 'P5 20000 20 255\n' >"$own/mixed-lot/wide.pgm"
-head -c 400000 /dev/zero >>"$own/mixed-lot/wide.pgm"
+printf 'P5 70000 20 255\n' >"$own/mixed-lot/wide.pgm"
+head -c 1400000 /dev/zero >>"$own/mixed-lot/wide.pgm"
 { printf 'P5 2 2 65535\n' && printf '\0\1\2\3\4\5\6\7'; } >"$own/mixed-lot/deep.pgm" # 16 bits: a good one
 ln -s nowhere "$own/mixed-lot/link.jpg"
 mkdir "$own/mixed-lot/folder.png"
