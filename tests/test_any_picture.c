@@ -399,6 +399,35 @@ static void what_cannot_be_separated_says_why(void **state)
     free(told);
 }
 
+/* The first picture is so large that another thread reads the next one before it is found to be cut off. */
+static void strict_leaves_what_is_behind(void **state)
+{
+    (void)state;
+    struct image large;
+    unsigned char *file;
+    size_t length;
+    assert_int_equal(directory_make(scratch_path("slow")), 0);
+    assert_int_equal(image_new(&large, 4000, 1500, 3), 0);
+    fill(&large);
+    assert_int_equal(image_pack("large", &large, &file, &length), 0);
+    scratch_file("slow/a.png", file, length - 100);
+    free(file);
+    large.width = large.height = 20;
+    assert_int_equal(image_pack("small", &large, &file, &length), 0);
+    scratch_file("slow/b.png", file, length);
+    scratch_file("slow/c.png", file, length);
+    free(file);
+    image_release(&large);
+    assert_int_equal(separate("gray.safetensors", "slow", "slow-out", "--strict"), 3);
+    char *told = text_of("err"), *manifest = text_of("slow-out/manifest.json");
+    assert_non_null(strstr(told, "slow/a.png: damaged PNG"));
+    assert_non_null(strstr(told, "0 of 3 images are done"));
+    assert_non_null(strstr(manifest, "\"pending\""));
+    assert_false(file_exists(scratch_path("slow-out/b.mnist.png")));
+    free(told);
+    free(manifest);
+}
+
 /* 0.5 + (input - average of the outputs) / 2, which is the input's own value / 2 + a quarter here, in its format. */
 static void residuals_are_like_their_pictures(void **state)
 {
@@ -434,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_are_like_their_pictures),
         cmocka_unit_test(what_cannot_be_separated_says_why),
+        cmocka_unit_test(strict_leaves_what_is_behind),
         cmocka_unit_test(residuals_are_like_their_pictures),
     };
     return cmocka_run_group_tests(tests, set_up, scratch_remove);

@@ -79,10 +79,11 @@ static void frames_are_what_the_network_takes(void **state)
     } cases[] = {
         {&near, 32, 48, {32, 48, 0, 0}, false}, /* its own size */
         {&near, 28, 28, {32, 48, 2, 10}, true}, /* that of its training pictures */
-        {&near, 1, 1, {8, 8, 0, 0}, false},         {&near, 28, 29, {32, 32, 0, 0}, false},
-        {&near, 3, 20000, {8, 20000, 0, 0}, false}, {&near, 1365, 1364, {1368, 1368, 0, 0}, false},
-        {&whole, 1, 1, {32, 48, 0, 0}, false},      {&whole, 33, 48, {33, 48, 0, 0}, false},
-        {&whole, 500, 7, {500, 48, 0, 0}, false},
+        {&near, 27, 28, {32, 32, 0, 0}, false}, /* with one side of those */
+        {&near, 28, 27, {32, 32, 0, 0}, false},         {&near, 1, 1, {8, 8, 0, 0}, false},
+        {&near, 28, 29, {32, 32, 0, 0}, false},         {&near, 3, 20000, {8, 20000, 0, 0}, false},
+        {&near, 1365, 1364, {1368, 1368, 0, 0}, false}, {&whole, 1, 1, {32, 48, 0, 0}, false},
+        {&whole, 33, 48, {33, 48, 0, 0}, false},        {&whole, 500, 7, {500, 48, 0, 0}, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         layout l = make(cases[i].rules, cases[i].height, cases[i].width);
