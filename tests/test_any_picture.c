@@ -20,27 +20,18 @@
 
 static const float constants[] = {0.2f, 0.8f}; /* bytes 51 and 204, shorts 13107 and 52428 */
 
+static int make_constant_colour(params *p, const float *biases)
+{
+    return fill_param(p, "heads/kernel", 0) || write_param(p, "heads/bias", biases) ? -1 : 0;
+}
+
 static int save_colour_model(const char *path)
 {
     static const char *const overrides[] = {"model.filters=2", "model.modules=2",
                                             "model.convolutions=1", "model.activation=sigmoid",
                                             "data.channels=3"};
     const float low = logf(0.25f), biases[] = {low, low, low, -low, -low, -low};
-    settings *s = NULL;
-    device *d = NULL;
-    params *p = NULL;
-    network *n = NULL;
-    int result = -1;
-    if (!settings_load(&s, NULL, overrides, 5) && !open_device(&d, &s->device) &&
-        !params_new(&p, d) && !network_new(&n, p, s, 1, NETWORK_INFER) &&
-        !params_allocate(p, false) && !params_initialize(p, 7) &&
-        !fill_param(p, "heads/kernel", 0) && !write_param(p, "heads/bias", biases))
-        result = model_save(path, p, s, &s->data.mixture, NULL);
-    network_free(n);
-    params_free(p);
-    device_close(d);
-    settings_free(s);
-    return result;
+    return save_model_of(path, overrides, 5, 7, 0, make_constant_colour, biases);
 }
 
 /* ---- Pictures that can be separated ---- */

@@ -135,27 +135,22 @@ static void the_first_source_is_head_a(void **state)
 
 /* One filter with one weight, after which the batch norm divides by what it is made of: head A gives the
  * picture itself, head B twice of it. */
+static int make_identity(params *p, const float *heads)
+{
+    static const float centre[9] = {0, 0, 0, 0, 1};
+    return fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) ||
+                   write_param(p, "heads/kernel", heads) ||
+                   write_param(p, "encoder1/conv1/kernel", centre)
+               ? -1
+               : 0;
+}
+
 static int save_identity_model(const char *path)
 {
     static const char *const overrides[] = {"model.filters=1", "model.modules=1",
                                             "model.convolutions=1", "model.activation=relu"};
-    static const float centre[9] = {0, 0, 0, 0, 1}, heads[SOURCES] = {1, 2};
-    settings *s = NULL;
-    device *d = NULL;
-    params *p = NULL;
-    network *n = NULL;
-    int result = -1;
-    if (!settings_load(&s, NULL, overrides, 4) && !open_device(&d, &s->device) &&
-        !params_new(&p, d) && !network_new(&n, p, s, 1, NETWORK_INFER) &&
-        !params_allocate(p, false) && !params_initialize(p, 1) &&
-        !fill_param(p, "encoder1/norm1/gamma", sqrtf(1.001f)) &&
-        !write_param(p, "heads/kernel", heads) && !write_param(p, "encoder1/conv1/kernel", centre))
-        result = model_save(path, p, s, &s->data.mixture, NULL);
-    network_free(n);
-    params_free(p);
-    device_close(d);
-    settings_free(s);
-    return result;
+    static const float heads[SOURCES] = {1, 2};
+    return save_model_of(path, overrides, 4, 1, 0, make_identity, heads);
 }
 
 /* Byte 255 is 1, byte 0 is 0, and each comes back as it went in; what is above 1 is white. */

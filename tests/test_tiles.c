@@ -13,23 +13,9 @@ enum { SOURCES = TINY_SOURCES };
 
 /* ---- Models ---- */
 
-/* Random weights over these settings; the picture of its training had no border. */
 static int save_model(const char *name, const char *const *overrides, size_t count)
 {
-    settings *s = NULL;
-    device *d = NULL;
-    params *p = NULL;
-    network *n = NULL;
-    int result = -1;
-    if (!settings_load(&s, NULL, overrides, count) && !open_device(&d, &s->device) &&
-        !params_new(&p, d) && !network_new(&n, p, s, 1, NETWORK_INFER) &&
-        !params_allocate(p, false) && !params_initialize(p, 7))
-        result = model_save(scratch_path(name), p, s, &s->data.mixture, NULL);
-    network_free(n);
-    params_free(p);
-    device_close(d);
-    settings_free(s);
-    return result;
+    return save_model_of(scratch_path(name), overrides, count, 7, 0, NULL, NULL);
 }
 
 /* The kernels of configs/unet-small.ini, Winograd's among them. */

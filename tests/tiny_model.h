@@ -35,7 +35,7 @@ static inline int write_param(params *p, const char *name, const float *values)
 }
 
 /* Zero kernels, and the bias whose sigmoid is the value. */
-static inline int make_constant(params *p, const float values[TINY_SOURCES])
+static inline int make_constant(params *p, const float *values)
 {
     float biases[TINY_SOURCES];
     for (int k = 0; k < TINY_SOURCES; k++)
@@ -44,35 +44,34 @@ static inline int make_constant(params *p, const float values[TINY_SOURCES])
 }
 
 /* Zero for a black picture, beyond what a float can hold for others: with relu. */
-static inline int make_overflowing(params *p)
+static inline int make_overflowing(params *p, const float *values)
 {
+    (void)values;
     for (size_t i = 0; i < p->count; i++)
         if (strstr(p->items[i]->name, "/kernel") && fill_param(p, p->items[i]->name, 1e20f))
             return -1;
     return 0;
 }
 
-enum tiny_kind { TINY_RANDOM, TINY_CONSTANT, TINY_OVERFLOWING };
-
-static inline int save_tiny_model(const char *path, enum tiny_kind kind, const float *values)
+/* A model of these settings with random weights, some of which `change` then sets; NULL: none. inner: the side of its
+ * training pictures, 0 if they have no border. */
+static inline int save_model_of(const char *path, const char *const *overrides, size_t count,
+                                uint64_t seed, int inner,
+                                int (*change)(params *p, const float *values), const float *values)
 {
-    const char *overrides[] = {tiny_overrides[0], tiny_overrides[1], tiny_overrides[2],
-                               kind == TINY_OVERFLOWING ? "model.activation=relu"
-                                                        : tiny_overrides[3]};
     settings *s = NULL;
     device *d = NULL;
     params *p = NULL;
     network *n = NULL;
     mixture m;
     int result = -1;
-    if (settings_load(&s, NULL, overrides, 4))
+    if (settings_load(&s, NULL, overrides, count))
         return -1;
-    m = s->data.mixture; /* of 28 x 28 in 32 x 32, as MNIST */
-    m.inner_height = m.inner_width = 28;
+    m = s->data.mixture;
+    m.inner_height = m.inner_width = inner;
     if (!open_device(&d, &s->device) && !params_new(&p, d) &&
         !network_new(&n, p, s, 1, NETWORK_INFER) && !params_allocate(p, false) &&
-        !params_initialize(p, 7) && !(kind == TINY_CONSTANT && make_constant(p, values)) &&
-        !(kind == TINY_OVERFLOWING && make_overflowing(p)))
+        !params_initialize(p, seed) && !(change && change(p, values)))
         result = model_save(path, p, s, &m, NULL);
     network_free(n);
     params_free(p);
@@ -81,22 +80,31 @@ static inline int save_tiny_model(const char *path, enum tiny_kind kind, const f
     return result;
 }
 
+/* Of 28 x 28 in 32 x 32, as MNIST, with that activation. */
+static inline int save_tiny_model(const char *path, const char *activation,
+                                  int (*change)(params *p, const float *values),
+                                  const float *values)
+{
+    const char *overrides[] = {tiny_overrides[0], tiny_overrides[1], tiny_overrides[2], activation};
+    return save_model_of(path, overrides, 4, 7, 28, change, values);
+}
+
 /* On the device that the environment names. */
 static inline int tiny_model_save(const char *path)
 {
-    return save_tiny_model(path, TINY_RANDOM, NULL);
+    return save_tiny_model(path, tiny_overrides[3], NULL, NULL);
 }
 
 /* Head A gives a, head B gives b in every pixel (0 < a, b < 1): 0.2 is byte 51, 0.8 is 204. */
 static inline int constant_model_save(const char *path, float a, float b)
 {
     const float values[TINY_SOURCES] = {a, b};
-    return save_tiny_model(path, TINY_CONSTANT, values);
+    return save_tiny_model(path, tiny_overrides[3], make_constant, values);
 }
 
 static inline int overflowing_model_save(const char *path)
 {
-    return save_tiny_model(path, TINY_OVERFLOWING, NULL);
+    return save_tiny_model(path, "model.activation=relu", make_overflowing, NULL);
 }
 
 #endif
