@@ -42,12 +42,12 @@ typedef struct batch {
 } batch;
 
 /* One pass over a folder. Three batches take turns, so that one is read, one computed and one written. */
-enum { BATCHES = 3, THREADS_MOST = 4 };
+enum { BATCHES = 3, READERS_MOST = 4, WRITERS = 8 };
 typedef struct pass {
     separator *separator;
     worklist *list;
     const struct folder_options *how;
-    int threads; /* of each crew */
+    int readers; /* threads; writers are more than processors, for they wait for the disk */
     batch batches[BATCHES];
     size_t next;  /* the first picture whose reading has not begun */
     size_t seen;  /* pictures that were looked at */
@@ -91,7 +91,7 @@ static void start_reading(pass *r, batch *b)
     b->first = r->next;
     b->bytes = b->count = 0;
     b->state = READING;
-    crew_start(&b->crew, r->threads, left < b->capacity ? left : b->capacity, read_one, b);
+    crew_start(&b->crew, r->readers, left < b->capacity ? left : b->capacity, read_one, b);
 }
 
 /* With --strict nothing behind the first picture that failed is looked at. */
@@ -175,10 +175,10 @@ static int write_one(void *context, size_t i)
     return 0;
 }
 
-static void start_writing(pass *r, batch *b)
+static void start_writing(batch *b)
 {
     b->state = WRITING;
-    crew_start(&b->crew, r->threads, b->count, write_one, b);
+    crew_start(&b->crew, WRITERS, b->count, write_one, b);
 }
 
 /* Whatever is being done with it is waited for; then it is empty. */
@@ -209,7 +209,7 @@ static int take_turn(pass *r, batch *current, batch *ahead, batch *behind)
     if (compute(r, current) || finish(r, behind))
         return -1;
     if (!r->broken)
-        start_writing(r, current);
+        start_writing(current);
     if (!last && alone) {
         if (finish(r, current))
             return -1;
@@ -277,7 +277,7 @@ static int write_gallery(const separator *s, const worklist *w, const struct fol
 
 int separate_folder(separator *s, worklist *w, const struct folder_options *how)
 {
-    pass r = {.separator = s, .list = w, .how = how, .threads = machine_processors(THREADS_MOST)};
+    pass r = {.separator = s, .list = w, .how = how, .readers = machine_processors(READERS_MOST)};
     first_failure failure;
     if ((how->truths && truths_look(how->truths, w)) || directory_make(w->output) ||
         write_manifest(s, w, how))
