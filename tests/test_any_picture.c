@@ -54,7 +54,8 @@ static void keep_copy(const char *name, const char *path, size_t cut)
 
 static void fill(struct image *p)
 {
-    for (int i = 0; i < p->width * p->height * p->channels * p->depth / 8; i++)
+    unsigned count = (unsigned)(p->width * p->height * p->channels * p->depth / 8);
+    for (unsigned i = 0; i < count; i++)
         p->pixels[i] = (unsigned char)(i * i / 3 + i);
 }
 
