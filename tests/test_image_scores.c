@@ -35,12 +35,12 @@ static void fill(float *image, int count, int factor, int offset, int modulus)
 static void psnr_is_in_decibels(void **state)
 {
     (void)state;
-    assert_near(psnr(1), 0, 0);
-    assert_near(psnr(0.01), 20, 1e-12);
-    assert_near(psnr(0.0005), 33.010299956639813, 1e-12);
-    assert_near(psnr(0), PSNR_MOST, 0);
-    assert_near(psnr(1e-12), PSNR_MOST, 0);
-    assert_true(isnan(psnr(NAN)));
+    assert_near(image_psnr(1), 0, 0);
+    assert_near(image_psnr(0.01), 20, 1e-12);
+    assert_near(image_psnr(0.0005), 33.010299956639813, 1e-12);
+    assert_near(image_psnr(0), PSNR_MOST, 0);
+    assert_near(image_psnr(1e-12), PSNR_MOST, 0);
+    assert_true(isnan(image_psnr(NAN)));
 }
 
 /* The three numbers were computed with NumPy, by convolution. */
@@ -263,7 +263,7 @@ static void scores_are_those_of_scikit_image(void **state)
         double mse = error_on_device(d, on_device[0], on_device[1], f);
         assert_near(sum, scikit_image[i].ssim, 1e-5);
         assert_near(mse, scikit_image[i].mse, 2e-5 * scikit_image[i].mse);
-        assert_near(psnr(mse), scikit_image[i].psnr, 1e-4);
+        assert_near(image_psnr(mse), scikit_image[i].psnr, 1e-4);
         ssim_free(similarity);
         for (int k = 0; k < 2; k++)
             buffer_free(d, &on_device[k]);
@@ -408,10 +408,6 @@ static void narrow_pictures_have_no_ssim(void **state)
         assert_true(isnan(ssim));
         image_release(&a);
     }
-    assert_near(image_psnr(0.001), 30, 1e-12);
-    assert_near(image_psnr(1), 0, 0);
-    assert_near(image_psnr(0), 100, 0);
-    assert_near(image_psnr(1e-11), 100, 0);
 }
 
 static int set_up(void **state)

@@ -9,7 +9,7 @@
 #include "check/reference.h"
 #include "command.h"
 #include "evaluate/evaluate.h"
-#include "image/image.h"
+#include "image/scores.h"
 #include "layers/assigner.h"
 #include "models/trained.h"
 #include "plot/pictures.h"
@@ -408,7 +408,7 @@ static bool add_image(const mixture *m, const float *x, const float *y, bool bes
     for (int k = 0; k < 2; k++) {
         double mse = reference_mse(m->format, 2, x + k, y + order[k]);
         sums->mse[k] += mse / SCORED;
-        sums->psnr[k] += psnr(mse) / SCORED;
+        sums->psnr[k] += image_psnr(mse) / SCORED;
         sums->ssim[k] += reference_ssim(m->format, 2, x + k, y + order[k]) / SCORED;
     }
     return swap;

@@ -250,21 +250,6 @@ static void an_animation_is_refused(void **state)
     assert_error(STATUS_DATA, path, "animated");
 }
 
-static int is_small(const void *context, int width, int height)
-{
-    (void)context;
-    return width <= 30 && height <= 30 ? 0 : (fail)(STATUS_DATA, "%d x %d is large", width, height);
-}
-
-static void a_size_is_judged(void **state)
-{
-    (void)state;
-    struct image p;
-    const char *path = simple_file(false, true);
-    assert_int_equal(image_read_if(path, 1, is_small, NULL, &p), -1);
-    assert_error(STATUS_DATA, path, "31 x 17 is large");
-}
-
 static void a_damaged_webp_is_read_or_refused(void **state)
 {
     (void)state;
@@ -292,7 +277,6 @@ int main(void)
         cmocka_unit_test(webp_is_turned_upright),
         cmocka_unit_test(the_start_is_enough_to_look_at),
         cmocka_unit_test(an_animation_is_refused),
-        cmocka_unit_test(a_size_is_judged),
         cmocka_unit_test(a_damaged_webp_is_read_or_refused),
     };
     return cmocka_run_group_tests_name("WebP", tests, quiet_make, quiet_remove);

@@ -172,7 +172,6 @@ static void print_proposal(const proposal *p, const surveys *s)
     const device_info *d = p->device.info;
     printf("\nPictures      %d x %d in %s, %s\n", f->width, f->height,
            f->channels == 3 ? "colour" : "gray", fits[p->fit]);
-    printf("Separates     pictures of that size only\n");
     printf("Network       U-Net with %d filters\n", p->filters);
     printf("Training      batches of %d, %s steps an epoch\n", p->batch,
            count_text((size_t)p->steps));

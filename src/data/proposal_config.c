@@ -91,7 +91,7 @@ static void write_size(const proposal *p, FILE *out)
     static const char *const fits[] = {"crop", "resize", "pad"};
     fprintf(
         out,
-        "# Height x width, multiples of 4. The model will separate pictures of that size only.\n"
+        "# Height x width in training, multiples of 4. The model separates pictures of any size.\n"
         "# %s\n",
         why[p->fit]);
     fprintf(out, "size = %dx%d\n", f->height, f->width);

@@ -171,7 +171,7 @@ static int look_at_images(const char *path, struct image_head *head, size_t *cou
     if (path && idx_read_images(path, &set))
         return -1;
     *count = set.count;
-    *head = (struct image_head){set.format.width, set.format.height, set.format.channels == 3, 8};
+    *head = (struct image_head){set.format.width, set.format.height, set.format.channels == 3};
     image_set_release(&set);
     return 0;
 }

@@ -5,7 +5,7 @@
 #include "base/signals.h"
 #include "evaluate/residual.h"
 #include "evaluate/ssim.h"
-#include "image/pixels.h"
+#include "image/scores.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -56,13 +56,6 @@ void evaluator_free(evaluator *e)
     free(e);
 }
 
-/* Written so that NaN stays NaN. */
-double psnr(double mse)
-{
-    double decibels = -10 * log10(mse);
-    return decibels > PSNR_MOST ? PSNR_MOST : decibels;
-}
-
 /* Adds mse and PSNR of the first `images` images of the batch to sums. */
 static int add_errors(evaluator *e, int images, image_scores *sums)
 {
@@ -81,7 +74,7 @@ static int add_errors(evaluator *e, int images, image_scores *sums)
         if (alone >= 0 && alone != k)
             continue;
         sums->mse[k] += mse;
-        sums->psnr[k] += psnr(mse);
+        sums->psnr[k] += image_psnr(mse);
         sums->images[k]++;
     }
     return 0;

@@ -3,7 +3,7 @@
  *
  *  - mse, the metric of the published results: the mean of (found - true)^2 over the whole image, its
  *    border included, of each source; of all together the mean over the sources.
- *  - PSNR in dB: 10 * log10(1 / mse) of each image, at most PSNR_MOST, averaged over the images.
+ *  - PSNR in dB: 10 * log10(1 / mse) of each image, at most 100, averaged over the images.
  *  - SSIM (Wang et al. 2004): windows of 11x11 under a Gaussian of deviation 1.5, K1 0.01, K2 0.03,
  *    wherever they lie inside the image (22x22 places), averaged over places, channels and images. Of
  *    images with a side below 11 there is none: NaN here, "-" and null where it is printed.
@@ -23,16 +23,11 @@
 #include "models/network.h"
 #include "models/typical.h"
 
-#define PSNR_MOST 100 /* also of images without any error, whose PSNR would be infinite */
-
 /* Of each source, the mean over images; NaN of a source that is in none. */
 typedef struct image_scores {
     double mse[SOURCES_MAX], psnr[SOURCES_MAX], ssim[SOURCES_MAX];
     long images[SOURCES_MAX];
 } image_scores;
-
-/* Of one image's mean squared error. */
-double psnr(double mse);
 
 typedef struct evaluator evaluator;
 

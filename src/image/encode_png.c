@@ -163,8 +163,8 @@ int image_pack(const char *path, const struct image *picture, unsigned char **fi
     return 0;
 }
 
-int image_pack_png(const char *path, int width, int height, int channels,
-                   const unsigned char *bytes, unsigned char **file, size_t *length)
+int image_write_png(const char *path, int width, int height, int channels,
+                    const unsigned char *bytes)
 {
     /* pixels are only read */
     const struct image picture = {.width = width,
@@ -172,15 +172,9 @@ int image_pack_png(const char *path, int width, int height, int channels,
                                   .channels = channels,
                                   .depth = 8,
                                   .pixels = (unsigned char *)bytes};
-    return image_pack(path, &picture, file, length);
-}
-
-int image_write_png(const char *path, int width, int height, int channels,
-                    const unsigned char *bytes)
-{
     unsigned char *file;
     size_t length;
-    if (image_pack_png(path, width, height, channels, bytes, &file, &length))
+    if (image_pack(path, &picture, &file, &length))
         return -1;
     int result = file_write_atomic(path, file, length);
     free(file);

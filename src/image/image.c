@@ -55,10 +55,7 @@ int check_picture_size(const struct encoded *file, unsigned long width, unsigned
         return fail(STATUS_DATA,
                     "%s: too large: %lu x %lu pixels; at most %d a side and %zu in all are read",
                     file->path, width, height, IMAGE_SIDE_LIMIT, IMAGE_PIXEL_LIMIT);
-    const struct image_request *wanted = file->wanted;
-    return wanted->fits && wanted->fits(wanted->context, (int)width, (int)height)
-               ? fail_while("%s", file->path)
-               : 0;
+    return 0;
 }
 
 int new_picture(const struct encoded *file, struct stored is, struct image *picture)
@@ -74,7 +71,7 @@ int note_head(const struct encoded *file, struct stored is, int orientation)
 {
     bool turned = orientation >= 5;
     *file->head = (struct image_head){(int)(turned ? is.height : is.width),
-                                      (int)(turned ? is.width : is.height), is.coloured, is.depth};
+                                      (int)(turned ? is.width : is.height), is.coloured};
     return 0;
 }
 
@@ -169,17 +166,9 @@ int image_read_as(const char *path, const struct image_request *wanted, struct i
     return result;
 }
 
-int image_read_if(const char *path, int channels, image_fits *fits, const void *context,
-                  struct image *picture)
-{
-    return image_read_as(
-        path, &(struct image_request){.channels = channels, .fits = fits, .context = context},
-        picture);
-}
-
 int image_read(const char *path, int channels, struct image *picture)
 {
-    return image_read_if(path, channels, NULL, NULL, picture);
+    return image_read_as(path, &(struct image_request){.channels = channels}, picture);
 }
 
 static int look(const char *path, const unsigned char *bytes, size_t length,

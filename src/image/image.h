@@ -49,32 +49,23 @@ struct image {
 int image_new(struct image *picture, int width, int height, int channels);
 int image_new_deep(struct image *picture, int width, int height, int channels, int depth);
 
-/* Refuses pictures of some sizes: returns -1 after fail() for them. It is asked as soon as the size is
- * known, before pixels are decoded. */
-typedef int image_fits(const void *context, int width, int height);
-
 struct image_request {
-    int channels;     /* 1, 3, or 0 for the file's own */
-    bool deep;        /* files of more than 8 bits give depth 16; else everything is scaled to 8 */
-    bool tags;        /* fill picture->tags, which are empty otherwise */
-    image_fits *fits; /* NULL: any size within the limits */
-    const void *context;
+    int channels; /* 1, 3, or 0 for the file's own */
+    bool deep;    /* files of more than 8 bits give depth 16; else everything is scaled to 8 */
+    bool tags;    /* fill picture->tags, which are empty otherwise */
 };
 
 /* STATUS_DATA, with the file's name and the cause, for anything but a whole picture; *picture is empty
  * then. Prints nothing. Threads may read at the same time. */
 int image_read_as(const char *path, const struct image_request *wanted, struct image *picture);
 
-/* The same with 8 bits and without tags, of any size, or of some sizes only. */
+/* The same with 8 bits and without tags. */
 int image_read(const char *path, int channels, struct image *picture);
-int image_read_if(const char *path, int channels, image_fits *fits, const void *context,
-                  struct image *picture);
 
 /* What a file says of its picture. */
 struct image_head {
     int width, height; /* upright */
     bool coloured;     /* what is stored is; its pixels may be gray all the same */
-    int depth;         /* 8, or 16 where image_read_as() gives so many */
 };
 
 /* Reads only as far as the pixels: what is damaged behind that is not noticed. Otherwise it fails as
@@ -94,11 +85,7 @@ void image_release(struct image *picture); /* leaves an empty picture */
  */
 int image_pack(const char *path, const struct image *picture, unsigned char **file, size_t *length);
 
-/* The same of bytes (height, width, channels), channels 1 (gray) or 3 (red, green, blue). */
-int image_pack_png(const char *path, int width, int height, int channels,
-                   const unsigned char *bytes, unsigned char **file, size_t *length);
-
-/* The same into a file, atomically. */
+/* Into a file, atomically: bytes (height, width, channels), channels 1 (gray) or 3 (red, green, blue). */
 int image_write_png(const char *path, int width, int height, int channels,
                     const unsigned char *bytes);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW = 11, PSNR_LIMIT = 100 };
+enum { WINDOW = 11 };
 
 enum pixel_type image_pixel_type(const struct image *picture)
 {
@@ -24,10 +24,11 @@ double image_mse(const struct image *a, const struct image *b)
     return sum / (double)count;
 }
 
+/* Written so that NaN stays NaN. */
 double image_psnr(double mse)
 {
     double decibels = -10 * log10(mse);
-    return decibels > PSNR_LIMIT ? PSNR_LIMIT : decibels;
+    return decibels > PSNR_MOST ? PSNR_MOST : decibels;
 }
 
 /* ---- Structural similarity ---- */

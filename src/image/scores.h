@@ -8,7 +8,8 @@
 /* The mean squared difference of their values, which are 0 to 1. */
 double image_mse(const struct image *a, const struct image *b);
 
-/* PSNR in dB of a mean squared error, at most 100. */
+/* PSNR in dB of one picture's mean squared error. */
+#define PSNR_MOST 100 /* also of pictures without any error, whose PSNR would be infinite */
 double image_psnr(double mse);
 
 /*
