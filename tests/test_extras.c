@@ -225,7 +225,7 @@ static void foreign_pages_stay(void **state)
         worklist_new(&w, scratch_path(in), scratch_path("page-out"), &what, with_gallery), -1);
     assert_error(STATUS_USAGE, "page-out/index.html", "move it away");
     w = list_of(in, "page-out", &what, no_extras); /* it is in nobody's way otherwise, */
-    assert_false(w->gallery);
+    assert_false(w->has_gallery);
     finish(w); /* and does not become ours */
     worklist_free(w);
     assert_int_equal(
@@ -239,14 +239,14 @@ static void own_pages_stay_known(void **state)
     const char *in = folder_with("known", "cat.png");
     for (int i = 0; i < 4; i++) {
         worklist *w = list_of(in, "known-out", &what, i % 3 ? no_extras : with_gallery);
-        assert_true(w->gallery);
+        assert_true(w->has_gallery);
         finish(w);
         scratch_file("known-out/index.html", "page", 4);
         worklist_free(w);
     }
     assert_int_equal(unlink(scratch_path("known-out/index.html")), 0);
     worklist *w = list_of(in, "known-out", &what, no_extras);
-    assert_false(w->gallery); /* what is gone is not known */
+    assert_false(w->has_gallery); /* what is gone is not known */
     worklist_free(w);
 }
 

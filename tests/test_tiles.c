@@ -2,10 +2,11 @@
 #include "scratch.h"
 #include "tiny_model.h"
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "separate/separator.h"
+#include "separate/folder.h"
 
 #include <math.h>
 
@@ -420,6 +421,63 @@ static void memory_is_kept_within(void **state)
     separator_close(s);
 }
 
+/* Parameters, and batches of what needs no tiles, count as well. */
+static void batches_are_kept_within_it_too(void **state)
+{
+    (void)state;
+    enum { MEMORY = 24 << 20, COUNT = 150 };
+    separator *s =
+        open_model("wide.safetensors", (struct separator_options){.batch = 4096, .memory = MEMORY});
+    sample p = new_sample(32, 32, 1);
+    separation items[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        items[i] = p.item;
+    assert_int_equal(separator_run(s, items, COUNT), 0);
+    assert_in_range(separator_peak(s), MEMORY / 3, MEMORY);
+    free_sample(&p);
+    separator_close(s);
+}
+
+/* In pictures of many tiles a folder's progress is told by tiles. */
+static struct folder_progress last_tiles;
+static int note_tiles(void *context, const struct folder_progress *p)
+{
+    (void)context;
+    if (p->tiles_total)
+        last_tiles = *p;
+    return 0;
+}
+
+static void progress_is_told_by_tiles(void **state)
+{
+    (void)state;
+    worklist *w;
+    model_file file;
+    struct image picture;
+    separator *s = open_model("plain.safetensors",
+                              (struct separator_options){.batch = 2, .tile_pixels = 20 * 20});
+    assert_int_equal(directory_make(scratch_path("folder")), 0);
+    assert_int_equal(image_new(&picture, 61, 83, 1), 0);
+    assert_int_equal(image_write_png(scratch_path("folder/a.png"), 61, 83, 1, picture.pixels), 0);
+    image_release(&picture);
+    assert_int_equal(model_open(scratch_path("plain.safetensors"), NULL, 0, &file), 0);
+    struct folder_options how = folder_options_of("plain", &file);
+    how.progress = note_tiles;
+    assert_int_equal(worklist_new(&w, scratch_path("folder"), scratch_path("found"),
+                                  separator_mixture(s), (struct worklist_options){0}),
+                     0);
+    assert_int_equal(separate_folder(s, w, &how), 0);
+    assert_int_equal(worklist_count(w, WORK_DONE), 1);
+    assert_int_equal(last_tiles.seen, 0);
+    assert_int_equal(last_tiles.total, 1);
+    assert_true(last_tiles.tiles_total >= 4);
+    assert_true(last_tiles.tiles < last_tiles.tiles_total &&
+                last_tiles.tiles + 2 >= last_tiles.tiles_total);
+    worklist_free(w);
+    model_close(&file);
+    separator_close(s);
+}
+
 static void too_little_memory_is_said(void **state)
 {
     (void)state;
@@ -468,6 +526,8 @@ int main(void)
         cmocka_unit_test(channels_are_what_was_asked_for),
         cmocka_unit_test(sixteen_bits_keep_their_precision),
         cmocka_unit_test(memory_is_kept_within),
+        cmocka_unit_test(batches_are_kept_within_it_too),
+        cmocka_unit_test(progress_is_told_by_tiles),
         cmocka_unit_test(too_little_memory_is_said),
         cmocka_unit_test(large_pictures_can_be_left),
     };

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { CREW_MOST = 8 };
+enum { CREW_MOST = 16 };
 
 /* 0, or -1 after fail(). */
 typedef int crew_task(void *context, size_t i);

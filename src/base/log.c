@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static _Atomic enum log_level current = LOG_NORMAL; /* the library sets it in any thread */
-static bool line_open;                              /* a live line is on the terminal */
+static _Atomic bool line_open;                      /* a live line is on the terminal */
 
 void log_set_level(enum log_level level)
 {

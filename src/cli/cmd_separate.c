@@ -123,7 +123,6 @@ static int separate(separator *s, worklist *w, const options *given, const model
     how.channels = given->colour && !strcmp(given->colour, "channels");
     how.depth = given->depth ? atoi(given->depth) : 0;
     how.truths = given->truth;
-    how.gallery = given->gallery;
     how.strict = given->strict;
     how.progress = show_progress;
     how.context = &start;

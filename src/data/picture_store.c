@@ -1,9 +1,9 @@
 #define _GNU_SOURCE /* memfd_create() */
 #include "data/picture_store.h"
 
+#include "base/crew.h"
 #include "base/error.h"
 #include "base/files.h"
-#include "base/first_failure.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/memory.h"
@@ -14,7 +14,6 @@
 #include "data/store_file.h"
 #include "opencl/cache.h"
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,7 @@
 
 #define MEBIBYTE ((uint64_t)1 << 20)
 
-enum { THREADS_MOST = 16, REASONS = 5, LIVE_EVERY = 64 };
+enum { REASONS = 5, LIVE_EVERY = 64 };
 
 /* ---- Where it is ---- */
 
@@ -104,16 +103,9 @@ typedef struct work {
     const store_reader *before;
     store_writer writer;
     store_entry *entries; /* of the files */
-    _Atomic size_t next;
-    _Atomic bool stopped, full;
-    first_failure failure; /* that stopped it */
+    _Atomic bool full;
+    crew crew;
 } work;
-
-static void stop(work *w)
-{
-    first_failure_note(&w->failure);
-    atomic_store(&w->stopped, true);
-}
 
 static size_t pixel_bytes(const work *w, const store_entry *e)
 {
@@ -137,25 +129,23 @@ static void store_pixels_of(work *w, const unsigned char *pixels, store_entry *e
         atomic_store(&w->full, true);
 }
 
-static void store_decoded(work *w, const picture_file *file, store_entry *e)
+static int store_decoded(work *w, const picture_file *file, store_entry *e)
 {
     struct image picture;
     if (picture_decode(w->folder, file->name, w->config, &picture)) {
-        if (error_status() == STATUS_MEMORY)
-            stop(w);
-        else
-            e->state = STORED_UNREADABLE;
-        return;
+        e->state = STORED_UNREADABLE;
+        return error_status() == STATUS_MEMORY ? -1 : 0;
     }
     e->height = picture.height;
     e->width = picture.width;
     store_pixels_of(w, picture.pixels, e);
     image_release(&picture);
+    return 0;
 }
 
 /* Every file is decoded once, whether there is room for it or not: which pictures there are must not follow from
  * the room. */
-static void store_one(work *w, size_t i)
+static int store_one(work *w, size_t i)
 {
     const picture_file *file = &w->files->files[i];
     const store_entry *before = find_before(w->before, file);
@@ -171,45 +161,29 @@ static void store_one(work *w, size_t i)
     else if (before && before->state == STORED_NO && atomic_load(&w->full))
         e->state = STORED_NO;
     else
-        store_decoded(w, file, e);
+        return store_decoded(w, file, e);
+    return 0;
 }
 
-/* Returns whether there was one. */
-static bool store_next(work *w)
+static int store_task(void *context, size_t i)
 {
-    size_t i = atomic_fetch_add(&w->next, 1);
-    if (i >= w->files->count || atomic_load(&w->stopped) || atomic_load(&w->writer.failed))
-        return false;
-    store_one(w, i);
-    return true;
+    work *w = context;
+    if (i % LIVE_EVERY == 0)
+        log_live("%s: decoding picture %zu of %zu", w->folder, i + 1, w->files->count);
+    if (store_one(w, i) || signals_check())
+        return -1;
+    if (atomic_load(&w->writer.failed))
+        crew_stop(&w->crew);
+    return 0;
 }
 
-static void *run_thread(void *context)
+/* By as many threads as there are processors. */
+static int store_all(work *w)
 {
-    while (store_next(context))
-        ;
-    error_clear();
-    return NULL;
-}
-
-/* In this thread and others, as many as there are processors. */
-static int run_threads(work *w)
-{
-    pthread_t threads[THREADS_MOST];
-    int wanted = machine_processors(THREADS_MOST), count = 0;
-    while (count < wanted - 1 && !pthread_create(&threads[count], NULL, run_thread, w))
-        count++;
-    for (size_t done = 0; store_next(w); done++) {
-        if (done % LIVE_EVERY == 0)
-            log_live("%s: decoding picture %zu of %zu", w->folder, atomic_load(&w->next),
-                     w->files->count);
-        if (signals_check())
-            stop(w);
-    }
-    for (int i = 0; i < count; i++)
-        pthread_join(threads[i], NULL);
+    crew_start(&w->crew, machine_processors(CREW_MOST), w->files->count, store_task, w);
+    int result = crew_wait(&w->crew);
     log_live_end();
-    return first_failure_report(&w->failure);
+    return result || signals_check() ? -1 : 0;
 }
 
 /* ---- Building ---- */
@@ -219,13 +193,12 @@ static int build(work *w, int fd, uint64_t limit, store_reader *out)
 {
     w->entries = allocate(w->files->count, sizeof *w->entries);
     store_writer_start(&w->writer, fd, limit);
-    int result = w->entries ? run_threads(w) : -1;
+    int result = w->entries ? store_all(w) : -1;
     if (!result && store_finish(&w->writer, w->files, w->entries))
         result = fail(STATUS_RUNTIME, "%s", strerror(errno));
     if (!result && store_read_open_file(fd, w->config->mixture.format.channels, out))
         result = fail(STATUS_RUNTIME, "%s", error_message());
     free(w->entries);
-    first_failure_release(&w->failure);
     return result;
 }
 
@@ -233,7 +206,6 @@ static void work_init(work *w, const char *folder, const picture_files *files,
                       const struct data_config *c, const store_reader *before)
 {
     *w = (work){.folder = folder, .files = files, .config = c, .before = before};
-    first_failure_init(&w->failure);
 }
 
 static int build_in_memory(work *w, store_reader *out)

@@ -136,12 +136,12 @@ static int claim_gallery(worklist *w, bool listed)
     struct stat info;
     bool there = !lstat(path, &info);
     int result = 0;
-    if (w->gallery && there && !listed)
+    if (w->options.gallery && there && !listed)
         result = fail(STATUS_USAGE,
                       "%s: exists, and " MANIFEST_NAME " there does not say that unblend made it; "
                       "move it away or choose another output folder",
                       path);
-    w->gallery |= there && listed;
+    w->has_gallery = w->options.gallery || (there && listed);
     free(path);
     return result;
 }

@@ -8,7 +8,6 @@
 #include "separate/earlier.h"
 #include "separate/gallery.h"
 #include "separate/job.h"
-#include "separate/truths.h"
 #include "unblend.h"
 #include <stdlib.h>
 
@@ -279,15 +278,14 @@ int separate_folder(separator *s, worklist *w, const struct folder_options *how)
 {
     pass r = {.separator = s, .list = w, .how = how, .readers = machine_processors(READERS_MOST)};
     first_failure failure;
-    if ((how->truths && truths_look(how->truths, w)) || directory_make(w->output) ||
-        write_manifest(s, w, how))
+    if (directory_make(w->output) || write_manifest(s, w, how))
         return -1;
     first_failure_init(&failure);
     separator_watch(s, tell_tiles, &r);
     if (separate_all(&r))
         first_failure_note(&failure);
     separator_watch(s, NULL, NULL);
-    if (write_manifest(s, w, how) || (how->gallery && write_gallery(s, w, how)))
+    if (write_manifest(s, w, how) || (w->options.gallery && write_gallery(s, w, how)))
         first_failure_note(&failure);
     int result = first_failure_report(&failure);
     first_failure_release(&failure);

@@ -32,8 +32,7 @@ struct folder_options {
     bool
         channels; /* a gray model separates each channel of a colour picture, rather than its luma */
     int depth;    /* of the results: 8, 16, or 0 for each picture's own */
-    const char *truths; /* truths.h; may be NULL */
-    bool gallery;       /* write one (gallery.h) */
+    const char *truths; /* a folder that truths_look() has looked at; may be NULL */
     bool strict;        /* stop at the first picture that fails */
     /* Called after each batch and, in large pictures, after each batch of tiles; may be NULL. Anything but 0 stops;
      * what is not separated yet stays WORK_PENDING. */

@@ -132,7 +132,7 @@ json_t *worklist_as_json(const worklist *w)
                   text_as_json(w->output), "complete", !worklist_count(w, WORK_PENDING));
     int broken = !whole || add_lists(w, whole) || add_mean_scores(w, whole) ||
                  set(whole, "earlier", earlier_as_json(w)) ||
-                 (w->gallery && set(whole, "gallery", json_string(GALLERY_NAME)));
+                 (w->has_gallery && set(whole, "gallery", json_string(GALLERY_NAME)));
     if (broken)
         json_decref(whole);
     return broken ? NULL : whole;

@@ -20,6 +20,7 @@ struct separator {
     layout_rules rules;
     struct device_memory {
         double fixed, per_pixel; /* bytes that a network takes */
+        double pixels;           /* that may be computed at a time */
     } needs;
     network *network; /* planned for the last size of tiles; NULL: to be planned */
     float *values;    /* (batch, tile height, tile width, channels): what goes up */
@@ -69,8 +70,7 @@ static int plan_for(separator *s, int height, int width, int batch)
 /* How many of so many tiles to compute at a time: equal parts of them, each within what options and memory allow. */
 static int batch_for(const separator *s, int height, int width, size_t tiles)
 {
-    double left = (double)s->options.memory - s->needs.fixed;
-    double fit = left / (s->needs.per_pixel * height * width);
+    double fit = s->needs.pixels / ((double)height * width);
     size_t most = fit < s->options.batch ? (size_t)fit : (size_t)s->options.batch;
     if (most < 1)
         most = 1;
@@ -130,9 +130,9 @@ static int measure_needs(separator *s)
     return 0;
 }
 
-/* No buffer is larger than the device allows, nor has more values than kernels count; a buffer has at most all that a
- * pixel takes. */
-static void limit_tiles(separator *s)
+/* Beside the parameters, which are there. No buffer is larger than the device allows, nor has more values than kernels
+ * count; a buffer has at most all that a pixel takes. */
+static void limit_pixels(separator *s)
 {
     double most = (double)s->device->info.max_allocation,
            values = (double)VALUES_MAX * sizeof(float);
@@ -141,7 +141,8 @@ static void limit_tiles(separator *s)
         most = values;
     if (left > most)
         left = most;
-    s->rules.tile_pixels = left > 0 ? (size_t)(left / s->needs.per_pixel) : 0;
+    s->needs.pixels = left > 0 ? left / s->needs.per_pixel : 0;
+    s->rules.tile_pixels = (size_t)s->needs.pixels;
     if (s->options.tile_pixels && s->options.tile_pixels < s->rules.tile_pixels)
         s->rules.tile_pixels = s->options.tile_pixels;
 }
@@ -153,7 +154,7 @@ static int check_memory(const separator *s)
                                         : layout_least_pixels(&s->rules.reach);
     double needed =
         s->needs.fixed + (double)s->device->allocated + s->needs.per_pixel * (double)least;
-    return s->options.tile_pixels || s->rules.tile_pixels >= least
+    return s->needs.pixels >= (double)least
                ? 0
                : fail(STATUS_USAGE,
                       "%s: the smallest tile of a picture takes %.0f MiB of memory on %s, of which "
@@ -171,7 +172,7 @@ static int plan_memory(separator *s)
         s->options.memory = whole;
     if (measure_needs(s))
         return -1;
-    limit_tiles(s);
+    limit_pixels(s);
     return check_memory(s);
 }
 

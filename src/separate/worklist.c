@@ -44,24 +44,24 @@ static char *name_of(const work_item *item, const char *what)
 static const char *const extras[OUTPUTS] = {
     [OUTPUT_INPUT] = "input", [OUTPUT_RESIDUAL] = "residual"};
 
-static bool writes(const struct worklist_options *o, int output)
+static bool writes(const worklist *w, int output)
 {
-    return o->gallery || (output == OUTPUT_RESIDUAL && o->residual);
+    return w->options.gallery || (output == OUTPUT_RESIDUAL && w->options.residual);
 }
 
-static int refuse_source_names(const worklist *w, const struct worklist_options *o)
+static int refuse_source_names(const worklist *w)
 {
     for (int i = SOURCES_MAX; i < OUTPUTS; i++)
         for (int k = 0; k < w->mixture.sources; k++)
-            if (writes(o, i) && !strcmp(w->mixture.names[k], extras[i]))
+            if (writes(w, i) && !strcmp(w->mixture.names[k], extras[i]))
                 return fail(STATUS_USAGE,
                             "a source of this model is called %s, and so would be what %s writes; "
                             "separate without it",
-                            extras[i], o->gallery ? "--gallery" : "--residual");
+                            extras[i], w->options.gallery ? "--gallery" : "--residual");
     return 0;
 }
 
-static int name_outputs(worklist *w, const struct worklist_options *o)
+static int name_outputs(worklist *w)
 {
     for (size_t i = 0; i < w->count; i++) {
         work_item *item = &w->items[i];
@@ -69,10 +69,10 @@ static int name_outputs(worklist *w, const struct worklist_options *o)
             if (!(item->outputs[k] = name_of(item, w->mixture.names[k])))
                 return -1;
         for (int k = SOURCES_MAX; k < OUTPUTS; k++)
-            if (writes(o, k) && !(item->outputs[k] = name_of(item, extras[k])))
+            if (writes(w, k) && !(item->outputs[k] = name_of(item, extras[k])))
                 return -1;
     }
-    return refuse_source_names(w, o);
+    return refuse_source_names(w);
 }
 
 static int compare_outputs(const void *left, const void *right)
@@ -122,8 +122,8 @@ int worklist_new(worklist **out, const char *input, const char *output, const mi
     if (!w)
         return -1;
     w->mixture = *m;
-    w->gallery = options.gallery;
-    if (!(w->output = copy_text(output)) || list_pictures(w, input) || name_outputs(w, &options) ||
+    w->options = options;
+    if (!(w->output = copy_text(output)) || list_pictures(w, input) || name_outputs(w) ||
         refuse_equal_outputs(w) || refuse_output(w) || earlier_read(w))
         goto failed;
     *out = w;

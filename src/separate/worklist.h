@@ -70,7 +70,8 @@ typedef struct worklist {
     size_t count;
     name_list others; /* files in the input folder that are no pictures */
     json_t *earlier;  /* results of earlier runs (earlier.h) */
-    bool gallery;     /* the output folder has one, or will */
+    struct worklist_options options;
+    bool has_gallery; /* the output folder: an earlier run made one, or this one will */
 } worklist;
 
 /*
