@@ -59,6 +59,19 @@ static inline struct image read_with(const char *path, struct image_request want
     return picture;
 }
 
+/* Which stored row and column is seen at (x, y), by the standard's words: which side of the picture is row 0, and which
+ * is column 0. The stored picture is that wide and high. */
+static inline void stored_place(int orientation, int x, int y, int width, int height, int *column,
+                                int *row)
+{
+    *row = orientation < 5 ? y : x;
+    *column = orientation < 5 ? x : y;
+    if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
+        *column = width - 1 - *column;
+    if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
+        *row = height - 1 - *row;
+}
+
 static inline unsigned sample(const struct image *p, size_t i)
 {
     return p->depth == 16 ? ((const unsigned short *)(const void *)p->pixels)[i] : p->pixels[i];

@@ -1,5 +1,6 @@
 /* What is written and told beside the sources of a picture: extras, the gallery, comparisons with truths. */
 #include "scratch.h"
+#include "worklists.h"
 
 #include "base/files.h"
 #include "base/json.h"
@@ -61,25 +62,6 @@ static worklist *list_of(const char *in, const char *out, const mixture *m,
     if (worklist_new(&w, scratch_path(in), scratch_path(out), m, options))
         fail_msg("%s", error_message());
     return w;
-}
-
-/* Writes all outputs and the manifest, as `separate` does. */
-static void finish(worklist *w)
-{
-    struct image p = shade(SIDE, SIDE, 1, 8, 0.25f);
-    assert_int_equal(directory_make(w->output), 0);
-    for (size_t i = 0; i < w->count; i++) {
-        for (int k = 0; k < OUTPUTS; k++)
-            if (w->items[i].outputs[k])
-                assert_int_equal(worklist_write(w, &w->items[i], k, &p), 0);
-        w->items[i].status = WORK_DONE;
-    }
-    image_release(&p);
-    json_t *manifest = worklist_as_json(w);
-    assert_int_equal(json_object_set_new(manifest, "unblend", json_string("test")), 0);
-    char *path = path_join(w->output, MANIFEST_NAME);
-    assert_int_equal(write_json(path, manifest), 0);
-    free(path);
 }
 
 /* ---- Extras ---- */

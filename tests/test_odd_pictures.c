@@ -2,6 +2,7 @@
  * called something that they are not. */
 #include "base/files.h"
 #include "base/memory.h"
+#include "byte_list.h"
 #include "image/image.h"
 #include "scratch.h"
 #include <stdint.h>
@@ -10,18 +11,6 @@
 #include <jpeglib.h>
 
 /* ---- PNG, chunk by chunk ---- */
-
-typedef struct bytes {
-    unsigned char at[4096];
-    size_t length;
-} bytes;
-
-static void append(bytes *b, const void *from, size_t length)
-{
-    assert_true(b->length + length <= sizeof b->at);
-    memcpy(b->at + b->length, from, length);
-    b->length += length;
-}
 
 static void append_number(bytes *b, uint32_t value)
 {

@@ -2,6 +2,7 @@
  * asking is compared with another; where its heads are constant, the results are known. */
 #include "scratch.h"
 #include "tiny_model.h"
+#include "worklists.h"
 
 #include "base/files.h"
 #include "base/log.h"
@@ -231,26 +232,6 @@ static const char *make_folder(const char *name, const char *const *pictures, in
 }
 
 #define PICTURES(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-/* Works through a list without a model, and leaves its manifest as `separate` does. */
-static void finish(worklist *w)
-{
-    struct image black;
-    assert_int_equal(image_new(&black, SMALL, SMALL, 1), 0);
-    assert_int_equal(directory_make(w->output), 0);
-    for (size_t i = 0; i < w->count; i++) {
-        for (int k = 0; k < OUTPUTS; k++)
-            if (w->items[i].outputs[k])
-                assert_int_equal(worklist_write(w, &w->items[i], k, &black), 0);
-        w->items[i].status = WORK_DONE;
-    }
-    image_release(&black);
-    json_t *manifest = worklist_as_json(w);
-    assert_int_equal(json_object_set_new(manifest, "unblend", json_string("test")), 0);
-    char *path = path_join(w->output, MANIFEST_NAME);
-    assert_int_equal(write_json(path, manifest), 0);
-    free(path);
-}
 
 static void worklists_name_their_results(void **state)
 {

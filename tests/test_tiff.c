@@ -217,12 +217,8 @@ static void tiff_is_turned_upright(void **state)
             assert_int_equal(p.height, turn < 5 ? HEIGHT : WIDTH);
             for (int y = 0; y < p.height; y++)
                 for (int x = 0; x < p.width; x++) {
-                    /* the standard: which side of the picture is row 0, and which is column 0 */
-                    int row = turn < 5 ? y : x, column = turn < 5 ? x : y;
-                    if (turn == 2 || turn == 3 || turn == 7 || turn == 8)
-                        column = WIDTH - 1 - column;
-                    if (turn == 3 || turn == 4 || turn == 6 || turn == 7)
-                        row = HEIGHT - 1 - row;
+                    int row, column;
+                    stored_place(turn, x, y, WIDTH, HEIGHT, &column, &row);
                     for (int c = 0; c < 3; c++)
                         assert_int_equal(sample(&p, (size_t)((y * p.width + x) * 3 + c)),
                                          value_at(&a, column, row, c));

@@ -1,20 +1,9 @@
 /* WebP: lossless and lossy, with what may be around the pixels; the container is put together here. */
+#include "byte_list.h"
 #include "picture_bytes.h"
 #include <webp/encode.h>
 
 enum { WIDTH = 31, HEIGHT = 17, ALPHA = 0x10, EXIF = 0x08, ICC = 0x20, ANIMATION = 0x02 };
-
-typedef struct bytes {
-    unsigned char at[1 << 16];
-    size_t length;
-} bytes;
-
-static void append(bytes *b, const void *from, size_t length)
-{
-    assert_true(b->length + length <= sizeof b->at);
-    memcpy(b->at + b->length, from, length);
-    b->length += length;
-}
 
 static void append_little(bytes *b, unsigned long value, int count)
 {
@@ -181,11 +170,8 @@ static void webp_is_turned_upright(void **state)
         assert_int_equal(p.width, turn < 5 ? WIDTH : HEIGHT);
         for (int y = 0, i = 0; y < p.height; y++)
             for (int x = 0; x < p.width; x++) {
-                int row = turn < 5 ? y : x, column = turn < 5 ? x : y;
-                if (turn == 2 || turn == 3 || turn == 7 || turn == 8)
-                    column = WIDTH - 1 - column;
-                if (turn == 3 || turn == 4 || turn == 6 || turn == 7)
-                    row = HEIGHT - 1 - row;
+                int row, column;
+                stored_place(turn, x, y, WIDTH, HEIGHT, &column, &row);
                 for (int c = 0; c < 3; c++, i++)
                     assert_int_equal(p.pixels[i], shown(row * WIDTH + column, c, false));
             }

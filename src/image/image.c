@@ -80,42 +80,19 @@ static unsigned luma(unsigned red, unsigned green, unsigned blue)
     return (299 * red + 587 * green + 114 * blue + 500) / 1000;
 }
 
-static unsigned char over_black(unsigned value, unsigned alpha)
-{
-    return (unsigned char)((value * alpha + 127) / 255);
-}
-
-static unsigned short deep_over_black(unsigned value, unsigned alpha)
-{
-    return (unsigned short)((value * alpha + 32767) / 65535);
-}
-
-static void put_deep_pixel(struct image *picture, size_t i, pixel p)
-{
-    unsigned short *to = (unsigned short *)(void *)picture->pixels + i * (size_t)picture->channels;
-    if (picture->channels == 1) {
-        to[0] = deep_over_black(luma(p.red, p.green, p.blue), p.alpha);
-        return;
-    }
-    to[0] = deep_over_black(p.red, p.alpha);
-    to[1] = deep_over_black(p.green, p.alpha);
-    to[2] = deep_over_black(p.blue, p.alpha);
-}
-
 void put_pixel(struct image *picture, size_t i, pixel p)
 {
-    unsigned char *to = picture->pixels + i * (size_t)picture->channels;
-    if (picture->depth == 16) {
-        put_deep_pixel(picture, i, p);
-        return;
+    const unsigned full = picture->depth == 16 ? 65535 : 255;
+    const unsigned colour[] = {p.red, p.green, p.blue}, gray[] = {luma(p.red, p.green, p.blue)};
+    const unsigned *from = picture->channels == 1 ? gray : colour;
+    size_t to = i * (size_t)picture->channels;
+    for (int c = 0; c < picture->channels; c++) {
+        unsigned value = (from[c] * p.alpha + full / 2) / full; /* over black */
+        if (picture->depth == 16)
+            ((unsigned short *)(void *)picture->pixels)[to + (size_t)c] = (unsigned short)value;
+        else
+            picture->pixels[to + (size_t)c] = (unsigned char)value;
     }
-    if (picture->channels == 1) {
-        to[0] = over_black(luma(p.red, p.green, p.blue), p.alpha);
-        return;
-    }
-    to[0] = over_black(p.red, p.alpha);
-    to[1] = over_black(p.green, p.alpha);
-    to[2] = over_black(p.blue, p.alpha);
 }
 
 int keep_profile(struct image_tags *tags, const void *profile, size_t length)
