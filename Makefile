@@ -75,7 +75,7 @@ C_FILES  := $(sort $(wildcard src/*/*.[ch] include/*.h tests/*.[ch] tools/*.[ch]
 EXAMPLES := $(sort $(wildcard docs/examples/*.c))
 KERNELS  := $(sort $(wildcard cl/*.cl cl/*.h))
 SCRIPTS  := $(addprefix tools/,check-includes check-kernels setup demo run-tests run-valgrind kill-test mutants fuzz \
-    get-data make-sample train-on example-text-over-photo)
+    get-data make-sample train-on example-text-over-photo bench-separate)
 
 .PHONY: all packages setup setup-bench demo test test-soak mutants fuzz data bench asan valgrind check \
     fuzzers format install uninstall clean distclean FORCE
