@@ -8,12 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const struct {
-    const char *key, *name;
-} words[TRAITS] = {{"brightness", "brightness"},
-                   {"contrast", "contrast"},
-                   {"detail", "detail"},
-                   {"residual", "residual"}};
+/* In messages and in files. */
+static const char *const names[TRAITS] = {"brightness", "contrast", "detail", "residual"};
 
 /* ---- Measuring ---- */
 
@@ -93,7 +89,7 @@ typical typical_end(const typical_sums *s)
 /* Outputs are rounded to 1/255, which alone leaves some 1e-6. */
 #define RESIDUAL_OF_ROUNDING 4e-6
 
-/* Far outside: beyond the range by as much again as it spreads. A residual has to be twice the largest. */
+/* Far outside: beyond the range by two standard deviations and a little. A residual has to be twice the largest. */
 static bool is_unusual(const typical *t, int i, double value)
 {
     const struct typical_range *r = &t->of[i];
@@ -109,11 +105,11 @@ int typical_compare(const typical *t, traits of, char **why)
     for (int i = 0; t && t->blends && i < TRAITS; i++) {
         if (!is_unusual(t, i, of.of[i]))
             continue;
-        char *more = *why ? format_text("%s; its %s is %.3g, theirs %.3g to %.3g", *why,
-                                        words[i].name, of.of[i], t->of[i].least, t->of[i].most)
+        char *more = *why ? format_text("%s; its %s is %.3g, theirs %.3g to %.3g", *why, names[i],
+                                        of.of[i], t->of[i].least, t->of[i].most)
                           : format_text("unlike what the model was trained on: its %s is %.3g, "
                                         "theirs %.3g to %.3g",
-                                        words[i].name, of.of[i], t->of[i].least, t->of[i].most);
+                                        names[i], of.of[i], t->of[i].least, t->of[i].most);
         free(*why);
         *why = more;
         if (!more)
@@ -130,7 +126,7 @@ char *typical_as_text(const typical *t)
     int broken = !object;
     for (int i = 0; i < TRAITS; i++)
         broken |= json_object_set_new(
-            object, words[i].key,
+            object, names[i],
             json_pack("[f, f, f]", t->of[i].least, t->of[i].most, t->of[i].deviation));
     char *text = broken ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     if (!text)
@@ -145,7 +141,7 @@ bool typical_read(const char *text, typical *out)
     typical t = {.blends = (long)json_integer_value(json_object_get(object, "blends"))};
     bool whole = t.blends > 0;
     for (int i = 0; i < TRAITS; i++)
-        whole = whole && !json_unpack(json_object_get(object, words[i].key), "[F, F, F]",
+        whole = whole && !json_unpack(json_object_get(object, names[i]), "[F, F, F]",
                                       &t.of[i].least, &t.of[i].most, &t.of[i].deviation);
     json_decref(object);
     if (whole)
